@@ -1,0 +1,149 @@
+"""The agent to take away: a folder with `agent.json` and `weights.npz`.
+
+Loads with numpy alone into a `NetworkPolicy`. Whatever is wrong with a folder is one
+`BundleError` with a sentence that names the file and the value.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ttt_envs.game import Game
+from ttt_rllib.policies import ACTIVATIONS, NetworkPolicy, Weights
+
+__all__ = ["FORMAT_VERSION", "Bundle", "BundleError", "load_bundle", "save_bundle", "weights_sha256"]
+
+FORMAT_VERSION = 1
+AGENT_FILE, WEIGHTS_FILE = "agent.json", "weights.npz"
+
+
+class BundleError(ValueError):
+    """The folder is not a bundle that can be used."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded agent.
+
+    Attributes:
+        policy: The player.
+        sha256: Hash of its weights, checked against the file.
+        provenance: Where the weights come from, as written by the training.
+    """
+
+    policy: NetworkPolicy
+    sha256: str
+    provenance: dict[str, Any]
+
+
+def weights_sha256(weights: Weights) -> str:
+    """Hash names, shapes and little-endian float32 values, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        array = np.ascontiguousarray(weights[name], dtype="<f4")
+        digest.update(f"{name}{array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def save_bundle(policy: NetworkPolicy, folder: Path, provenance: dict[str, Any]) -> str:
+    """Write a bundle; the folder is made if need be.
+
+    Args:
+        policy: The agent.
+        folder: Where to; files of an older bundle are overwritten.
+        provenance: Anything JSON that tells where the weights come from.
+
+    Returns:
+        The weights' sha256.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    sha256 = weights_sha256(policy.weights)
+    agent = {
+        "format": "ttt_rllib.agent",
+        "format_version": FORMAT_VERSION,
+        "game": asdict(policy.game),
+        "architecture": {"network": "mlp", "activation": policy.activation},
+        "weights_sha256": sha256,
+        "provenance": provenance,
+    }
+    np.savez(folder / WEIGHTS_FILE, **policy.weights)  # type: ignore[arg-type]  # numpy's stub
+    (folder / AGENT_FILE).write_text(json.dumps(agent, indent=2) + "\n", encoding="utf-8")
+    return sha256
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Read a bundle and check that it is whole.
+
+    Raises:
+        BundleError: If a file is missing, foreign, truncated, of another format version,
+            or if the weights are not those the bundle was written with.
+    """
+    agent = _read_agent(folder / AGENT_FILE)
+    weights = _read_weights(folder / WEIGHTS_FILE)
+    sha256 = weights_sha256(weights)
+    if sha256 != agent.get("weights_sha256"):
+        raise BundleError(
+            f"{folder / WEIGHTS_FILE}: sha256 is {sha256[:12]}..., {AGENT_FILE} says "
+            f"{str(agent.get('weights_sha256'))[:12]}...; the file was changed, export it again"
+        )
+    try:
+        policy = NetworkPolicy(Game(**agent["game"]), weights, agent["architecture"]["activation"])
+        _check_shapes(policy)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"{folder / AGENT_FILE}: {error!r} does not describe an agent") from error
+    return Bundle(policy, sha256, agent.get("provenance", {}))
+
+
+def _read_agent(path: Path) -> dict[str, Any]:
+    try:
+        agent = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BundleError(f"{path}: no such file; a bundle has {AGENT_FILE} and {WEIGHTS_FILE}") from None
+    except (ValueError, OSError) as error:
+        raise BundleError(f"{path}: not readable as JSON: {error}") from error
+    if not isinstance(agent, dict) or agent.get("format") != "ttt_rllib.agent":
+        raise BundleError(f"{path}: not an agent of ttt_rllib")
+    if agent.get("format_version") != FORMAT_VERSION:
+        raise BundleError(
+            f"{path}: format_version is {agent.get('format_version')!r}; "
+            f"this version of ttt_rllib reads {FORMAT_VERSION}"
+        )
+    return agent
+
+
+def _read_weights(path: Path) -> Weights:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except FileNotFoundError:
+        raise BundleError(f"{path}: no such file; a bundle has {AGENT_FILE} and {WEIGHTS_FILE}") from None
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        raise BundleError(f"{path}: not a readable weights file: {error}") from error
+
+
+def _check_shapes(policy: NetworkPolicy) -> None:
+    if policy.activation not in ACTIVATIONS:
+        raise ValueError(f"activation {policy.activation!r}, known are {', '.join(ACTIVATIONS)}")
+    width = 2 * policy.game.num_squares
+    layer = 0
+    while f"trunk.{layer}.weight" in policy.weights:
+        width = _check_layer(policy.weights, f"trunk.{layer}", width)
+        layer += 1
+    for head, size in (("policy", policy.game.num_actions), ("value", 1)):
+        if _check_layer(policy.weights, head, width) != size:
+            raise ValueError(f"{head} head has {policy.weights[head + '.bias'].shape} outputs")
+
+
+def _check_layer(weights: Weights, name: str, inputs: int) -> int:
+    weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+    if weight.dtype != np.float32 or weight.shape != (len(bias), inputs):
+        raise ValueError(f"{name}.weight is {weight.dtype} {weight.shape}, inputs are {inputs}")
+    return len(bias)

@@ -1,0 +1,104 @@
+"""All exact figures of one policy, computed together.
+
+This is what is logged at every evaluation and what `evaluate` prints.
+Shapes: `P` positions, `A` actions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+from ttt_envs.game import Game
+from ttt_envs.positions import Positions, enumerate_positions
+from ttt_rllib.exact.certificate import MAX_LOSING_LINES, Certificate, certify
+from ttt_rllib.exact.exploitability import nash_conv
+from ttt_rllib.exact.scores import Ceilings, Outcome, match, score_ceilings
+from ttt_rllib.exact.solver import Solution, solve
+from ttt_rllib.exact.tables import Table, greedy_table, uniform_table
+
+__all__ = ["ExactReport", "Truth", "evaluate", "truth_of"]
+
+
+class Truth(NamedTuple):
+    """What is known of a game before any agent is looked at.
+
+    Attributes:
+        positions: All positions.
+        solution: Their values.
+        uniform: `[P, A]` the uniformly random policy.
+        ceilings: The best scores against it.
+    """
+
+    positions: Positions
+    solution: Solution
+    uniform: Table
+    ceilings: Ceilings
+
+
+@dataclass(frozen=True)
+class ExactReport:
+    """The exact figures of a policy.
+
+    Attributes:
+        nash_conv_greedy: NashConv of the most probable moves, in [0, 4].
+        nash_conv: NashConv of the move probabilities themselves, in [0, 4].
+        optimal_move_rate: Share of the decision positions whose greedy move keeps the value.
+        vs_random_x: Result of the greedy agent as X against the uniformly random player.
+        vs_random_o: The same with the agent as O; the outcome is still seen by X.
+        ceilings: The best possible scores against the random player.
+        certificate: The proof, or the losing lines.
+    """
+
+    nash_conv_greedy: float
+    nash_conv: float
+    optimal_move_rate: float
+    vs_random_x: Outcome
+    vs_random_o: Outcome
+    ceilings: Ceilings
+    certificate: Certificate
+
+    @property
+    def score_vs_random_x(self) -> float:
+        """Mean score of the greedy agent as X against random, in [-1, 1]."""
+        return self.vs_random_x.score
+
+    @property
+    def score_vs_random_o(self) -> float:
+        """Mean score of the greedy agent as O against random, in [-1, 1]."""
+        return -self.vs_random_o.score
+
+
+@lru_cache(maxsize=8)
+def truth_of(game: Game) -> Truth:
+    """Solve a game once and keep the result.
+
+    Raises:
+        TooManyPositionsError: If the game is too large to enumerate.
+    """
+    positions = enumerate_positions(game)
+    uniform = uniform_table(positions)
+    return Truth(positions, solve(positions), uniform, score_ceilings(positions, uniform))
+
+
+def evaluate(truth: Truth, table: Table, max_lines: int = MAX_LOSING_LINES) -> ExactReport:
+    """Measure a policy exactly.
+
+    Args:
+        truth: As `truth_of` returns it.
+        table: `[P, A]` move probabilities.
+        max_lines: How many losing lines the certificate lists at most.
+    """
+    positions, solution, uniform, ceilings = truth
+    greedy = greedy_table(positions, table)
+    certificate = certify(positions, solution, greedy, max_lines)
+    return ExactReport(
+        nash_conv_greedy=nash_conv(positions, greedy),
+        nash_conv=nash_conv(positions, table),
+        optimal_move_rate=1.0 - certificate.mistakes / certificate.decision_positions,
+        vs_random_x=match(positions, greedy, uniform),
+        vs_random_o=match(positions, uniform, greedy),
+        ceilings=ceilings,
+        certificate=certificate,
+    )

@@ -1,0 +1,68 @@
+"""The exact result of one policy against another, and how much could be had.
+
+Shapes: `P` positions, `A` actions.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ttt_envs.positions import Positions
+from ttt_rllib.exact.exploitability import best_response
+from ttt_rllib.exact.tables import Table
+
+__all__ = ["Ceilings", "Outcome", "match", "score_ceilings"]
+
+
+class Outcome(NamedTuple):
+    """Probabilities of the three results, seen by X."""
+
+    x_wins: float
+    draw: float
+    o_wins: float
+
+    @property
+    def score(self) -> float:
+        """Mean score of X in [-1, 1]."""
+        return self.x_wins - self.o_wins
+
+
+class Ceilings(NamedTuple):
+    """The best mean score against a fixed opponent, for each seat of the responder."""
+
+    as_x: float
+    as_o: float
+
+
+def match(positions: Positions, x_table: Table, o_table: Table) -> Outcome:
+    """Play all games of X's policy against O's at once.
+
+    Args:
+        positions: All positions of the game.
+        x_table: `[P, A]` probabilities of the player in the first seat.
+        o_table: `[P, A]` probabilities of the player in the second seat.
+    """
+    table = np.where(positions.x_to_move[:, None], x_table, o_table)
+    reached = np.zeros(len(positions))
+    reached[0] = 1.0
+    for rows in positions.plies():
+        moves = reached[rows, None] * table[rows]
+        parents, actions = np.nonzero(moves)
+        children = positions.children[rows][parents, actions]
+        np.add.at(reached, children, moves[parents, actions])
+    return Outcome(
+        x_wins=float(reached[positions.lost & ~positions.x_to_move].sum()),
+        draw=float(reached[positions.terminal & ~positions.lost].sum()),
+        o_wins=float(reached[positions.lost & positions.x_to_move].sum()),
+    )
+
+
+def score_ceilings(positions: Positions, opponent: Table) -> Ceilings:
+    """Return the greatest possible mean scores against `opponent`.
+
+    Args:
+        positions: All positions of the game.
+        opponent: `[P, A]` the opponent's move probabilities.
+    """
+    response = best_response(positions, opponent)
+    return Ceilings(response.as_x, response.as_o)

@@ -1,0 +1,119 @@
+"""What an agent is to everybody who only wants it to play: positions in, probabilities out.
+
+Knows nothing of training; numpy only. Shapes: `B` positions, `A` actions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ttt_envs.boards import Boards
+from ttt_envs.game import Game
+from ttt_envs.positions import Positions
+from ttt_rllib.exact.report import truth_of
+from ttt_rllib.exact.tables import Table
+
+__all__ = ["NetworkPolicy", "PerfectPolicy", "Policy", "RandomPolicy", "policy_table"]
+
+Weights = dict[str, npt.NDArray[np.float32]]
+
+ACTIVATIONS = {"relu": lambda x: np.maximum(x, 0.0), "tanh": np.tanh}
+
+
+class Policy(Protocol):
+    """A player of one game."""
+
+    @property
+    def game(self) -> Game:
+        """The rules it plays by."""
+
+    def __call__(self, boards: Boards) -> Table:
+        """Return move probabilities `[B, A]` float64, 0 where illegal; rows sum to 1.
+
+        Args:
+            boards: `[B]` positions in which the game is not over.
+        """
+
+
+@dataclass(frozen=True)
+class RandomPolicy:
+    """Every legal move with the same probability."""
+
+    game: Game
+
+    def __call__(self, boards: Boards) -> Table:
+        """Return probabilities `[B, A]`."""
+        legal = boards.legal_mask()
+        return legal / legal.sum(axis=1, keepdims=True)
+
+
+@dataclass(frozen=True)
+class PerfectPolicy:
+    """Every move that keeps the game value, with the same probability."""
+
+    game: Game
+
+    def __call__(self, boards: Boards) -> Table:
+        """Return probabilities `[B, A]`.
+
+        Raises:
+            KeyError: If a position cannot occur in the game.
+            TooManyPositionsError: If the game is too large to solve.
+        """
+        truth = truth_of(self.game)
+        optimal = truth.solution.optimal[truth.positions.find(boards)]
+        return optimal / optimal.sum(axis=1, keepdims=True)
+
+
+@dataclass(frozen=True)
+class NetworkPolicy:
+    """A multilayer perceptron with a policy and a value head, evaluated by numpy.
+
+    Attributes:
+        game: The rules.
+        weights: `trunk.<i>.weight|bias`, `policy.weight|bias` and `value.weight|bias`,
+            float32, weights `[out, in]`.
+        activation: "relu" or "tanh".
+    """
+
+    game: Game
+    weights: Weights
+    activation: str
+
+    def __call__(self, boards: Boards) -> Table:
+        """Return probabilities `[B, A]`: the softmax of the logits over the legal moves."""
+        logits = self._head("policy", self._trunk(boards)).astype(np.float64)
+        logits = np.where(boards.legal_mask(), logits, -np.inf)
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return odds / odds.sum(axis=1, keepdims=True)
+
+    def values(self, boards: Boards) -> npt.NDArray[np.float32]:
+        """Return the value head's estimates `[B]`, +1 = the mover wins."""
+        return self._head("value", self._trunk(boards))[:, 0]
+
+    def _trunk(self, boards: Boards) -> npt.NDArray[np.float32]:
+        hidden = boards.observe().reshape(len(boards), -1).astype(np.float32)
+        activate = ACTIVATIONS[self.activation]
+        layer = 0
+        while f"trunk.{layer}.weight" in self.weights:
+            hidden = activate(self._head(f"trunk.{layer}", hidden))
+            layer += 1
+        return hidden
+
+    def _head(self, name: str, hidden: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return hidden @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
+
+
+def policy_table(positions: Positions, policy: Policy) -> Table:
+    """Ask a policy in every decision position of its game.
+
+    Returns:
+        `[P, A]` float64 move probabilities; terminal rows are 0.
+    """
+    table = np.zeros(positions.legal.shape)
+    table[positions.decisions] = policy(positions.boards[positions.decisions])
+    return table

@@ -1,0 +1,248 @@
+"""Self-play PPO on RLlib's new API stack, with vectorised boards and exact evaluation.
+
+`SelfPlayPPO` is RLlib's PPO with another `training_step`: board env runners return
+columns, the LearnerGroup updates on them, the weights go back, and the network is
+measured against the truth. Everything else - actors, fault tolerance, learners, DDP,
+checkpoints, Tune - is RLlib's own.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ray.rllib.algorithms.algorithm import Algorithm
+from ray.rllib.algorithms.ppo import PPO, PPOConfig
+from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+from ray.rllib.evaluation.postprocessing import Postprocessing
+from ray.rllib.policy.sample_batch import MultiAgentBatch, concat_samples
+from ray.rllib.utils.metrics import (
+    ENV_RUNNER_RESULTS,
+    LEARNER_RESULTS,
+    NUM_ENV_STEPS_SAMPLED,
+    NUM_ENV_STEPS_SAMPLED_LIFETIME,
+    NUM_EPISODES,
+)
+
+from ttt_envs.game import TIC_TAC_TOE, Game
+from ttt_envs.positions import TooManyPositionsError
+from ttt_rllib.bundle import save_bundle
+from ttt_rllib.exact.report import ExactReport, evaluate, truth_of
+from ttt_rllib.policies import NetworkPolicy, policy_table
+from ttt_rllib.rl.learner import SelfPlayPPOLearner
+from ttt_rllib.rl.module import MODULE_ID, BoardActorCritic
+from ttt_rllib.rl.runner import DRAWS, O_WINS, X_WINS, BoardEnvRunner, board_spaces
+
+__all__ = ["SelfPlayPPO", "SelfPlayPPOConfig"]
+
+SAMPLE_ATTEMPTS = 3
+"""How often to wait for restarted env runners when none of them answered."""
+
+
+def play_both_seats(agent_id: str, episode: Any, **kwargs: Any) -> str:
+    """Map both players to the one module."""
+    return MODULE_ID
+
+
+class SelfPlayPPOConfig(PPOConfig):  # type: ignore[misc]  # RLlib is untyped
+    """PPOConfig for board games; call `self_play` to choose the game."""
+
+    def __init__(self, algo_class: type[Algorithm] | None = None) -> None:
+        super().__init__(algo_class=algo_class or SelfPlayPPO)
+        self.env_runner_cls = BoardEnvRunner
+        self.exact_interval = 1
+        self.use_kl_loss = False
+        self.rl_module(model_config={"hiddens": (128, 128), "activation": "relu"})
+        self.disable_env_checking = True
+        # Runners hold no state but weights, which `training_step` sends.
+        self.merge_env_runner_states = False
+        self._dont_auto_sync_env_runner_states = True
+        self.multi_agent(policies={MODULE_ID}, policy_mapping_fn=play_both_seats)
+        self.self_play(game=TIC_TAC_TOE, random_plies=(0, 8))
+
+    def self_play(
+        self,
+        *,
+        game: Game | None = None,
+        random_plies: tuple[int, int] | None = None,
+        exact_interval: int | None = None,
+    ) -> SelfPlayPPOConfig:
+        """Set what is played and how it is measured; None leaves a setting as it is.
+
+        Args:
+            game: The rules.
+            random_plies: Least and greatest number of uniformly random opening plies.
+            exact_interval: Iterations between exact evaluations; 0 = never.
+        """
+        if game is not None:
+            observation_space, action_space = board_spaces(game)
+            self.environment(
+                observation_space=observation_space,
+                action_space=action_space,
+                env_config={**self.env_config, "game": game},
+            )
+        if random_plies is not None:
+            self.environment(env_config={**self.env_config, "random_plies": random_plies})
+        if exact_interval is not None:
+            self.exact_interval = exact_interval
+        return self
+
+    def get_default_rl_module_spec(self) -> RLModuleSpec:
+        """Return the spec of the one module; RLlib fills in the spaces."""
+        return RLModuleSpec(module_class=BoardActorCritic, model_config=self.model_config)
+
+    def get_default_learner_class(self) -> type[SelfPlayPPOLearner]:
+        """Return the learner that takes columns."""
+        return SelfPlayPPOLearner
+
+    def validate_train_batch_size_vs_rollout_fragment_length(self) -> None:
+        """Nothing to check: runners play whole games, there are no fragments."""
+
+
+class SelfPlayPPO(PPO):  # type: ignore[misc]  # RLlib is untyped
+    """PPO self-play with exact evaluation."""
+
+    @classmethod
+    def get_default_config(cls) -> SelfPlayPPOConfig:
+        """Return a config for tic-tac-toe."""
+        return SelfPlayPPOConfig()
+
+    def training_step(self) -> None:
+        """Sample, learn, send the weights, evaluate."""
+        start_s = time.perf_counter()
+        batch = self._sample()
+        sampled_s = time.perf_counter()
+        self._learn(batch)
+        learned_s = time.perf_counter()
+        self.env_runner_group.sync_weights(
+            from_worker_or_learner_group=self.learner_group, inference_only=True
+        )
+        synced_s = time.perf_counter()
+        self._log_play()
+        if self.config.exact_interval and (self.iteration + 1) % self.config.exact_interval == 0:
+            self._log_exact()
+        end_s = time.perf_counter()
+        self._log(
+            "perf",
+            {
+                "sample_s": sampled_s - start_s,
+                "learn_s": learned_s - sampled_s,
+                "sync_s": synced_s - learned_s,
+                "eval_s": end_s - synced_s,
+                "moves_per_s": batch.env_steps() / (end_s - start_s),
+            },
+        )
+
+    def network_policy(self) -> NetworkPolicy:
+        """Return the current agent as everybody else will see it: evaluated by numpy."""
+        weights = self.env_runner.module[MODULE_ID].get_state()
+        game, activation = self.config.env_config["game"], self.config.model_config["activation"]
+        return NetworkPolicy(game, weights, activation)
+
+    def exact_report(self, max_lines: int = 0) -> ExactReport | None:
+        """Measure the current agent exactly; None where the game is too large for it.
+
+        Args:
+            max_lines: How many losing lines to list at most.
+        """
+        policy = self.network_policy()
+        try:
+            truth = truth_of(policy.game)
+        except TooManyPositionsError:
+            return None
+        return evaluate(truth, policy_table(truth.positions, policy), max_lines)
+
+    def save_to_path(self, path: Any = None, **kwargs: Any) -> str:
+        """Save RLlib's checkpoint, and in it the agent's bundle under `agent/`."""
+        saved: str = super().save_to_path(path, **kwargs)
+        provenance = {"algorithm": "PPO", "iteration": self.iteration, "moves": self._moves()}
+        save_bundle(self.network_policy(), Path(saved) / "agent", provenance)
+        return saved
+
+    def _sample(self) -> MultiAgentBatch:
+        config, group = self.config, self.env_runner_group
+        moves = config.train_batch_size_per_learner * max(1, config.num_learners)
+        if config.num_env_runners == 0:
+            runner = group.local_env_runner
+            answers = [(runner.sample(num_timesteps=moves), runner.get_metrics())]
+        else:
+            share = math.ceil(moves / config.num_env_runners)
+            answers = self._sample_remotely(share)
+        self.metrics.aggregate([metrics for _, metrics in answers], key=ENV_RUNNER_RESULTS)
+        batch = concat_samples([part for parts, _ in answers for part in parts])
+        return _prepare(batch, max(1, config.num_learners))
+
+    def _sample_remotely(self, moves: int) -> list[Any]:
+        for _ in range(SAMPLE_ATTEMPTS):
+            answers = self.env_runner_group.foreach_env_runner(
+                lambda runner: (runner.sample(num_timesteps=moves), runner.get_metrics()),
+                local_env_runner=False,
+            )
+            if answers:
+                return list(answers)
+            # All of them are gone: this waits until RLlib has restarted one.
+            self.restore_env_runners(self.env_runner_group)
+        raise RuntimeError(
+            f"none of {self.config.num_env_runners} env runners answered in {SAMPLE_ATTEMPTS} attempts"
+        )
+
+    def _learn(self, batch: MultiAgentBatch) -> None:
+        results = self.learner_group.update(
+            batch=batch,
+            timesteps={NUM_ENV_STEPS_SAMPLED_LIFETIME: self._moves()},
+            num_epochs=self.config.num_epochs,
+            minibatch_size=self.config.minibatch_size,
+        )
+        self.metrics.aggregate(results, key=LEARNER_RESULTS)
+
+    def _moves(self) -> int:
+        key = (ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME)
+        return int(self.metrics.peek(key, default=0))
+
+    def _log_play(self) -> None:
+        def total(key: str) -> float:
+            return float(self.metrics.peek((ENV_RUNNER_RESULTS, key)))
+
+        games = total(NUM_EPISODES)
+        self._log(
+            "play",
+            {
+                "moves": self._moves(),
+                "x_win_rate": total(X_WINS) / games,
+                "draw_rate": total(DRAWS) / games,
+                "o_win_rate": total(O_WINS) / games,
+                "moves_per_game": total(NUM_ENV_STEPS_SAMPLED) / games,
+            },
+        )
+
+    def _log_exact(self) -> None:
+        report = self.exact_report()
+        if report is None:
+            return
+        self._log(
+            "exact",
+            {
+                "nash_conv_greedy": report.nash_conv_greedy,
+                "nash_conv": report.nash_conv,
+                "optimal_move_rate": report.optimal_move_rate,
+                "losing_positions": report.certificate.losing_positions,
+                "score_vs_random_x": report.score_vs_random_x,
+                "score_vs_random_o": report.score_vs_random_o,
+            },
+        )
+
+    def _log(self, group: str, figures: dict[str, float]) -> None:
+        for name, figure in figures.items():
+            self.metrics.log_value((group, name), figure, window=1)
+
+
+def _prepare(batch: MultiAgentBatch, num_shards: int) -> MultiAgentBatch:
+    """Standardise the advantages and cut to equal shards: unequal ones hang DDP."""
+    columns = batch.policy_batches[MODULE_ID]
+    advantages = columns[Postprocessing.ADVANTAGES]
+    spread = max(1e-4, float(advantages.std()))
+    columns[Postprocessing.ADVANTAGES] = (advantages - advantages.mean()) / np.float32(spread)
+    return batch.slice(0, len(columns) // num_shards * num_shards) if num_shards > 1 else batch

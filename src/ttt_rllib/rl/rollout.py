@@ -1,0 +1,187 @@
+"""Play whole games on many boards in lockstep, and turn them into training columns.
+
+Pure numpy: it is given a function that evaluates positions and a generator, and knows
+neither RLlib nor torch. Both players of every game feed the learner.
+Shapes: `G` games, `n` games still going at a ply, `M` moves of all games, `A` actions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ttt_envs.boards import Boards
+
+__all__ = [
+    "Evaluation",
+    "Games",
+    "Ply",
+    "advantages_and_targets",
+    "flat_observations",
+    "play_games",
+    "sample_actions",
+]
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+class Evaluation(NamedTuple):
+    """What the network says of `n` positions.
+
+    Attributes:
+        logits: `[n, A]` float, hugely negative where illegal.
+        values: `[n]` float in about [-1, 1], +1 = the mover wins.
+    """
+
+    logits: Floats
+    values: Floats
+
+
+class Ply(NamedTuple):
+    """One move in each of the games still going.
+
+    Attributes:
+        games: `[n]` numbers of these games.
+        observations: `[n, 2 * squares + A]` int8, see `flat_observations`.
+        actions: `[n]` int64.
+        logp: `[n]` float32 log-probability of the action.
+        values: `[n]` float32 value estimates for the mover.
+        won: `[n]` bool, the move completed a line.
+        done: `[n]` bool, the move ended the game.
+    """
+
+    games: npt.NDArray[np.intp]
+    observations: npt.NDArray[np.int8]
+    actions: npt.NDArray[np.int64]
+    logp: Floats
+    values: Floats
+    won: npt.NDArray[np.bool_]
+    done: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Games:
+    """Complete games, ply by ply, and how they ended.
+
+    Attributes:
+        plies: The moves; a game takes part from its opening to its last move.
+        x_wins: Games won by the first player.
+        o_wins: Games won by the second player.
+        num_games: All games `G`; the rest are draws.
+    """
+
+    plies: list[Ply]
+    x_wins: int
+    o_wins: int
+    num_games: int
+
+    @property
+    def num_moves(self) -> int:
+        """Moves of all games, `M`; those of the random openings do not count."""
+        return sum(len(ply.games) for ply in self.plies)
+
+
+def flat_observations(boards: Boards) -> npt.NDArray[np.int8]:
+    """`[n, 2 * squares + A]` int8: PettingZoo's observation, flat, then the legal mask.
+
+    One flat Box with the mask inside passes through every part of RLlib unharmed.
+    """
+    planes = boards.observe().reshape(len(boards), -1)
+    return np.concatenate([planes, boards.legal_mask().view(np.int8)], axis=1)
+
+
+def play_games(
+    openings: Boards,
+    evaluate: Callable[[npt.NDArray[np.int8]], Evaluation],
+    rng: np.random.Generator,
+    *,
+    explore: bool = True,
+) -> Games:
+    """Play every game to its end, one batched evaluation a ply.
+
+    Args:
+        openings: `[G]` positions to start from, none of them over.
+        evaluate: Maps observations `[n, 2 * squares + A]` to logits and values.
+        rng: The source of all randomness.
+        explore: Sample from the policy; if False take the most probable move.
+    """
+    plies = []
+    boards, games = openings, np.arange(len(openings))
+    x_wins = o_wins = 0
+    while len(games):
+        observations = flat_observations(boards)
+        logits, values = evaluate(observations)
+        actions, logp = sample_actions(logits, rng, explore=explore)
+        x_moved = boards.ply % 2 == 0
+        boards, won, done = boards.step(actions)
+        plies.append(Ply(games, observations, actions, logp, values, won, done))
+        x_wins += int((won & x_moved).sum())
+        o_wins += int((won & ~x_moved).sum())
+        games, boards = games[~done], boards[~done]
+    return Games(plies, x_wins, o_wins, len(openings))
+
+
+def sample_actions(
+    logits: Floats, rng: np.random.Generator, *, explore: bool = True
+) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Draw an action from the softmax of each row, by inverting its distribution function.
+
+    Args:
+        logits: `[n, A]` float32; an illegal action's odds must underflow to 0.
+        rng: The source of randomness.
+        explore: If False, take the most probable action.
+
+    Returns:
+        `[n]` int64 actions and `[n]` float32 log-probabilities under the softmax.
+    """
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    cumulative = np.exp(shifted).cumsum(axis=1)
+    total = cumulative[:, -1]
+    if explore:
+        # The product is rounded in float64, so it stays below `total`, and the first
+        # entry above it belongs to an action whose odds are greater than 0.
+        level = rng.random(len(logits)) * total
+        actions = (cumulative > level[:, None]).argmax(axis=1)
+    else:
+        actions = logits.argmax(axis=1)
+    logp = shifted[np.arange(len(logits)), actions] - np.log(total)
+    return actions, logp
+
+
+def advantages_and_targets(
+    games: Games, *, gamma: float, lambda_: float
+) -> tuple[list[Floats], list[Floats]]:
+    """Generalised advantage estimates and value targets, in the mover's view.
+
+    GAE (Schulman et al., "High-Dimensional Continuous Control Using Generalized Advantage
+    Estimation", 2016, eq. 11-16) for a zero-sum game of alternating moves, where the
+    successor belongs to the opponent and so counts negative:
+    `delta_t = r_t - gamma V(s_t+1) - V(s_t)`, `A_t = delta_t - gamma lambda A_t+1`, with
+    `r_t = 1` for the winning move and 0 otherwise. The target is `A_t + V(s_t)`.
+
+    Args:
+        games: Complete games.
+        gamma: Discount a ply, in [0, 1].
+        lambda_: Weight of longer returns, in [0, 1].
+
+    Returns:
+        For each ply `[n]` float32 advantages and `[n]` float32 value targets.
+    """
+    next_values = np.zeros(games.num_games, np.float32)
+    next_advantages = np.zeros(games.num_games, np.float32)
+    advantages, targets = [], []
+    for ply in reversed(games.plies):
+        # A finished game has no successor: its entries are still 0 when its last move,
+        # the first one met here, is looked at.
+        successor = next_values[ply.games]
+        delta = ply.won - gamma * successor - ply.values
+        advantage = (delta - gamma * lambda_ * next_advantages[ply.games]).astype(np.float32)
+        next_values[ply.games] = ply.values
+        next_advantages[ply.games] = advantage
+        advantages.append(advantage)
+        targets.append((advantage + ply.values).astype(np.float32))
+    return advantages[::-1], targets[::-1]
