@@ -18,7 +18,14 @@ import numpy as np
 from ttt_envs.game import Game
 from ttt_rllib.policies import ACTIVATIONS, NetworkPolicy, Weights
 
-__all__ = ["FORMAT_VERSION", "Bundle", "BundleError", "load_bundle", "save_bundle", "weights_sha256"]
+__all__ = [
+    "FORMAT_VERSION",
+    "Bundle",
+    "BundleError",
+    "load_bundle",
+    "save_bundle",
+    "weights_sha256",
+]
 
 FORMAT_VERSION = 1
 AGENT_FILE, WEIGHTS_FILE = "agent.json", "weights.npz"
@@ -106,7 +113,9 @@ def _read_agent(path: Path) -> dict[str, Any]:
     try:
         agent = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise BundleError(f"{path}: no such file; a bundle has {AGENT_FILE} and {WEIGHTS_FILE}") from None
+        raise BundleError(
+            f"{path}: no such file; a bundle has {AGENT_FILE} and {WEIGHTS_FILE}"
+        ) from None
     except (ValueError, OSError) as error:
         raise BundleError(f"{path}: not readable as JSON: {error}") from error
     if not isinstance(agent, dict) or agent.get("format") != "ttt_rllib.agent":
@@ -124,7 +133,9 @@ def _read_weights(path: Path) -> Weights:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except FileNotFoundError:
-        raise BundleError(f"{path}: no such file; a bundle has {AGENT_FILE} and {WEIGHTS_FILE}") from None
+        raise BundleError(
+            f"{path}: no such file; a bundle has {AGENT_FILE} and {WEIGHTS_FILE}"
+        ) from None
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError) as error:
         raise BundleError(f"{path}: not a readable weights file: {error}") from error
 

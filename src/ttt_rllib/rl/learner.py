@@ -94,7 +94,7 @@ def ppo_loss(
     return PPOLoss(total, policy, value, entropy, -log_ratio.mean())
 
 
-class SelfPlayPPOLearner(PPOTorchLearner):  # type: ignore[misc]  # RLlib is untyped
+class SelfPlayPPOLearner(PPOTorchLearner):
     """PPO learner for the columns of `BoardEnvRunner`.
 
     `update` takes `batch` or `training_data` with one `MultiAgentBatch`; every learner of

@@ -26,7 +26,7 @@ ILLEGAL_LOGIT = -1e9
 ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
 
 
-class BoardActorCritic(TorchRLModule, ValueFunctionAPI):  # type: ignore[misc]  # RLlib is untyped
+class BoardActorCritic(TorchRLModule, ValueFunctionAPI):
     """Masked actor-critic over flat observations `[B, 2 * squares + A]`.
 
     `model_config` holds `hiddens` (units of the hidden layers) and `activation` ("relu"

@@ -47,7 +47,7 @@ def play_both_seats(agent_id: str, episode: Any, **kwargs: Any) -> str:
     return MODULE_ID
 
 
-class SelfPlayPPOConfig(PPOConfig):  # type: ignore[misc]  # RLlib is untyped
+class SelfPlayPPOConfig(PPOConfig):
     """PPOConfig for board games; call `self_play` to choose the game."""
 
     def __init__(self, algo_class: type[Algorithm] | None = None) -> None:
@@ -102,7 +102,7 @@ class SelfPlayPPOConfig(PPOConfig):  # type: ignore[misc]  # RLlib is untyped
         """Nothing to check: runners play whole games, there are no fragments."""
 
 
-class SelfPlayPPO(PPO):  # type: ignore[misc]  # RLlib is untyped
+class SelfPlayPPO(PPO):
     """PPO self-play with exact evaluation."""
 
     @classmethod
@@ -125,16 +125,19 @@ class SelfPlayPPO(PPO):  # type: ignore[misc]  # RLlib is untyped
         if self.config.exact_interval and (self.iteration + 1) % self.config.exact_interval == 0:
             self._log_exact()
         end_s = time.perf_counter()
-        self._log(
-            "perf",
-            {
-                "sample_s": sampled_s - start_s,
-                "learn_s": learned_s - sampled_s,
-                "sync_s": synced_s - learned_s,
-                "eval_s": end_s - synced_s,
-                "moves_per_s": batch.env_steps() / (end_s - start_s),
-            },
-        )
+        self._perf = {
+            "sample_s": sampled_s - start_s,
+            "learn_s": learned_s - sampled_s,
+            "sync_s": synced_s - learned_s,
+            "eval_s": end_s - synced_s,
+            "moves_per_s": batch.env_steps() / (end_s - start_s),
+        }
+
+    def step(self) -> dict[str, Any]:
+        """Run one iteration; RLlib fills "perf" with the machine's load, we with the phases."""
+        results: dict[str, Any] = super().step()
+        results["perf"] = {**results.get("perf", {}), **self._perf}
+        return results
 
     def network_policy(self) -> NetworkPolicy:
         """Return the current agent as everybody else will see it: evaluated by numpy."""

@@ -12,6 +12,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
+import ray
 import torch
 from ray.rllib.core import COMPONENT_RL_MODULE
 from ray.rllib.core.columns import Columns
@@ -45,7 +46,7 @@ def board_spaces(game: Game) -> tuple[gym.spaces.Box, gym.spaces.Discrete]:
     return gym.spaces.Box(0, 1, (width,), np.int8), gym.spaces.Discrete(game.num_actions)
 
 
-class BoardEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]  # RLlib is untyped
+class BoardEnvRunner(EnvRunner, Checkpointable):
     """Samples self-play games of the game in `config.env_config`.
 
     `env_config` holds `game` (a `Game`) and `random_plies` (least and greatest number of
@@ -193,7 +194,11 @@ class BoardEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]  # RLlib 
     def set_state(self, state: dict[str, Any]) -> None:
         """Take over weights, their number and the count of moves, where `state` has them."""
         if COMPONENT_RL_MODULE in state:
-            self.module.set_state(state[COMPONENT_RL_MODULE])
+            weights = state[COMPONENT_RL_MODULE]
+            # RLlib puts the weights into the object store once for all runners.
+            self.module.set_state(
+                ray.get(weights) if isinstance(weights, ray.ObjectRef) else weights
+            )
             seq_no = int(state.get(WEIGHTS_SEQ_NO, 0))
             if seq_no != self.weights_seq_no:
                 self.weights_seq_no = seq_no
