@@ -15,7 +15,19 @@ from typing import Any
 
 import numpy as np
 from ray.rllib.algorithms.algorithm import Algorithm
-from ray.rllib.algorithms.ppo import PPO, PPOConfig
+from ray.rllib.algorithms.ppo.ppo import (
+    LEARNER_RESULTS_CURR_ENTROPY_COEFF_KEY,
+    LEARNER_RESULTS_KL_KEY,
+    PPO,
+    PPOConfig,
+)
+from ray.rllib.core.learner.learner import (
+    DEFAULT_OPTIMIZER,
+    ENTROPY_KEY,
+    LR_KEY,
+    POLICY_LOSS_KEY,
+    VF_LOSS_KEY,
+)
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.evaluation.postprocessing import Postprocessing
 from ray.rllib.policy.sample_batch import MultiAgentBatch, concat_samples
@@ -38,6 +50,18 @@ from ttt_rllib.rl.runner import DRAWS, O_WINS, X_WINS, BoardEnvRunner, board_spa
 
 __all__ = ["SelfPlayPPO", "SelfPlayPPOConfig"]
 
+UNEXPLOITABLE_EVALS = "unexploitable_evals"
+
+LEARNER_FIGURES = {
+    "policy_loss": POLICY_LOSS_KEY,
+    "vf_loss": VF_LOSS_KEY,
+    "entropy": ENTROPY_KEY,
+    "kl": LEARNER_RESULTS_KL_KEY,
+    "lr": f"{DEFAULT_OPTIMIZER}_{LR_KEY}",
+    "entropy_coeff": LEARNER_RESULTS_CURR_ENTROPY_COEFF_KEY,
+}
+"""Our names for what the learner logs under RLlib's."""
+
 SAMPLE_ATTEMPTS = 3
 """How often to wait for restarted env runners when none of them answered."""
 
@@ -55,6 +79,8 @@ class SelfPlayPPOConfig(PPOConfig):
         self.env_runner_cls = BoardEnvRunner
         self.exact_interval = 1
         self.use_kl_loss = False
+        # Tune would overwrite our "perf" with the machine's load under that name.
+        self.log_sys_usage = False
         self.rl_module(model_config={"hiddens": (128, 128), "activation": "relu"})
         self.disable_env_checking = True
         # Runners hold no state but weights, which `training_step` sends.
@@ -110,6 +136,21 @@ class SelfPlayPPO(PPO):
         """Return a config for tic-tac-toe."""
         return SelfPlayPPOConfig()
 
+    def setup(self, config: Any) -> None:
+        """Build everything, as RLlib does."""
+        self._figures: dict[str, dict[str, float]] = {"exact": {}, "play": {}, "perf": {}}
+        self._unexploitable_evals = 0
+        super().setup(config)
+
+    def step(self) -> dict[str, Any]:
+        """Run one iteration and add the figures of `ttt_rllib.metrics` to RLlib's results."""
+        start_s = time.perf_counter()
+        results: dict[str, Any] = super().step()
+        figures = {**self._figures, "learner": self._learner_figures(results)}
+        figures["perf"]["iteration"] = self.iteration + 1
+        figures["perf"]["train_s"] = self._time_total + time.perf_counter() - start_s
+        return {**results, **figures}
+
     def training_step(self) -> None:
         """Sample, learn, send the weights, evaluate."""
         start_s = time.perf_counter()
@@ -121,23 +162,27 @@ class SelfPlayPPO(PPO):
             from_worker_or_learner_group=self.learner_group, inference_only=True
         )
         synced_s = time.perf_counter()
-        self._log_play()
         if self.config.exact_interval and (self.iteration + 1) % self.config.exact_interval == 0:
-            self._log_exact()
+            self._evaluate_exactly()
         end_s = time.perf_counter()
-        self._perf = {
+        self._figures["play"] = self._play_figures()
+        self._figures["perf"] = {
+            "moves_per_s": batch.env_steps() / (end_s - start_s),
             "sample_s": sampled_s - start_s,
             "learn_s": learned_s - sampled_s,
             "sync_s": synced_s - learned_s,
             "eval_s": end_s - synced_s,
-            "moves_per_s": batch.env_steps() / (end_s - start_s),
         }
 
-    def step(self) -> dict[str, Any]:
-        """Run one iteration; RLlib fills "perf" with the machine's load, we with the phases."""
-        results: dict[str, Any] = super().step()
-        results["perf"] = {**results.get("perf", {}), **self._perf}
-        return results
+    def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return RLlib's state and how long the agent has been unexploitable."""
+        state: dict[str, Any] = super().get_state(*args, **kwargs)
+        return {**state, UNEXPLOITABLE_EVALS: self._unexploitable_evals}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take over a state made by `get_state`."""
+        super().set_state(state)
+        self._unexploitable_evals = state.get(UNEXPLOITABLE_EVALS, self._unexploitable_evals)
 
     def network_policy(self) -> NetworkPolicy:
         """Return the current agent as everybody else will see it: evaluated by numpy."""
@@ -189,7 +234,8 @@ class SelfPlayPPO(PPO):
             # All of them are gone: this waits until RLlib has restarted one.
             self.restore_env_runners(self.env_runner_group)
         raise RuntimeError(
-            f"none of {self.config.num_env_runners} env runners answered in {SAMPLE_ATTEMPTS} attempts"
+            f"none of the {self.config.num_env_runners} env runners answered, "
+            f"in {SAMPLE_ATTEMPTS} attempts"
         )
 
     def _learn(self, batch: MultiAgentBatch) -> None:
@@ -205,41 +251,40 @@ class SelfPlayPPO(PPO):
         key = (ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME)
         return int(self.metrics.peek(key, default=0))
 
-    def _log_play(self) -> None:
+    def _play_figures(self) -> dict[str, float]:
         def total(key: str) -> float:
             return float(self.metrics.peek((ENV_RUNNER_RESULTS, key)))
 
         games = total(NUM_EPISODES)
-        self._log(
-            "play",
-            {
-                "moves": self._moves(),
-                "x_win_rate": total(X_WINS) / games,
-                "draw_rate": total(DRAWS) / games,
-                "o_win_rate": total(O_WINS) / games,
-                "moves_per_game": total(NUM_ENV_STEPS_SAMPLED) / games,
-            },
-        )
+        return {
+            "moves": self._moves(),
+            "x_win_rate": total(X_WINS) / games,
+            "draw_rate": total(DRAWS) / games,
+            "o_win_rate": total(O_WINS) / games,
+            "moves_per_game": total(NUM_ENV_STEPS_SAMPLED) / games,
+        }
 
-    def _log_exact(self) -> None:
+    def _evaluate_exactly(self) -> None:
         report = self.exact_report()
         if report is None:
             return
-        self._log(
-            "exact",
-            {
-                "nash_conv_greedy": report.nash_conv_greedy,
-                "nash_conv": report.nash_conv,
-                "optimal_move_rate": report.optimal_move_rate,
-                "losing_positions": report.certificate.losing_positions,
-                "score_vs_random_x": report.score_vs_random_x,
-                "score_vs_random_o": report.score_vs_random_o,
-            },
-        )
+        unexploitable = report.nash_conv_greedy == 0.0
+        self._unexploitable_evals = self._unexploitable_evals + 1 if unexploitable else 0
+        self._figures["exact"] = {
+            "nash_conv_greedy": report.nash_conv_greedy,
+            "nash_conv": report.nash_conv,
+            "unexploitable_evals": self._unexploitable_evals,
+            "optimal_move_rate": report.optimal_move_rate,
+            "losing_positions": report.certificate.losing_positions,
+            "score_vs_random_x": report.score_vs_random_x,
+            "score_vs_random_o": report.score_vs_random_o,
+            "share_of_ceiling_x": report.score_vs_random_x / report.ceilings.as_x,
+            "share_of_ceiling_o": report.score_vs_random_o / report.ceilings.as_o,
+        }
 
-    def _log(self, group: str, figures: dict[str, float]) -> None:
-        for name, figure in figures.items():
-            self.metrics.log_value((group, name), figure, window=1)
+    def _learner_figures(self, results: dict[str, Any]) -> dict[str, float]:
+        learned = results[LEARNER_RESULTS][MODULE_ID]
+        return {name: float(learned[key]) for name, key in LEARNER_FIGURES.items()}
 
 
 def _prepare(batch: MultiAgentBatch, num_shards: int) -> MultiAgentBatch:

@@ -1,0 +1,5 @@
+"""`python -m ttt_rllib` is the `ttt` command."""
+
+from ttt_rllib.cli import main
+
+main()

@@ -1,0 +1,172 @@
+"""Connecting to Ray, and the plan of what a run reserves.
+
+The plan is made and checked before anything starts: a trial that can never be scheduled
+is an error with a remedy, not a run that stays pending for ever.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from ttt_rllib.experiment import Experiment, InputError
+
+__all__ = ["Plan", "available_cpus", "check_plan", "cluster_size", "connect", "make_plan"]
+
+CGROUP_V2 = Path("/sys/fs/cgroup/cpu.max")
+CGROUP_V1 = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one trial reserves, in CPUs and GPUs.
+
+    Attributes:
+        main: CPUs of the trial's own process.
+        env_runners: Number of env runner actors.
+        cpus_per_env_runner: CPUs of each.
+        learners: Number of learner actors.
+        cpus_per_learner: CPUs of each.
+        gpus: GPUs of all learners.
+    """
+
+    main: float
+    env_runners: int
+    cpus_per_env_runner: float
+    learners: int
+    cpus_per_learner: float
+    gpus: float
+
+    @property
+    def cpus(self) -> float:
+        """CPUs of a whole trial."""
+        runners = self.env_runners * self.cpus_per_env_runner
+        return self.main + runners + self.learners * self.cpus_per_learner
+
+    def describe(self, cpus: float, gpus: float) -> str:
+        """Return the plan as lines of text, for a cluster of that many CPUs and GPUs."""
+        lines = [
+            f"plan: 1 trial of {_count(self.cpus, 'CPU')} and {_count(self.gpus, 'GPU')}; "
+            f"the cluster has {_count(cpus, 'CPU')} and {_count(gpus, 'GPU')}",
+            f"  main process      {_count(self.main, 'CPU')}",
+        ]
+        if self.env_runners:
+            each = _count(self.cpus_per_env_runner, "CPU")
+            lines.append(f"  {_count(self.env_runners, 'env runner'):16}  {each} each")
+        if self.learners:
+            each = _count(self.cpus_per_learner, "CPU")
+            lines.append(f"  {_count(self.learners, 'learner'):16}  {each} each")
+        lines.append("  1 trial at once, none waits")
+        return "\n".join(lines)
+
+
+def make_plan(experiment: Experiment) -> Plan:
+    """Add up what a trial of the experiment reserves."""
+    learners = experiment.learners
+    return Plan(
+        main=experiment.resources.num_cpus_for_main_process,
+        env_runners=experiment.env_runners.num_env_runners,
+        cpus_per_env_runner=experiment.env_runners.num_cpus_per_env_runner,
+        learners=learners.num_learners,
+        cpus_per_learner=learners.num_cpus_per_learner,
+        gpus=learners.num_gpus_per_learner * max(1, learners.num_learners),
+    )
+
+
+def check_plan(plan: Plan, cpus: float, gpus: float) -> None:
+    """Refuse a trial that the cluster can never hold.
+
+    Raises:
+        InputError: With what is wanted, what there is, and which setting to lower.
+    """
+    if plan.cpus > cpus:
+        raise InputError(
+            f"a trial reserves {_count(plan.cpus, 'CPU')} ({plan.main:g} main + "
+            f"{plan.env_runners} x {plan.cpus_per_env_runner:g} env runners + "
+            f"{plan.learners} x {plan.cpus_per_learner:g} learners), the cluster has {cpus:g}; "
+            "lower env_runners.num_env_runners or env_runners.num_cpus_per_env_runner"
+        )
+    if plan.gpus > gpus:
+        raise InputError(
+            f"a trial reserves {_count(plan.gpus, 'GPU')}, the cluster has {gpus:g}; "
+            "lower learners.num_gpus_per_learner"
+        )
+
+
+def available_cpus() -> int:
+    """Return the CPUs this process may use: affinity and cgroup quota, at least 1.
+
+    Ray's own count is unreliable in containers (ray#27958).
+    """
+    quota = _cgroup_cpus()
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, int(min(cpus or 1, quota)))
+
+
+def connect(address: str | None) -> None:
+    """Connect to a Ray cluster, or start one of this machine's CPUs.
+
+    Args:
+        address: As for `ray.init`; None starts a private cluster.
+
+    Raises:
+        InputError: If there is no cluster at the address.
+    """
+    _secure()
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    import ray
+
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    if address is None:
+        ray.init(
+            num_cpus=available_cpus(),
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+        return
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"--address {address}: no Ray cluster answers there: {reason}") from None
+
+
+def cluster_size(address: str | None) -> tuple[float, float]:
+    """Return CPUs and GPUs; without an address those of this machine, Ray not needed."""
+    if address is None:
+        return float(available_cpus()), _local_gpus()
+    import ray
+
+    resources = ray.cluster_resources()
+    return resources.get("CPU", 0.0), resources.get("GPU", 0.0)
+
+
+def _secure() -> None:
+    """Ask for token authentication in so many words; keep it working without a home."""
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    known = "RAY_AUTH_TOKEN" in os.environ or "RAY_AUTH_TOKEN_PATH" in os.environ
+    if not known and not os.access(Path.home(), os.W_OK):
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+
+
+def _cgroup_cpus() -> float:
+    try:
+        if CGROUP_V2.exists():
+            quota, period = CGROUP_V2.read_text().split()
+        else:
+            quota, period = (path.read_text().strip() for path in CGROUP_V1)
+        return float("inf") if quota in {"max", "-1"} else float(quota) / float(period)
+    except (OSError, ValueError):
+        return float("inf")
+
+
+def _local_gpus() -> float:
+    return float(len(list(Path("/proc/driver/nvidia/gpus").glob("*"))))
+
+
+def _count(number: float, noun: str) -> str:
+    return f"{number:g} {noun}" + ("" if number == 1 else "s")

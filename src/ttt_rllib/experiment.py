@@ -1,0 +1,400 @@
+"""An experiment: the schema of the YAML files and their loader.
+
+Defaults live here and nowhere else; a YAML file holds what differs. Section and field
+names are RLlib's (`AlgorithmConfig`) and Tune's where the setting is theirs. Knows nothing
+of ray: `rl.build` turns an `Experiment` into an `AlgorithmConfig`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from ttt_envs.game import GAMES, Game
+
+__all__ = ["Experiment", "InputError", "dump_experiment", "load_experiment"]
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Point = tuple[NonNegativeInt, float]
+Schedule = float | Annotated[tuple[Point, ...], Field(min_length=2)]
+"""A number, or RLlib's piecewise linear schedule [[moves, value], ...] that starts at 0 moves."""
+
+
+class InputError(ValueError):
+    """The user's input is wrong; the message is one line that says what, where and the remedy."""
+
+
+class Section(BaseModel):
+    """A part of an experiment: immutable, and without unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Env(Section):
+    """The game: two players alternate, and whoever first owns a line wins."""
+
+    rows: PositiveInt = 3
+    """Rows of the board; rows x cols is at most 64 squares."""
+    cols: PositiveInt = 3
+    """Columns of the board."""
+    connect: PositiveInt = 3
+    """Length of a winning line in squares."""
+    gravity: bool = False
+    """Stones fall to the bottom of their column, and an action names a column."""
+
+    @property
+    def game(self) -> Game:
+        """The rules."""
+        return Game(self.rows, self.cols, self.connect, self.gravity)
+
+    @model_validator(mode="after")
+    def _check(self) -> Env:
+        _ = self.game
+        return self
+
+
+class Opening(Section):
+    """Exploring starts, without which self-play stays exploitable off its own lines."""
+
+    random_plies: tuple[NonNegativeInt, NonNegativeInt] = (0, 8)
+    """Least and greatest number of uniformly random plies before a game is played."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Opening:
+        if self.random_plies[0] > self.random_plies[1]:
+            raise ValueError(
+                f"random_plies is {list(self.random_plies)}; the least number comes first"
+            )
+        return self
+
+
+class Model(Section):
+    """The network."""
+
+    hiddens: tuple[PositiveInt, ...] = (128, 128)
+    """Units of the hidden layers."""
+    activation: Literal["relu", "tanh"] = "relu"
+    """Activation of the hidden layers."""
+
+
+class Training(Section):
+    """PPO, with RLlib's names (`AlgorithmConfig.training`)."""
+
+    lr: Schedule = 3e-3
+    """Learning rate of Adam; a number or a schedule over moves."""
+    gamma: Share = 1.0
+    """Discount a ply."""
+    lambda_: Share = 0.8
+    """Weight of longer returns in the advantage estimates."""
+    train_batch_size_per_learner: PositiveInt = 4096
+    """Moves per learner an iteration, at least; only whole games are used."""
+    minibatch_size: PositiveInt = 1024
+    """Moves a gradient step, about; a batch is cut into equal parts of about this size."""
+    num_epochs: PositiveInt = 4
+    """Passes over a batch."""
+    clip_param: PositiveFloat = 0.2
+    """Greatest deviation of the probability ratio from 1 that is rewarded."""
+    vf_loss_coeff: PositiveFloat = 0.5
+    """Weight of the value loss."""
+    vf_clip_param: PositiveFloat = 10.0
+    """Greatest squared value error that counts."""
+    entropy_coeff: Schedule = 0.0
+    """Weight of the entropy bonus; a number or a schedule over moves."""
+    grad_clip: PositiveFloat | None = 0.5
+    """Greatest norm of the gradient; null = no limit."""
+
+    @field_validator("lr", "entropy_coeff")
+    @classmethod
+    def _check_schedule(cls, value: Schedule) -> Schedule:
+        if isinstance(value, tuple):
+            moves = [point[0] for point in value]
+            if moves[0] != 0 or moves != sorted(set(moves)):
+                raise ValueError(f"a schedule starts at 0 moves and ascends; its moves are {moves}")
+        values = [point[1] for point in value] if isinstance(value, tuple) else [value]
+        if min(values) < 0:
+            raise ValueError(f"is {min(values)}; it is 0 or greater")
+        return value
+
+    @model_validator(mode="after")
+    def _check(self) -> Training:
+        if self.minibatch_size > self.train_batch_size_per_learner:
+            raise ValueError(
+                f"minibatch_size is {self.minibatch_size}; it is at most "
+                f"train_batch_size_per_learner, {self.train_batch_size_per_learner}"
+            )
+        return self
+
+
+class EnvRunners(Section):
+    """Who samples (`AlgorithmConfig.env_runners`)."""
+
+    num_env_runners: NonNegativeInt = 0
+    """Actors that sample; 0 = the trial's own process does it, reproducibly to the bit."""
+    num_envs_per_env_runner: PositiveInt = 512
+    """Boards played in lockstep by each."""
+    num_cpus_per_env_runner: Annotated[float, Field(ge=0.0)] = 1.0
+    """CPUs reserved for each."""
+
+
+class Learners(Section):
+    """Who learns (`AlgorithmConfig.learners`)."""
+
+    num_learners: NonNegativeInt = 0
+    """Actors that compute gradients (DDP); 0 = the trial's own process does it."""
+    num_cpus_per_learner: Annotated[float, Field(ge=0.0)] = 1.0
+    """CPUs reserved for each learner actor."""
+    num_gpus_per_learner: Annotated[float, Field(ge=0.0)] = 0.0
+    """GPUs reserved for each learner."""
+
+
+class Resources(Section):
+    """What else a trial reserves (`AlgorithmConfig.resources`)."""
+
+    num_cpus_for_main_process: Annotated[float, Field(ge=0.0)] = 1.0
+    """CPUs reserved for the trial's own process."""
+
+
+class Evaluation(Section):
+    """How the agent is measured."""
+
+    exact_interval: NonNegativeInt = 1
+    """Iterations between exact evaluations; 0 = never. Off for games too large to enumerate."""
+
+
+class Stop(Section):
+    """When a trial ends: whichever comes first; null = does not count."""
+
+    unexploitable_evals: PositiveInt | None = None
+    """Exact evaluations in a row with NashConv 0 of the greedy policy."""
+    moves: PositiveInt | None = 1_000_000
+    """Moves trained on."""
+    train_s: PositiveFloat | None = 600.0
+    """Seconds of training, set-up not counted."""
+    iterations: PositiveInt | None = None
+    """Training iterations."""
+
+
+class Checkpoint(Section):
+    """What is kept to resume from (Tune's CheckpointConfig); one is always made at the end."""
+
+    checkpoint_frequency: NonNegativeInt = 50
+    """Iterations between checkpoints; 0 = only at the end and on Ctrl-C."""
+    num_to_keep: PositiveInt | None = 2
+    """Newest checkpoints kept of a trial; null = all."""
+
+
+class Experiment(Section):
+    """One question, and all settings that answer it."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = "experiment"
+    """Folder under the storage; the YAML file's name unless given."""
+    algorithm: Literal["ppo"] = "ppo"
+    """The training algorithm."""
+    seed: NonNegativeInt = 0
+    """All randomness follows from it."""
+    env: Env = Env()
+    """The game: its name (tic_tac_toe, connect_four) or rows, cols, connect and gravity."""
+    opening: Opening = Opening()
+    model: Model = Model()
+    training: Training = Training()
+    env_runners: EnvRunners = EnvRunners()
+    learners: Learners = Learners()
+    resources: Resources = Resources()
+    evaluation: Evaluation = Evaluation()
+    stop: Stop = Stop()
+    checkpoint: Checkpoint = Checkpoint()
+    max_failures: Annotated[int, Field(ge=-1)] = 3
+    """How often a failed trial goes back to its last checkpoint (Tune's FailureConfig); -1 = ever."""
+
+    @field_validator("env", mode="before")
+    @classmethod
+    def _named_env(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value not in GAMES:
+            raise ValueError(f"there is no game {value!r}{_nearest(value, list(GAMES))}")
+        game = GAMES[value]
+        return {
+            "rows": game.rows,
+            "cols": game.cols,
+            "connect": game.connect,
+            "gravity": game.gravity,
+        }
+
+    @model_validator(mode="after")
+    def _check(self) -> Experiment:
+        if self.opening.random_plies[1] >= self.env.game.num_squares:
+            raise ValueError(
+                f"opening.random_plies is {list(self.opening.random_plies)}; a game of "
+                f"{self.env.game.num_squares} squares takes at most "
+                f"{self.env.game.num_squares - 1}"
+            )
+        if self.stop.unexploitable_evals and not self.evaluation.exact_interval:
+            raise ValueError(
+                "stop.unexploitable_evals needs exact evaluation; "
+                "set evaluation.exact_interval to 1 or more"
+            )
+        if not any(limit for _, limit in self.stop):
+            raise ValueError("stop has no limit at all; set one of " + ", ".join(Stop.model_fields))
+        return self
+
+
+def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
+    """Read a YAML file, apply `a.b=value` overrides and check the result.
+
+    Args:
+        path: The YAML file.
+        overrides: As given to `--set`; values are YAML.
+
+    Raises:
+        InputError: If anything is wrong with it.
+    """
+    data = {"name": path.stem, **_read_yaml(path)}
+    for override in overrides:
+        _apply(data, override)
+    try:
+        # JSON mode is strict about types but takes a list for a tuple.
+        return Experiment.model_validate_json(json.dumps(data), strict=True)
+    except ValidationError as error:
+        raise InputError(f"{path}: {_explain(error, data)}") from None
+
+
+def dump_experiment(experiment: Experiment) -> str:
+    """Return the resolved experiment as YAML, every default filled in."""
+    dumped = yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False)
+    return str(dumped)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with 1e-3 as a number, and a key that appears twice as an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = str(key_node.value)
+            if key in seen:
+                raise yaml.MarkedYAMLError(None, None, f"key {key!r} twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        near = sorted(str(other) for other in path.parent.glob("*.yaml"))
+        raise InputError(f"{path}: no such file{_nearest(str(path), near)}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not readable: {error}") from None
+    data = _parse(text, str(path))
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: holds {_shown(data)}; an experiment is a mapping of settings")
+    return data
+
+
+def _parse(text: str, source: str) -> Any:
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - _Loader is a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark else source
+        raise InputError(f"{where}: not YAML: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{source}: not YAML: {' '.join(str(error).split())}") from None
+
+
+def _apply(data: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise InputError(f"--set {override}: write it as key=value, for example seed=1")
+    *sections, last = key.strip().split(".")
+    place = data
+    for section in sections:
+        inner = place.get(section)
+        if isinstance(inner, str) and section == "env" and inner in GAMES:
+            inner = Experiment._named_env(inner)  # noqa: SLF001 - our own validator
+        place[section] = inner = inner if isinstance(inner, dict) else {}
+        place = inner
+    place[last] = _parse(text, f"--set {override}")
+
+
+def _explain(error: ValidationError, data: dict[str, Any]) -> str:
+    """One line for the first problem: the key, the value, and what would be right."""
+    problem = error.errors()[0]
+    where = [part for part in problem["loc"] if isinstance(part, str) and part in _known_words()]
+    key = ".".join(str(part) for part in problem["loc"] if not _is_union_tag(part))
+    value = _shown(problem["input"])
+    if problem["type"] == "extra_forbidden":
+        unknown = str(problem["loc"][-1])
+        return f"{key}: unknown key{_nearest_key(unknown, [str(part) for part in where])}"
+    if problem["type"] == "value_error":
+        message = str(problem["ctx"]["error"])
+        return f"{key}: {message}" if key else message
+    message = problem["msg"][0].lower() + problem["msg"][1:]
+    return f"{key}: is {value}; {message}"
+
+
+def _is_union_tag(part: Any) -> bool:
+    return isinstance(part, str) and ("[" in part or part in {"float", "int", "str"})
+
+
+def _known_words() -> set[str]:
+    return set(_all_keys(Experiment)) | set(Experiment.model_fields)
+
+
+def _all_keys(section: type[BaseModel], prefix: str = "") -> list[str]:
+    keys = []
+    for name, field in section.model_fields.items():
+        keys.append(prefix + name)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            keys += _all_keys(field.annotation, f"{prefix}{name}.")
+    return keys
+
+
+def _nearest_key(unknown: str, section: list[str]) -> str:
+    """Name the key that was meant, or else what the section knows."""
+    keys = _all_keys(Experiment)
+    siblings = [key for key in keys if key.split(".")[:-1] == section]
+    for candidates in (siblings, keys):
+        by_name = {key.rsplit(".", 1)[-1]: key for key in candidates}
+        close = difflib.get_close_matches(unknown, list(by_name), n=1, cutoff=0.7)
+        if close:
+            return f"; did you mean {by_name[close[0]]}?"
+    return "; known are " + ", ".join(key.rsplit(".", 1)[-1] for key in siblings)
+
+
+def _nearest(value: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(value, known, n=1, cutoff=0.4)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; known are {', '.join(known)}" if known else ""
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."

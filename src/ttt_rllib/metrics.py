@@ -1,0 +1,138 @@
+"""Every metric: its name, unit, meaning and direction. A metric exists only here.
+
+`docs/metrics.md` is this file as a table: `python -m ttt_rllib.metrics > docs/metrics.md`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+__all__ = ["METRICS", "Metric", "flatten", "markdown_table"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure that a run reports once an iteration.
+
+    Attributes:
+        name: Group and name, `group/name`.
+        unit: Unit or range.
+        meaning: One sentence.
+        better: Which direction is better, or "" where neither is.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    better: Literal["lower", "higher", ""] = ""
+
+
+METRICS = (
+    Metric("perf/iteration", "count", "Training iterations so far, from 1."),
+    Metric("play/moves", "moves", "Plies by either player trained on so far; openings not counted."),
+    Metric("perf/train_s", "s", "Seconds of training so far; set-up not counted.", "lower"),
+    Metric(
+        "exact/nash_conv_greedy",
+        "0 to 4",
+        "NashConv of the greedy policy: best response as X plus best response as O.",
+        "lower",
+    ),
+    Metric("exact/nash_conv", "0 to 4", "NashConv of the stochastic policy.", "lower"),
+    Metric(
+        "exact/unexploitable_evals",
+        "count",
+        "Evaluations in a row, up to this one, with nash_conv_greedy 0.",
+        "higher",
+    ),
+    Metric(
+        "exact/optimal_move_rate",
+        "0 to 1",
+        "Share of all decision positions whose greedy move keeps the game value.",
+        "higher",
+    ),
+    Metric(
+        "exact/losing_positions",
+        "positions",
+        "Positions worth less than the game value that the greedy agent can be led into.",
+        "lower",
+    ),
+    Metric(
+        "exact/score_vs_random_x",
+        "-1 to 1",
+        "Exact mean score of the greedy agent as X against the uniformly random player.",
+        "higher",
+    ),
+    Metric(
+        "exact/score_vs_random_o",
+        "-1 to 1",
+        "Exact mean score of the greedy agent as O against the uniformly random player.",
+        "higher",
+    ),
+    Metric(
+        "exact/share_of_ceiling_x",
+        "up to 1",
+        "score_vs_random_x divided by the best possible score as X.",
+        "higher",
+    ),
+    Metric(
+        "exact/share_of_ceiling_o",
+        "up to 1",
+        "score_vs_random_o divided by the best possible score as O.",
+        "higher",
+    ),
+    Metric("play/x_win_rate", "0 to 1", "Share of this iteration's sampled games won by X."),
+    Metric("play/draw_rate", "0 to 1", "Share of this iteration's sampled games drawn."),
+    Metric("play/o_win_rate", "0 to 1", "Share of this iteration's sampled games won by O."),
+    Metric("play/moves_per_game", "moves", "Mean moves of a sampled game after its opening."),
+    Metric("perf/moves_per_s", "moves/s", "Moves of this iteration divided by its time.", "higher"),
+    Metric("perf/sample_s", "s", "Time of this iteration spent sampling.", "lower"),
+    Metric("perf/learn_s", "s", "Time of this iteration spent on gradient steps.", "lower"),
+    Metric("perf/sync_s", "s", "Time of this iteration spent sending weights.", "lower"),
+    Metric("perf/eval_s", "s", "Time of this iteration spent on exact evaluation.", "lower"),
+    Metric("learner/policy_loss", "", "Minus the clipped surrogate objective, mean of the update."),
+    Metric("learner/vf_loss", "", "Clipped squared value error, mean of the update."),
+    Metric("learner/entropy", "nat", "Entropy of the policy, mean of the update."),
+    Metric("learner/kl", "nat", "Estimated KL(old, new), mean of the update."),
+    Metric("learner/lr", "", "Learning rate after the update."),
+    Metric("learner/entropy_coeff", "", "Entropy coefficient after the update."),
+)
+
+
+def flatten(result: Mapping[str, Any]) -> dict[str, float]:
+    """Pick the metrics out of a nested result, in the order of `METRICS`.
+
+    Args:
+        result: `{group: {name: figure}}`, as the algorithm reports it.
+    """
+    row = {}
+    for metric in METRICS:
+        group, name = metric.name.split("/")
+        figure = result.get(group, {}).get(name)
+        if figure is not None:
+            row[metric.name] = float(figure)
+    return row
+
+
+def markdown_table() -> str:
+    """Return `docs/metrics.md`."""
+    rows = [
+        f"| `{metric.name}` | {metric.unit or '-'} | {metric.better or '-'} | {metric.meaning} |"
+        for metric in METRICS
+    ]
+    head = (
+        "# Metrics",
+        "",
+        "Every figure a run reports, once an iteration, in `metrics.csv`, in Tune and on the",
+        "screen. Made by `python -m ttt_rllib.metrics`; do not edit.",
+        "",
+        "| name | unit or range | better | meaning |",
+        "|---|---|---|---|",
+    )
+    return "\n".join([*head, *rows]) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown_table())

@@ -1,0 +1,164 @@
+"""The run directory: where everything about a run is found, and how it is written.
+
+    results/<experiment>/<run id>/
+        experiment.yaml  summary.json  metrics.csv  certificate.json
+        agent/           the bundle
+        trials/          Tune's own files, a folder a trial, with the checkpoints
+
+Files appear whole or not at all: they are written beside their place and moved there.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ttt_rllib.experiment import Experiment, InputError, dump_experiment, load_experiment
+from ttt_rllib.metrics import METRICS
+
+__all__ = ["MetricsFile", "RunDir", "create_run_dir", "open_run_dir", "write_whole"]
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """The places in a run directory.
+
+    Attributes:
+        path: The directory.
+    """
+
+    path: Path
+
+    @property
+    def experiment(self) -> Path:
+        """The resolved experiment."""
+        return self.path / "experiment.yaml"
+
+    @property
+    def trials(self) -> Path:
+        """Tune's experiment directory."""
+        return self.path / "trials"
+
+    @property
+    def summary(self) -> Path:
+        """What came out, in figures."""
+        return self.path / "summary.json"
+
+    @property
+    def metrics(self) -> Path:
+        """The best trial's metrics."""
+        return self.path / "metrics.csv"
+
+    @property
+    def certificate(self) -> Path:
+        """The proof, or the losing lines."""
+        return self.path / "certificate.json"
+
+    @property
+    def agent(self) -> Path:
+        """The bundle."""
+        return self.path / "agent"
+
+
+def create_run_dir(experiment: Experiment, storage: Path, name: str | None) -> RunDir:
+    """Make the directory of a new run and save the resolved experiment in it.
+
+    Args:
+        experiment: What will run.
+        storage: Folder of all results.
+        name: The run id; None takes date and time.
+
+    Raises:
+        InputError: If the run exists already, or the storage cannot be written to.
+    """
+    folder = storage.absolute() / experiment.name
+    run = RunDir(folder / (name or datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")))
+    try:
+        run.path.mkdir(parents=True)
+    except FileExistsError:
+        raise InputError(
+            f"{run.path}: exists already; take another --name, or --resume {run.path}"
+        ) from None
+    except OSError as error:
+        raise InputError(f"--storage {storage}: {error.strerror}; give a folder to write to") from None
+    write_whole(run.experiment, dump_experiment(experiment))
+    return run
+
+
+def open_run_dir(path: Path) -> tuple[RunDir, Experiment]:
+    """Open the directory of an earlier run.
+
+    Raises:
+        InputError: If it is no run directory.
+    """
+    run = RunDir(path.absolute())
+    if not run.experiment.is_file() or not run.trials.is_dir():
+        raise InputError(
+            f"--resume {path}: not a run directory; it has no experiment.yaml and trials/"
+        )
+    return run, load_experiment(run.experiment)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file such that a reader, or a crash, never sees a part of it."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON for people: indented, in the order given."""
+    write_whole(path, json.dumps(content, indent=2) + "\n")
+
+
+class MetricsFile:
+    """A CSV file with one row an iteration, in order, none twice.
+
+    A resumed trial repeats the iterations after its checkpoint; their rows replace the
+    old ones.
+    """
+
+    COLUMNS = tuple(metric.name for metric in METRICS)
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._last_iteration = max((self._iteration(row) for row in self.rows()), default=0)
+
+    def rows(self) -> list[dict[str, str]]:
+        """Return all complete rows."""
+        if not self.path.is_file():
+            return []
+        with self.path.open(newline="", encoding="utf-8") as file:
+            # A kill may leave half a row at the end.
+            return [row for row in csv.DictReader(file) if None not in row.values()]
+
+    def append(self, row: Mapping[str, float]) -> None:
+        """Add the row of an iteration, dropping rows of the same and later iterations."""
+        iteration = int(row["perf/iteration"])
+        if iteration <= self._last_iteration or not self.path.is_file():
+            kept = [old for old in self.rows() if self._iteration(old) < iteration]
+            self._rewrite(kept)
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, self.COLUMNS, restval="").writerow(row)
+        self._last_iteration = iteration
+
+    def _rewrite(self, rows: Sequence[Mapping[str, str]]) -> None:
+        part = self.path.with_name(f".{self.path.name}.part")
+        with part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, self.COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)
+        part.replace(self.path)
+
+    @staticmethod
+    def _iteration(row: Mapping[str, str]) -> int:
+        return int(float(row["perf/iteration"]))

@@ -1,0 +1,201 @@
+"""Following a run: the progress on the screen, the metrics files, and Ctrl-C.
+
+These are Tune callbacks; they run in the driver and see every trial's results.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections import deque
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from ray.tune import Callback
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from ttt_rllib.metrics import flatten
+from ttt_rllib.rundir import MetricsFile
+
+__all__ = ["CheckpointOnInterrupt", "MetricsFiles", "Progress"]
+
+METRICS_FILE = "metrics.csv"
+LINES_ON_SCREEN = 12
+PLAIN_INTERVAL_S = 1.0
+UNEXPLOITABLE = "0.000"
+
+
+class MetricsFiles(Callback):  # Tune is untyped
+    """Writes `metrics.csv` in the folder of each trial, a row an iteration."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, MetricsFile] = {}
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        """Append the iteration's row."""
+        if trial.trial_id not in self._files:
+            folder = Path(trial.path)
+            folder.mkdir(parents=True, exist_ok=True)
+            self._files[trial.trial_id] = MetricsFile(folder / METRICS_FILE)
+        self._files[trial.trial_id].append(flatten(result))
+
+
+class CheckpointOnInterrupt(Callback):
+    """Turns the first Ctrl-C or SIGTERM into: checkpoint every running trial, then end.
+
+    A second Ctrl-C ends at once. Tune alone would end without a checkpoint.
+
+    Attributes:
+        interrupted: Whether a signal came.
+    """
+
+    def __init__(self) -> None:
+        self.interrupted = False
+        self._saved: set[str] = set()
+        self._end_tune: Any = None
+
+    def setup(self, **info: Any) -> None:
+        """Take over the signals; Tune has put its own handler there just before."""
+        self._end_tune = signal.getsignal(signal.SIGINT)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """End Tune's loop once every running trial has its checkpoint."""
+        if not self.interrupted:
+            return
+        running = {trial.trial_id for trial in trials if trial.status == "RUNNING"}
+        if running <= self._saved and self._end_tune is not None:
+            end, self._end_tune = self._end_tune, None
+            end(signal.SIGINT, None)
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        """Ask Tune for a checkpoint of this trial."""
+        if self.interrupted and trial.trial_id not in self._saved:
+            result["should_checkpoint"] = True
+
+    def on_trial_save(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Note that the trial is safe."""
+        if self.interrupted:
+            self._saved.add(trial.trial_id)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self.interrupted:
+            raise KeyboardInterrupt
+        self.interrupted = True
+        print("interrupted: saving a checkpoint, once more to end at once", file=sys.stderr)
+
+
+class Progress(Callback):
+    """Shows the newest iterations: a live table in a terminal, plain lines elsewhere.
+
+    Args:
+        console: Where to.
+        ceilings: Best possible scores against random as X and as O; None where unknown.
+    """
+
+    def __init__(self, console: Console, ceilings: tuple[float, float] | None) -> None:
+        self._console = console
+        self._ceilings = ceilings
+        self._rows: deque[tuple[str, ...]] = deque(maxlen=LINES_ON_SCREEN)
+        self._live: Live | None = None
+        self._last_print_s = 0.0
+        self._pending: tuple[str, ...] | None = None
+        self.first_result_s: float | None = None
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        """Show the iteration."""
+        if self.first_result_s is None:
+            self.first_result_s = time.time() - float(result.get("time_this_iter_s", 0.0))
+        cells = _cells(flatten(result))
+        if self._console.is_terminal:
+            self._rows.append(cells)
+            self._show()
+        else:
+            self._print(cells)
+
+    def on_trial_error(
+        self, iteration: int, trials: list[Any], trial: Any, **info: Any
+    ) -> None:
+        """Say that a trial failed and where its error is."""
+        self._console.print(f"trial {trial.trial_id} failed: {trial.error_file}", soft_wrap=True)
+
+    def on_experiment_end(self, trials: list[Any], **info: Any) -> None:
+        """Leave the last lines on the screen."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        if self._pending is not None:
+            self._print_line(self._pending)
+            self._pending = None
+
+    def _show(self) -> None:
+        if self._live is None:
+            self._live = Live(console=self._console, auto_refresh=False)
+            self._live.start()
+        self._live.update(self._table(), refresh=True)
+
+    def _table(self) -> Table:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name in HEADINGS:
+            table.add_column(name, justify="right", no_wrap=True)
+        if self._ceilings:
+            table.add_row(*_best_possible(self._ceilings), style="dim")
+        for row in self._rows:
+            table.add_row(*row, style="green" if row[3] == UNEXPLOITABLE else "")
+        return table
+
+    def _print(self, cells: tuple[str, ...]) -> None:
+        if not self._last_print_s:
+            self._console.print(_line(HEADINGS), soft_wrap=True)
+            if self._ceilings:
+                best = _best_possible(self._ceilings)
+                self._console.print(_line(best), soft_wrap=True)
+        self._pending = cells
+        if time.monotonic() - self._last_print_s >= PLAIN_INTERVAL_S:
+            self._print_line(cells)
+
+    def _print_line(self, cells: tuple[str, ...]) -> None:
+        self._console.print(_line(cells), soft_wrap=True)
+        self._last_print_s = time.monotonic()
+        self._pending = None
+
+
+HEADINGS = ("iter", "moves", "moves/s", "greedy", "NashConv", "optimal", "rand X", "rand O", "time")
+WIDTHS = (5, 10, 8, 7, 9, 8, 7, 7, 7)
+
+
+def _cells(row: dict[str, float]) -> tuple[str, ...]:
+    def cell(name: str, form: str) -> str:
+        return form.format(row[name]) if name in row else "-"
+
+    return (
+        cell("perf/iteration", "{:.0f}"),
+        cell("play/moves", "{:,.0f}"),
+        cell("perf/moves_per_s", "{:,.0f}"),
+        cell("exact/nash_conv_greedy", "{:.3f}"),
+        cell("exact/nash_conv", "{:.3f}"),
+        cell("exact/optimal_move_rate", "{:.2%}"),
+        cell("exact/score_vs_random_x", "{:.3f}"),
+        cell("exact/score_vs_random_o", "{:.3f}"),
+        cell("perf/train_s", "{:.1f}s"),
+    )
+
+
+def _best_possible(ceilings: tuple[float, float]) -> tuple[str, ...]:
+    scores = [f"{score:.3f}" for score in ceilings]
+    return ("", "", "at best", UNEXPLOITABLE, UNEXPLOITABLE, "100.00%", *scores, "")
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    return " ".join(cell.rjust(width) for cell, width in zip(cells, WIDTHS, strict=True))

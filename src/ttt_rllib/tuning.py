@@ -1,0 +1,131 @@
+"""Running an experiment through Ray Tune, new or resumed."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ttt_rllib.experiment import Experiment, InputError
+from ttt_rllib.rundir import RunDir
+from ttt_rllib.tracking import CheckpointOnInterrupt, MetricsFiles, Progress
+
+__all__ = ["TrialOutcome", "run_trials"]
+
+QUIET = ("ray.tune", "ray.rllib", "ray.train", "ray.air")
+
+
+@dataclass(frozen=True)
+class TrialOutcome:
+    """What is left of the best trial.
+
+    Attributes:
+        folder: Its folder under `trials/`.
+        checkpoint: Its newest checkpoint; None if it never came to one.
+        result: Its last result, nested as the algorithm reports it.
+        error: Its error message; None if it has none.
+        interrupted: Whether Ctrl-C or SIGTERM ended the run.
+    """
+
+    folder: Path | None
+    checkpoint: Path | None
+    result: dict[str, Any]
+    error: str | None
+    interrupted: bool
+
+
+def run_trials(
+    experiment: Experiment, run: RunDir, progress: Progress, *, resume: bool
+) -> TrialOutcome:
+    """Train until a limit is reached, an error or an interrupt.
+
+    Args:
+        experiment: What to run.
+        run: Where to.
+        progress: What shows the progress.
+        resume: Go on with what is in `run`.
+    """
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    # Tune's own progress table; ours shows what matters here.
+    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
+    interrupt = CheckpointOnInterrupt()
+    callbacks = [MetricsFiles(), progress, interrupt]
+    tuner = _restored(experiment, run) if resume else _new(experiment, run)
+    # Tune pickles the callbacks it is constructed with, but a console and signal handlers
+    # are of this process only; there is no public way to give them later.
+    tuner._local_tuner._run_config.callbacks = callbacks  # noqa: SLF001 - see above
+    results = tuner.fit()
+    best = next(iter(results), None)
+    if best is None:
+        return TrialOutcome(None, None, {}, "no trial was started", interrupt.interrupted)
+    return TrialOutcome(
+        folder=Path(best.path) if best.path else None,
+        checkpoint=Path(best.checkpoint.path) if best.checkpoint else None,
+        result=best.metrics or {},
+        error=str(best.error) if best.error else None,
+        interrupted=interrupt.interrupted,
+    )
+
+
+def _new(experiment: Experiment, run: RunDir) -> Any:
+    from ray import tune
+
+    from ttt_rllib.rl.build import algorithm_config
+    from ttt_rllib.rl.ppo import SelfPlayPPO
+
+    checkpoint = experiment.checkpoint
+    return tune.Tuner(
+        SelfPlayPPO,
+        param_space=algorithm_config(experiment),
+        tune_config=tune.TuneConfig(trial_dirname_creator=_trial_folder),
+        run_config=tune.RunConfig(
+            name=run.trials.name,
+            storage_path=str(run.path),
+            stop=_stop(experiment),
+            failure_config=tune.FailureConfig(max_failures=experiment.max_failures),
+            checkpoint_config=tune.CheckpointConfig(
+                checkpoint_frequency=checkpoint.checkpoint_frequency,
+                num_to_keep=checkpoint.num_to_keep,
+                checkpoint_at_end=True,
+            ),
+            verbose=0,
+        ),
+    )
+
+
+def _restored(experiment: Experiment, run: RunDir) -> Any:
+    from ray import tune
+
+    from ttt_rllib.rl.build import algorithm_config
+    from ttt_rllib.rl.ppo import SelfPlayPPO
+
+    if not tune.Tuner.can_restore(str(run.trials)):
+        raise InputError(f"--resume {run.path}: trials/ holds no state of Tune to resume from")
+    try:
+        return tune.Tuner.restore(
+            str(run.trials),
+            trainable=SelfPlayPPO,
+            param_space=algorithm_config(experiment),
+            resume_unfinished=True,
+            resume_errored=True,
+        )
+    except Exception as error:
+        # Unpickling a damaged file may raise anything.
+        raise InputError(f"--resume {run.path}: its state is damaged: {error!r}") from error
+
+
+def _stop(experiment: Experiment) -> dict[str, float]:
+    limits = {
+        "exact/unexploitable_evals": experiment.stop.unexploitable_evals,
+        "play/moves": experiment.stop.moves,
+        "perf/train_s": experiment.stop.train_s,
+        "perf/iteration": experiment.stop.iterations,
+    }
+    return {name: limit for name, limit in limits.items() if limit is not None}
+
+
+def _trial_folder(trial: Any) -> str:
+    return str(trial.trial_id)
