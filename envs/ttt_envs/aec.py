@@ -71,7 +71,9 @@ class raw_env(AECEnv[str, Observation, int], EzPickle):  # noqa: N801 - PettingZ
             }
         )
         self.observation_spaces = dict.fromkeys(agents, observation_space)
-        self.action_spaces = {agent: spaces.Discrete(game.num_actions) for agent in agents}
+        self.action_spaces: dict[str, spaces.Space[Any]] = {
+            agent: spaces.Discrete(game.num_actions) for agent in agents
+        }
         self.reset()
 
     def observation_space(self, agent: str) -> spaces.Space[Any]:

@@ -17,7 +17,9 @@ from ttt_rllib.experiment import Experiment, InputError
 __all__ = ["Plan", "available_cpus", "check_plan", "cluster_size", "connect", "make_plan"]
 
 CGROUP_V2 = Path("/sys/fs/cgroup/cpu.max")
-CGROUP_V1 = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
+CGROUP_V1 = tuple(
+    Path("/sys/fs/cgroup/cpu") / name for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+)
 
 
 @dataclass(frozen=True)

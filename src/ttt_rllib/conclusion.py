@@ -109,8 +109,10 @@ def _git_commit() -> str | None:
     git = shutil.which("git")
     if git is None:
         return None
-    command = [git, "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed
+    here, describe = str(Path(__file__).parent), ("describe", "--always", "--dirty", "--abbrev=40")
+    answer = subprocess.run(  # noqa: S603 - a fixed command
+        [git, "-C", here, *describe], capture_output=True, text=True, check=False
+    )
     return answer.stdout.strip() or None
 
 

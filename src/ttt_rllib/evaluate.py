@@ -68,9 +68,7 @@ def _judge(
     if stored is not None and report is not None:
         matches = same_certificate(certificate_json(bundle, report), stored)
         if not matches:
-            print(
-                f"{agent / 'certificate.json'}: does not hold for these weights", file=sys.stderr
-            )
+            print(f"{agent / 'certificate.json'}: does not hold for these weights", file=sys.stderr)
             code = EXIT_FAILED
     if require is not None and (report is None or not getattr(report.certificate, require)):
         print(f"{agent}: not {require}", file=sys.stderr)

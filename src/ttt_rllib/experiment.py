@@ -220,7 +220,7 @@ class Experiment(Section):
     stop: Stop = Stop()
     checkpoint: Checkpoint = Checkpoint()
     max_failures: Annotated[int, Field(ge=-1)] = 3
-    """How often a failed trial goes back to its last checkpoint (Tune's FailureConfig); -1 = ever."""
+    """How often a failed trial goes back to its last checkpoint (Tune); -1 = always."""
 
     @field_validator("env", mode="before")
     @classmethod
@@ -272,7 +272,7 @@ def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
         # JSON mode is strict about types but takes a list for a tuple.
         return Experiment.model_validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
-        raise InputError(f"{path}: {_explain(error, data)}") from None
+        raise InputError(f"{path}: {_explain(error)}") from None
 
 
 def dump_experiment(experiment: Experiment) -> str:
@@ -343,7 +343,7 @@ def _apply(data: dict[str, Any], override: str) -> None:
     place[last] = _parse(text, f"--set {override}")
 
 
-def _explain(error: ValidationError, data: dict[str, Any]) -> str:
+def _explain(error: ValidationError) -> str:
     """One line for the first problem: the key, the value, and what would be right."""
     problem = error.errors()[0]
     where = [part for part in problem["loc"] if isinstance(part, str) and part in _known_words()]

@@ -32,7 +32,7 @@ class Metric:
 
 METRICS = (
     Metric("perf/iteration", "count", "Training iterations so far, from 1."),
-    Metric("play/moves", "moves", "Plies by either player trained on so far; openings not counted."),
+    Metric("play/moves", "moves", "Plies by both players sampled so far, openings not counted."),
     Metric("perf/train_s", "s", "Seconds of training so far; set-up not counted.", "lower"),
     Metric(
         "exact/nash_conv_greedy",

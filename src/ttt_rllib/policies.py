@@ -5,8 +5,9 @@ Knows nothing of training; numpy only. Shapes: `B` positions, `A` actions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,10 @@ __all__ = ["NetworkPolicy", "PerfectPolicy", "Policy", "RandomPolicy", "policy_t
 
 Weights = dict[str, npt.NDArray[np.float32]]
 
-ACTIVATIONS = {"relu": lambda x: np.maximum(x, 0.0), "tanh": np.tanh}
+ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
+    "relu": lambda x: np.maximum(x, 0.0),
+    "tanh": np.tanh,
+}
 
 
 class Policy(Protocol):

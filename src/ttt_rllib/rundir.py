@@ -86,7 +86,9 @@ def create_run_dir(experiment: Experiment, storage: Path, name: str | None) -> R
             f"{run.path}: exists already; take another --name, or --resume {run.path}"
         ) from None
     except OSError as error:
-        raise InputError(f"--storage {storage}: {error.strerror}; give a folder to write to") from None
+        raise InputError(
+            f"--storage {storage}: {error.strerror}; give a folder that can be written to"
+        ) from None
     write_whole(run.experiment, dump_experiment(experiment))
     return run
 

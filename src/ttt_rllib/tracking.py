@@ -6,9 +6,9 @@ These are Tune callbacks; they run in the driver and see every trial's results.
 from __future__ import annotations
 
 import signal
-import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -29,16 +29,15 @@ PLAIN_INTERVAL_S = 1.0
 UNEXPLOITABLE = "0.000"
 
 
-class MetricsFiles(Callback):  # Tune is untyped
+class MetricsFiles(Callback):
     """Writes `metrics.csv` in the folder of each trial, a row an iteration."""
 
     def __init__(self) -> None:
         self._files: dict[str, MetricsFile] = {}
 
-    def on_trial_result(
-        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
-    ) -> None:
+    def on_trial_result(self, **info: Any) -> None:
         """Append the iteration's row."""
+        trial, result = info["trial"], info["result"]
         if trial.trial_id not in self._files:
             folder = Path(trial.path)
             folder.mkdir(parents=True, exist_ok=True)
@@ -51,12 +50,16 @@ class CheckpointOnInterrupt(Callback):
 
     A second Ctrl-C ends at once. Tune alone would end without a checkpoint.
 
+    Args:
+        notify: Called from the signal handler with a sentence for the user.
+
     Attributes:
         interrupted: Whether a signal came.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, notify: Callable[[str], None]) -> None:
         self.interrupted = False
+        self._notify = notify
         self._saved: set[str] = set()
         self._end_tune: Any = None
 
@@ -66,32 +69,30 @@ class CheckpointOnInterrupt(Callback):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
 
-    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+    def on_step_end(self, **info: Any) -> None:
         """End Tune's loop once every running trial has its checkpoint."""
         if not self.interrupted:
             return
-        running = {trial.trial_id for trial in trials if trial.status == "RUNNING"}
+        running = {trial.trial_id for trial in info["trials"] if trial.status == "RUNNING"}
         if running <= self._saved and self._end_tune is not None:
             end, self._end_tune = self._end_tune, None
             end(signal.SIGINT, None)
 
-    def on_trial_result(
-        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
-    ) -> None:
+    def on_trial_result(self, **info: Any) -> None:
         """Ask Tune for a checkpoint of this trial."""
-        if self.interrupted and trial.trial_id not in self._saved:
-            result["should_checkpoint"] = True
+        if self.interrupted and info["trial"].trial_id not in self._saved:
+            info["result"]["should_checkpoint"] = True
 
-    def on_trial_save(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+    def on_trial_save(self, **info: Any) -> None:
         """Note that the trial is safe."""
         if self.interrupted:
-            self._saved.add(trial.trial_id)
+            self._saved.add(info["trial"].trial_id)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.interrupted:
             raise KeyboardInterrupt
         self.interrupted = True
-        print("interrupted: saving a checkpoint, once more to end at once", file=sys.stderr)
+        self._notify("interrupted: saving a checkpoint; once more to end at once")
 
 
 class Progress(Callback):
@@ -111,10 +112,9 @@ class Progress(Callback):
         self._pending: tuple[str, ...] | None = None
         self.first_result_s: float | None = None
 
-    def on_trial_result(
-        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
-    ) -> None:
+    def on_trial_result(self, **info: Any) -> None:
         """Show the iteration."""
+        result = info["result"]
         if self.first_result_s is None:
             self.first_result_s = time.time() - float(result.get("time_this_iter_s", 0.0))
         cells = _cells(flatten(result))
@@ -124,13 +124,12 @@ class Progress(Callback):
         else:
             self._print(cells)
 
-    def on_trial_error(
-        self, iteration: int, trials: list[Any], trial: Any, **info: Any
-    ) -> None:
+    def on_trial_error(self, **info: Any) -> None:
         """Say that a trial failed and where its error is."""
+        trial = info["trial"]
         self._console.print(f"trial {trial.trial_id} failed: {trial.error_file}", soft_wrap=True)
 
-    def on_experiment_end(self, trials: list[Any], **info: Any) -> None:
+    def on_experiment_end(self, **info: Any) -> None:
         """Leave the last lines on the screen."""
         if self._live is not None:
             self._live.stop()

@@ -98,7 +98,7 @@ def _run(request: Request, console: Console) -> int:
     from ttt_rllib.tuning import run_trials
 
     progress = Progress(console, ceilings)
-    outcome = run_trials(experiment, run, progress, resume=request.resume is not None)
+    outcome = run_trials(experiment, run, progress, _warn, resume=request.resume is not None)
     trained_s = time.time()
     first_s = progress.first_result_s or trained_s
     wall_s = {
@@ -125,7 +125,9 @@ def _load(request: Request) -> tuple[RunDir | None, Experiment]:
         return None, load_experiment(request.experiment, request.overrides)
     run, saved = open_run_dir(request.resume)
     if request.overrides or request.name:
-        raise InputError("--resume keeps the settings and the name of the run; drop --set and --name")
+        raise InputError(
+            "--resume keeps the settings and the name of the run; drop --set and --name"
+        )
     if request.experiment is not None and load_experiment(request.experiment) != saved:
         raise InputError(
             f"{request.experiment}: differs from {run.experiment}; "
@@ -145,13 +147,18 @@ def _ceilings(experiment: Experiment) -> tuple[float, float] | None:
 def _end(outcome: TrialOutcome, run: RunDir, console: Console) -> int:
     code = EXIT_DONE
     if outcome.interrupted:
-        print(f"interrupted; go on with: python -m ttt_rllib.train --resume {run.path}", file=sys.stderr)
+        resume = f"python -m ttt_rllib.train --resume {run.path}"
+        print(f"interrupted; go on with: {resume}", file=sys.stderr)
         code = EXIT_INTERRUPTED
     elif outcome.error is not None:
         print(f"error: the trial failed: {outcome.error}", file=sys.stderr)
         code = EXIT_FAILED
     console.print(f"results: {run.path}", soft_wrap=True)
     return code
+
+
+def _warn(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
 
 
 def _process_start_s() -> float:

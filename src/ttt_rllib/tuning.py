@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,12 @@ class TrialOutcome:
 
 
 def run_trials(
-    experiment: Experiment, run: RunDir, progress: Progress, *, resume: bool
+    experiment: Experiment,
+    run: RunDir,
+    progress: Progress,
+    notify: Callable[[str], None],
+    *,
+    resume: bool,
 ) -> TrialOutcome:
     """Train until a limit is reached, an error or an interrupt.
 
@@ -45,13 +51,14 @@ def run_trials(
         experiment: What to run.
         run: Where to.
         progress: What shows the progress.
+        notify: Called with a sentence for the user when a signal comes.
         resume: Go on with what is in `run`.
     """
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
     # Tune's own progress table; ours shows what matters here.
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
-    interrupt = CheckpointOnInterrupt()
+    interrupt = CheckpointOnInterrupt(notify)
     callbacks = [MetricsFiles(), progress, interrupt]
     tuner = _restored(experiment, run) if resume else _new(experiment, run)
     # Tune pickles the callbacks it is constructed with, but a console and signal handlers

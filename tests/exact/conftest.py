@@ -10,6 +10,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from open_spiel.python import policy
 
 from ttt_envs import TIC_TAC_TOE
 from ttt_rllib.exact.report import truth_of
@@ -149,6 +150,20 @@ class NaiveGame:
         return policy
 
 
+class OpenSpielPolicy(policy.Policy):
+    """A naive policy for OpenSpiel, whose states print as three lines of x, o and dots."""
+
+    def __init__(self, game, moves):
+        super().__init__(game, [0, 1])
+        self._moves = {
+            "".join(board).lower(): {a: float(p) for a, p in dealt.items()}
+            for board, dealt in moves.items()
+        }
+
+    def action_probabilities(self, state, player_id=None):
+        return self._moves[str(state).replace("\n", "")]
+
+
 @pytest.fixture(scope="session")
 def solved():
     """`game -> (truth, naive game)`, computed once a game."""
@@ -171,3 +186,9 @@ def truth(solved):
 def naive(solved):
     """Tic-tac-toe by naive recursion."""
     return solved(TIC_TAC_TOE)[1]
+
+
+@pytest.fixture(scope="session")
+def openspiel_policy():
+    """`(OpenSpiel game, naive policy) -> OpenSpiel policy`."""
+    return OpenSpielPolicy

@@ -5,7 +5,6 @@ from fractions import Fraction
 import numpy as np
 import pyspiel
 import pytest
-from open_spiel.python import policy
 from open_spiel.python.algorithms import expected_game_score
 
 from ttt_envs import Game
@@ -67,7 +66,6 @@ def test_match_and_ceilings_of_other_games_equal_naive_fractions(game, solved):
 
 
 def test_the_best_response_to_uniform_reaches_its_value_and_the_known_shares(truth):
-    """Whatever it does, it loses some games as O: the score is not the strength."""
     positions = truth.positions
     greedy = response_table(positions, best_response(positions, truth.uniform))
     as_x = match(positions, greedy, truth.uniform)
@@ -85,25 +83,13 @@ def response_table(positions, response):
     return table
 
 
-def test_match_of_two_random_policies_equals_openspiels_expected_returns(truth, naive):
+def test_match_of_two_random_policies_equals_openspiels_expected_returns(
+    truth, naive, openspiel_policy
+):
     game = pyspiel.load_game("tic_tac_toe")
     policies = [naive.random_policy(seed) for seed in (7, 8)]
     outcome = match(truth.positions, *(naive.table_of(each) for each in policies))
     theirs = expected_game_score.policy_value(
-        game.new_initial_state(), [OpenSpielPolicy(game, each) for each in policies]
+        game.new_initial_state(), [openspiel_policy(game, each) for each in policies]
     )
     assert [outcome.score, -outcome.score] == pytest.approx(theirs, abs=EXACT, rel=0)
-
-
-class OpenSpielPolicy(policy.Policy):
-    """A naive policy for OpenSpiel, whose states print as three lines of x, o and dots."""
-
-    def __init__(self, game, moves):
-        super().__init__(game, [0, 1])
-        self._moves = {
-            "".join(board).lower(): {a: float(p) for a, p in dealt.items()}
-            for board, dealt in moves.items()
-        }
-
-    def action_probabilities(self, state, player_id=None):
-        return self._moves[str(state).replace("\n", "")]

@@ -18,7 +18,6 @@ from ray.rllib.algorithms.ppo.torch.ppo_torch_learner import PPOTorchLearner
 from ray.rllib.core import ALL_MODULES
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.learner.learner import ENTROPY_KEY, POLICY_LOSS_KEY, VF_LOSS_KEY
-from ray.rllib.core.learner.torch.torch_learner import TorchLearner
 from ray.rllib.core.learner.training_data import TrainingData
 from ray.rllib.evaluation.postprocessing import Postprocessing
 from ray.rllib.policy.sample_batch import MultiAgentBatch
@@ -138,17 +137,20 @@ class SelfPlayPPOLearner(PPOTorchLearner):
         if training_data is not None:
             training_data.solve_refs()
             batch = training_data.batch
-        assert batch is not None, "SelfPlayPPOLearner.update takes one MultiAgentBatch"
+        if batch is None:
+            raise TypeError("SelfPlayPPOLearner.update takes one MultiAgentBatch of columns")
         self._weights_seq_no += 1
         columns = self._tensors(batch)
         num_moves = len(columns[Columns.ACTIONS])
         parts = max(1, round(num_moves / (minibatch_size or num_moves)))
-        losses = []
+        losses: list[Tensor] = []
         rng = np.random.default_rng([int(self.config.seed or 0), self._weights_seq_no])
         for _ in range(num_epochs):
             order = torch.from_numpy(rng.permutation(num_moves)).to(self._device)
-            for rows in order.tensor_split(parts):
-                losses.append(self._gradient_step({k: v[rows] for k, v in columns.items()}))
+            losses.extend(
+                self._gradient_step({key: column[rows] for key, column in columns.items()})
+                for rows in order.tensor_split(parts)
+            )
         self._log_update(torch.stack(losses).mean(dim=0), num_moves * num_epochs)
         self.after_gradient_based_update(timesteps=timesteps or {})
         return self.metrics.reduce()
@@ -177,7 +179,7 @@ class SelfPlayPPOLearner(PPOTorchLearner):
         )
         for optimizer in self._optimizer_parameters:
             optimizer.zero_grad(set_to_none=True)
-        loss.total.backward()
+        torch.autograd.backward(loss.total)
         if config.grad_clip is not None:
             torch.nn.utils.clip_grad_norm_(self._params.values(), config.grad_clip)
         for optimizer in self._optimizer_parameters:

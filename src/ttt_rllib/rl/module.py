@@ -7,6 +7,7 @@ Shapes: `B` positions, `A` actions, `H` units of the last hidden layer.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -38,7 +39,7 @@ class BoardActorCritic(TorchRLModule, ValueFunctionAPI):
         self.num_actions = int(self.action_space.n)
         sizes = [self.observation_space.shape[0] - self.num_actions, *self.model_config["hiddens"]]
         self.trunk = nn.ModuleList(
-            nn.Linear(n_in, n_out) for n_in, n_out in zip(sizes, sizes[1:], strict=False)
+            nn.Linear(inputs, outputs) for inputs, outputs in pairwise(sizes)
         )
         self.policy = nn.Linear(sizes[-1], self.num_actions)
         self.value = nn.Linear(sizes[-1], 1)

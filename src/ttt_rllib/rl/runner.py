@@ -40,7 +40,7 @@ __all__ = ["DRAWS", "O_WINS", "X_WINS", "BoardEnvRunner", "board_spaces"]
 X_WINS, DRAWS, O_WINS = "x_wins", "draws", "o_wins"
 
 
-def board_spaces(game: Game) -> tuple[gym.spaces.Box, gym.spaces.Discrete]:
+def board_spaces(game: Game) -> tuple[gym.spaces.Box, gym.spaces.Discrete[np.int64]]:
     """Return the spaces of the flat observation (stones, then legal mask) and the action."""
     width = 2 * game.num_squares + game.num_actions
     return gym.spaces.Box(0, 1, (width,), np.int8), gym.spaces.Discrete(game.num_actions)
@@ -99,7 +99,8 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
         Returns:
             One batch with all moves of both players, ready for the PPO learner.
         """
-        columns, moves, games = [], 0, 0
+        columns: list[dict[str, npt.NDArray[Any]]] = []
+        moves = games = 0
         rng = self._next_generator()
         explore = self.config.explore if explore is None else explore
         evaluate = self._evaluate_uniformly if random_actions else self.evaluate
@@ -216,7 +217,7 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
 
     def assert_healthy(self) -> None:
         """Check that the runner can sample."""
-        assert self.module is not None
+        assert self.module is not None  # noqa: S101 - RLlib expects an AssertionError
 
     def stop(self) -> None:
         """Nothing is held open."""

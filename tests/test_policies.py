@@ -1,0 +1,203 @@
+"""Policies against loops in plain Python, and what importing them costs."""
+
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from ttt_envs import (
+    CONNECT_FOUR,
+    TIC_TAC_TOE,
+    Boards,
+    Game,
+    TooManyPositionsError,
+    enumerate_positions,
+    random_openings,
+)
+from ttt_rllib.exact import nash_conv, solve, uniform_table
+from ttt_rllib.policies import NetworkPolicy, PerfectPolicy, RandomPolicy, policy_table
+
+
+def some_boards(game, count=200):
+    return random_openings(game, count, (0, game.num_squares), np.random.default_rng(0))
+
+
+def random_weights(game, layers, seed=0, scale=1.0):
+    """Weights `[out, in]` of a network with the given hidden widths."""
+    rng, weights, width = np.random.default_rng(seed), {}, 2 * game.num_squares
+    names = [f"trunk.{layer}" for layer in range(len(layers))]
+    for name, out in zip(names, layers, strict=True):
+        weights |= dense(rng, name, width, out, scale)
+        width = out
+    weights |= dense(rng, "policy", width, game.num_actions, scale)
+    return weights | dense(rng, "value", width, 1, scale)
+
+
+def dense(rng, name, width, out, scale):
+    return {
+        f"{name}.weight": (scale * rng.normal(size=(out, width))).astype(np.float32),
+        f"{name}.bias": rng.normal(size=out).astype(np.float32),
+    }
+
+
+# ---- a network by loops ------------------------------------------------------------------
+
+
+def loop_dense(weights, name, values):
+    weight, bias = weights[f"{name}.weight"].tolist(), weights[f"{name}.bias"].tolist()
+    return [
+        sum(w * v for w, v in zip(row, values, strict=True)) + b
+        for row, b in zip(weight, bias, strict=True)
+    ]
+
+
+def loop_network(game, weights, layers, activate, mover, opponent):
+    """Probabilities and value of one position, in float64 and square by square."""
+    values = [
+        float(stones >> s & 1) for s in range(game.num_squares) for stones in (mover, opponent)
+    ]
+    for layer in range(layers):
+        values = [activate(v) for v in loop_dense(weights, f"trunk.{layer}", values)]
+    logits = loop_dense(weights, "policy", values)
+    # with gravity an action is a column, open while its top square is
+    legal = [a for a in range(game.num_actions) if not (mover | opponent) >> a & 1]
+    total = math.fsum(math.exp(logits[action]) for action in legal)
+    odds = [math.exp(x) / total if a in legal else 0.0 for a, x in enumerate(logits)]
+    return odds, loop_dense(weights, "value", values)[0]
+
+
+@pytest.mark.parametrize("game", [TIC_TAC_TOE, CONNECT_FOUR], ids=str)
+@pytest.mark.parametrize(
+    ("activation", "activate"), [("relu", lambda x: max(x, 0.0)), ("tanh", math.tanh)]
+)
+@pytest.mark.parametrize("layers", [(), (16,), (16, 12)])
+def test_network_equals_a_loop_over_single_positions(game, activation, activate, layers):
+    weights, boards = random_weights(game, layers, scale=0.3), some_boards(game)
+    policy = NetworkPolicy(game, weights, activation)
+    table, values = policy(boards), policy.values(boards)
+    assert (table.dtype, table.shape) == (np.float64, (len(boards), game.num_actions))
+    for row, stones in enumerate(zip(boards.mover.tolist(), boards.opponent.tolist(), strict=True)):
+        odds, value = loop_network(game, weights, len(layers), activate, *stones)
+        # the network adds in float32, the loop in float64
+        assert table[row].tolist() == pytest.approx(odds, abs=1e-5)
+        assert values[row] == pytest.approx(value, abs=1e-5, rel=1e-5)
+
+
+def test_network_of_one_policy_row_equals_the_softmax_by_hand():
+    # No trunk and weight 0: the logits are the biases; of the legal 7 and 8 the odds are 1:3.
+    weights = {
+        "policy.weight": np.zeros((9, 18), np.float32),
+        "policy.bias": np.array([99] * 7 + [0, math.log(3)], np.float32),
+    }
+    boards = Boards(TIC_TAC_TOE, np.array([0b0001011], np.uint64), np.array([0b1110100], np.uint64))
+    table = NetworkPolicy(TIC_TAC_TOE, weights, "tanh")(boards)
+    assert table[0].tolist() == pytest.approx([0] * 7 + [0.25, 0.75], abs=1e-7)
+
+
+def test_logits_of_any_size_give_probabilities_without_overflow():
+    weights = random_weights(TIC_TAC_TOE, (8,), scale=1e4)
+    boards = some_boards(TIC_TAC_TOE)
+    table = NetworkPolicy(TIC_TAC_TOE, weights, "relu")(boards)
+    assert np.isfinite(table).all()
+    assert table.sum(axis=1) == pytest.approx(np.ones(len(boards)), abs=1e-12)
+    assert table.max() > 0.999
+
+
+# ---- every policy ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        RandomPolicy(TIC_TAC_TOE),
+        RandomPolicy(CONNECT_FOUR),
+        PerfectPolicy(TIC_TAC_TOE),
+        PerfectPolicy(Game(2, 4, 3)),
+        NetworkPolicy(TIC_TAC_TOE, random_weights(TIC_TAC_TOE, (8,)), "relu"),
+        NetworkPolicy(CONNECT_FOUR, random_weights(CONNECT_FOUR, (8,)), "tanh"),
+    ],
+    ids=lambda policy: type(policy).__name__,
+)
+def test_rows_are_distributions_over_the_legal_moves(policy):
+    boards = some_boards(policy.game)
+    table = policy(boards)
+    assert (table.shape, table.dtype) == ((len(boards), policy.game.num_actions), np.float64)
+    assert table.sum(axis=1) == pytest.approx(np.ones(len(boards)), abs=1e-12)
+    assert (table >= 0).all()
+    assert not table[~boards.legal_mask()].any()
+
+
+def test_random_policy_equals_one_over_the_number_of_open_columns_by_hand():
+    # Columns 0 and 6 are full to the top, and only tops count.
+    boards = Boards(CONNECT_FOUR, np.array([1 | 1 << 36], np.uint64), np.array([1 << 6], np.uint64))
+    assert RandomPolicy(CONNECT_FOUR)(boards)[0].tolist() == [0.0, *[1 / 5] * 5, 0.0]
+
+
+def test_perfect_policy_answers_a_corner_with_the_centre_and_the_centre_with_corners():
+    boards = Boards(TIC_TAC_TOE, np.zeros(2, np.uint64), np.array([1, 16], np.uint64))
+    table = PerfectPolicy(TIC_TAC_TOE)(boards)
+    assert table.tolist() == [
+        [0, 0, 0, 0, 1, 0, 0, 0, 0],
+        [0.25, 0, 0.25, 0, 0, 0, 0.25, 0, 0.25][:6] + [0.25, 0, 0.25],
+    ]
+
+
+def test_perfect_policy_has_nash_conv_zero_on_every_small_game():
+    for game in (TIC_TAC_TOE, Game(2, 4, 3), Game(3, 3, 2), Game(4, 3, 3, gravity=True)):
+        positions = enumerate_positions(game)
+        assert nash_conv(positions, policy_table(positions, PerfectPolicy(game))) == 0.0
+
+
+def test_perfect_policy_refuses_impossible_positions_and_large_games():
+    impossible = Boards(TIC_TAC_TOE, np.array([3], np.uint64), np.array([0], np.uint64))
+    with pytest.raises(KeyError, match="mover=0x3"):
+        PerfectPolicy(TIC_TAC_TOE)(impossible)
+    with pytest.raises(TooManyPositionsError, match="42 squares"):
+        PerfectPolicy(CONNECT_FOUR)(Boards.empty(CONNECT_FOUR, 1))
+
+
+# ---- policy_table ------------------------------------------------------------------------
+
+
+def test_policy_table_of_the_random_policy_equals_the_uniform_table():
+    positions = enumerate_positions(TIC_TAC_TOE)
+    table = policy_table(positions, RandomPolicy(TIC_TAC_TOE))
+    assert np.array_equal(table, uniform_table(positions))
+    assert not table[positions.terminal].any()
+
+
+def test_policy_table_of_the_perfect_policy_equals_the_solvers_optimal_moves():
+    positions = enumerate_positions(TIC_TAC_TOE)
+    table = policy_table(positions, PerfectPolicy(TIC_TAC_TOE))
+    assert np.array_equal(table > 0, solve(positions).optimal)
+
+
+def test_policy_table_asks_for_decision_positions_only_each_in_its_row():
+    positions = enumerate_positions(TIC_TAC_TOE)
+
+    class Lowest:
+        game = TIC_TAC_TOE
+
+        def __call__(self, boards):
+            assert len(boards) == 4520
+            return np.eye(9)[boards.legal_mask().argmax(axis=1)]
+
+    table = policy_table(positions, Lowest())
+    occupied = (positions.boards.mover | positions.boards.opponent).tolist()
+    for row, (squares, terminal) in enumerate(zip(occupied, positions.terminal, strict=True)):
+        lowest = [(~squares & squares + 1).bit_length() - 1]
+        assert np.flatnonzero(table[row]).tolist() == ([] if terminal else lowest)
+
+
+# ---- imports -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", ["ttt_rllib.exact", "ttt_rllib.policies"])
+def test_exact_evaluation_and_policies_load_neither_ray_nor_torch(module):
+    show = f"import sys, {module}; print(*sorted({{n.split('.')[0] for n in sys.modules}}))"
+    command = [sys.executable, "-c", show]
+    loaded = subprocess.run(command, capture_output=True, check=True, text=True).stdout.split()
+    assert {"numpy", "ttt_envs"} <= set(loaded)
+    assert not {"ray", "torch", "gymnasium", "pettingzoo", "pandas"} & set(loaded)
