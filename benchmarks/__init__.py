@@ -1,0 +1,1 @@
+"""Every published figure has its command here: `python -m benchmarks NAME`."""

@@ -81,8 +81,8 @@ def test_network_equals_a_loop_over_single_positions(game, activation, activate,
     for row, stones in enumerate(zip(boards.mover.tolist(), boards.opponent.tolist(), strict=True)):
         odds, value = loop_network(game, weights, len(layers), activate, *stones)
         # the network adds in float32, the loop in float64
-        assert table[row].tolist() == pytest.approx(odds, abs=1e-5)
-        assert values[row] == pytest.approx(value, abs=1e-5, rel=1e-5)
+        assert table[row].tolist() == pytest.approx(odds, abs=2e-6, rel=0)
+        assert values[row] == pytest.approx(value, abs=5e-6, rel=0)
 
 
 def test_network_of_one_policy_row_equals_the_softmax_by_hand():
@@ -140,7 +140,7 @@ def test_perfect_policy_answers_a_corner_with_the_centre_and_the_centre_with_cor
     table = PerfectPolicy(TIC_TAC_TOE)(boards)
     assert table.tolist() == [
         [0, 0, 0, 0, 1, 0, 0, 0, 0],
-        [0.25, 0, 0.25, 0, 0, 0, 0.25, 0, 0.25][:6] + [0.25, 0, 0.25],
+        [0.25, 0, 0.25, 0, 0, 0, 0.25, 0, 0.25],
     ]
 
 

@@ -103,11 +103,12 @@ class raw_env(AECEnv[str, Observation, int], EzPickle):  # noqa: N801 - PettingZ
             `action_mask` `[A]` int8, 1 where legal, all 0 for the player not on move.
         """
         boards = self.boards
+        # By the stones, not by agent_selection: that goes its own ways once a game is over.
+        if self.possible_agents.index(agent) != int(boards.ply[0]) % 2:
+            boards = Boards(self.game, boards.opponent, boards.mover)
+        mask = np.zeros(self.game.num_actions, np.int8)
         if agent == self.agent_selection:
             mask = boards.legal_mask()[0].astype(np.int8)
-        else:
-            boards = Boards(self.game, boards.opponent, boards.mover)
-            mask = np.zeros(self.game.num_actions, np.int8)
         return {"observation": boards.observe()[0], "action_mask": mask}
 
     def step(self, action: int) -> None:
@@ -120,7 +121,7 @@ class raw_env(AECEnv[str, Observation, int], EzPickle):  # noqa: N801 - PettingZ
         if self.terminations[agent] or self.truncations[agent]:
             self._was_dead_step(action)
             return
-        if not int(self.boards.legal_bits()[0]) >> int(action) & 1:
+        if not (action in self.action_spaces[agent] and self.boards.legal_mask()[0, action]):
             raise ValueError(f"action {action} is illegal here: {self.render_text()!r}")
         self.boards, won, done = self.boards.step(np.array([action]))
         other = self.possible_agents[1 - self.possible_agents.index(agent)]

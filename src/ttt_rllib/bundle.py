@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ttt_envs.game import Game
-from ttt_rllib.policies import ACTIVATIONS, NetworkPolicy, Weights
+from ttt_rllib.policies import NetworkPolicy, Weights
 
 __all__ = [
     "FORMAT_VERSION",
@@ -141,8 +141,6 @@ def _read_weights(path: Path) -> Weights:
 
 
 def _check_shapes(policy: NetworkPolicy) -> None:
-    if policy.activation not in ACTIVATIONS:
-        raise ValueError(f"activation {policy.activation!r}, known are {', '.join(ACTIVATIONS)}")
     width = 2 * policy.game.num_squares
     layer = 0
     while f"trunk.{layer}.weight" in policy.weights:

@@ -82,11 +82,20 @@ class NetworkPolicy:
         weights: `trunk.<i>.weight|bias`, `policy.weight|bias` and `value.weight|bias`,
             float32, weights `[out, in]`.
         activation: "relu" or "tanh".
+
+    Raises:
+        ValueError: If the activation is another.
     """
 
     game: Game
     weights: Weights
     activation: str
+
+    def __post_init__(self) -> None:
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(
+                f"activation is {self.activation!r}; known are {', '.join(ACTIVATIONS)}"
+            )
 
     def __call__(self, boards: Boards) -> Table:
         """Return probabilities `[B, A]`: the softmax of the logits over the legal moves."""

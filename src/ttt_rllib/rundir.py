@@ -150,7 +150,8 @@ class MetricsFile:
             kept = [old for old in self.rows() if self._iteration(old) < iteration]
             self._rewrite(kept)
         with self.path.open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, self.COLUMNS, restval="").writerow(row)
+            figures = {name: f"{figure:.12g}" for name, figure in row.items()}
+            csv.DictWriter(file, self.COLUMNS, restval="").writerow(figures)
         self._last_iteration = iteration
 
     def _rewrite(self, rows: Sequence[Mapping[str, str]]) -> None:

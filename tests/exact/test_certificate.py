@@ -108,7 +108,7 @@ def planted(naive, policy, rng):
     for seat in "XO":
         for board in sorted(naive_lines(naive, policy, seat)[1]):
             wrong = [a for a in naive.legal(board) if a not in naive.keeping_value(board)]
-            # from a lost position nothing can be given away, so none is listed
+            # a mistake in a won position may still be a draw, which is no loss
             if naive.mover(board) == seat and wrong and naive.value(board) == 0:
                 choices.append((board, wrong[0]))
     board, wrong = choices[rng.integers(len(choices))]

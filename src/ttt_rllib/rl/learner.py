@@ -22,6 +22,7 @@ from ray.rllib.core.learner.training_data import TrainingData
 from ray.rllib.evaluation.postprocessing import Postprocessing
 from ray.rllib.policy.sample_batch import MultiAgentBatch
 from ray.rllib.utils.metrics import (
+    NUM_ENV_STEPS_SAMPLED_LIFETIME,
     NUM_MODULE_STEPS_TRAINED,
     NUM_MODULE_STEPS_TRAINED_LIFETIME,
     WEIGHTS_SEQ_NO,
@@ -140,6 +141,10 @@ class SelfPlayPPOLearner(PPOTorchLearner):
         if batch is None:
             raise TypeError("SelfPlayPPOLearner.update takes one MultiAgentBatch of columns")
         self._weights_seq_no += 1
+        # RLlib sets the coefficient after an update only, so a resumed learner would begin
+        # with that of move 0.
+        entropy = self.entropy_coeff_schedulers_per_module[MODULE_ID]
+        entropy.update(timestep=(timesteps or {}).get(NUM_ENV_STEPS_SAMPLED_LIFETIME, 0))
         columns = self._tensors(batch)
         num_moves = len(columns[Columns.ACTIONS])
         parts = max(1, round(num_moves / (minibatch_size or num_moves)))

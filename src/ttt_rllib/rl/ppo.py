@@ -62,8 +62,10 @@ LEARNER_FIGURES = {
 }
 """Our names for what the learner logs under RLlib's."""
 
-SAMPLE_ATTEMPTS = 3
-"""How often to wait for restarted env runners when none of them answered."""
+RESTART_TIMEOUT_S = 300.0
+"""How long to wait for a restarted env runner when all are gone; a pod takes a minute or two."""
+
+RESTART_POLL_S = 0.25
 
 
 def play_both_seats(agent_id: str, episode: Any, **kwargs: Any) -> str:
@@ -224,18 +226,22 @@ class SelfPlayPPO(PPO):
         return _prepare(batch, max(1, config.num_learners))
 
     def _sample_remotely(self, moves: int) -> list[Any]:
-        for _ in range(SAMPLE_ATTEMPTS):
+        deadline_s = time.monotonic() + RESTART_TIMEOUT_S
+        while time.monotonic() < deadline_s:
             answers = self.env_runner_group.foreach_env_runner(
                 lambda runner: (runner.sample(num_timesteps=moves), runner.get_metrics()),
                 local_env_runner=False,
             )
             if answers:
                 return list(answers)
-            # All of them are gone: this waits until RLlib has restarted one.
-            self.restore_env_runners(self.env_runner_group)
+            # All of them are gone. Ray is restarting them and refuses calls until then.
+            while not self.restore_env_runners(self.env_runner_group):
+                if time.monotonic() > deadline_s:
+                    break
+                time.sleep(RESTART_POLL_S)
         raise RuntimeError(
-            f"none of the {self.config.num_env_runners} env runners answered, "
-            f"in {SAMPLE_ATTEMPTS} attempts"
+            f"none of the {self.config.num_env_runners} env runners came back "
+            f"within {RESTART_TIMEOUT_S:g} s"
         )
 
     def _learn(self, batch: MultiAgentBatch) -> None:
@@ -293,4 +299,5 @@ def _prepare(batch: MultiAgentBatch, num_shards: int) -> MultiAgentBatch:
     advantages = columns[Postprocessing.ADVANTAGES]
     spread = max(1e-4, float(advantages.std()))
     columns[Postprocessing.ADVANTAGES] = (advantages - advantages.mean()) / np.float32(spread)
-    return batch.slice(0, len(columns) // num_shards * num_shards) if num_shards > 1 else batch
+    rows = len(columns) // num_shards * num_shards
+    return MultiAgentBatch({MODULE_ID: columns[:rows]}, rows)

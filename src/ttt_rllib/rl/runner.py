@@ -7,6 +7,7 @@ that is restarted or resumed needs no generator state and never repeats itself.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import gymnasium as gym
@@ -105,9 +106,12 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
         explore = self.config.explore if explore is None else explore
         evaluate = self._evaluate_uniformly if random_actions else self.evaluate
         while not columns or moves < (num_timesteps or 0) or games < (num_episodes or 0):
-            openings = random_openings(
-                self.game, self.config.num_envs_per_env_runner, self.random_plies, rng
-            )
+            boards = self.config.num_envs_per_env_runner
+            if columns and not num_episodes:
+                # The last round plays about as many games as moves are missing.
+                missing = (num_timesteps or 0) - moves
+                boards = min(boards, math.ceil(missing * games / moves))
+            openings = random_openings(self.game, boards, self.random_plies, rng)
             played = play_games(openings, evaluate, rng, explore=explore or random_actions)
             columns.append(self._columns(played))
             moves += played.num_moves

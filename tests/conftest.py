@@ -1,0 +1,60 @@
+"""Fixtures shared by all tests: one Ray cluster a session, and small experiments."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_AUTH_MODE", "token")
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[None]:
+    """Start Ray with more logical CPUs than the machine has, so that actors fit."""
+    import ray
+
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    ray.init(num_cpus=8, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture
+def build(ray_cluster: None) -> Iterator[Callable[..., Any]]:
+    """Return a function that builds a small SelfPlayPPO; all of them are stopped at the end."""
+    from ttt_rllib.experiment import Experiment
+    from ttt_rllib.rl.build import algorithm_config
+
+    built = []
+
+    def build_algorithm(*, num_env_runners: int = 0, num_learners: int = 0, seed: int = 0) -> Any:
+        experiment = Experiment.model_validate(
+            {
+                "seed": seed,
+                "training": {
+                    "train_batch_size_per_learner": 600,
+                    "minibatch_size": 200,
+                    "lr": [[0, 3e-3], [20_000, 3e-4]],
+                    "entropy_coeff": [[0, 0.02], [20_000, 0.0]],
+                },
+                "env_runners": {
+                    "num_env_runners": num_env_runners,
+                    "num_envs_per_env_runner": 64,
+                    "num_cpus_per_env_runner": 0.5,
+                },
+                "learners": {"num_learners": num_learners, "num_cpus_per_learner": 0.5},
+            }
+        )
+        config = algorithm_config(experiment)
+        algorithm = config.build_algo()
+        built.append(algorithm)
+        return algorithm
+
+    yield build_algorithm
+    for algorithm in built:
+        algorithm.stop()

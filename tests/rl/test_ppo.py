@@ -1,0 +1,129 @@
+"""SelfPlayPPO on a real Ray cluster: counts of runners and learners, failures, checkpoints."""
+
+import pytest
+import ray
+
+from ttt_rllib.assessment import assess, exact_metrics
+from ttt_rllib.bundle import load_bundle, weights_sha256
+from ttt_rllib.metrics import METRICS, flatten
+from ttt_rllib.rl.module import MODULE_ID
+
+
+def weights_hash(algorithm):
+    return weights_sha256(algorithm.network_policy().weights)
+
+
+def runner_hashes(algorithm):
+    """Hash of the weights that each remote runner samples with."""
+    states = algorithm.env_runner_group.foreach_env_runner(
+        lambda runner: runner.module["main"].get_state(), local_env_runner=False
+    )
+    return [weights_sha256(state) for state in states]
+
+
+def test_a_seed_reproduces_a_local_run_to_the_bit_and_another_seed_does_not(build):
+    first, again, other = build(seed=5), build(seed=5), build(seed=6)
+    for algorithm in (first, again, other):
+        for _ in range(3):
+            algorithm.train()
+    assert weights_hash(first) == weights_hash(again) != weights_hash(other)
+
+
+@pytest.mark.parametrize(("num_env_runners", "num_learners"), [(0, 1), (1, 0), (2, 0), (3, 2)])
+def test_any_number_of_runners_and_learners_trains_and_shares_one_set_of_weights(
+    build, num_env_runners, num_learners
+):
+    algorithm = build(num_env_runners=num_env_runners, num_learners=num_learners)
+    before = weights_hash(algorithm)
+    for _ in range(2):
+        result = algorithm.train()
+    learners = algorithm.learner_group.foreach_learner(
+        lambda learner: learner.module["main"].unwrapped().get_state()
+    )
+    hashes = {weights_sha256(answer.get()) for answer in learners}
+    assert hashes == {weights_hash(algorithm)} != {before}
+    assert set(runner_hashes(algorithm)) <= hashes
+    assert len(runner_hashes(algorithm)) == num_env_runners
+    moves = result["play"]["moves"]
+    wanted = 2 * 600 * max(1, num_learners)
+    assert wanted <= moves < 1.3 * wanted
+    if not num_learners:
+        passes = result["learners"][MODULE_ID]["num_module_steps_trained_lifetime"]
+        assert passes == 4 * moves, "four epochs over every move"
+
+
+def test_initial_weights_reach_remote_runners_before_the_first_sample(build):
+    algorithm = build(num_env_runners=2)
+    assert set(runner_hashes(algorithm)) == {weights_hash(algorithm)}
+
+
+def test_every_metric_is_reported_and_equals_what_evaluate_says_of_the_checkpoint(build, tmp_path):
+    algorithm = build()
+    row = flatten(algorithm.train())
+    assert set(row) == {metric.name for metric in METRICS}
+    algorithm.save_to_path(tmp_path / "checkpoint")
+    report = assess(load_bundle(tmp_path / "checkpoint" / "agent"))
+    assert exact_metrics(report).items() <= row.items()
+
+
+def train_until_both_runners_sample_with_the_current_weights(algorithm, moves):
+    """Train on and on; every iteration must add moves."""
+    manager = algorithm.env_runner_group._worker_manager
+    for _ in range(200):
+        result = algorithm.train()
+        assert result["play"]["moves"] > moves
+        moves = result["play"]["moves"]
+        if (
+            manager.total_num_restarts()
+            and runner_hashes(algorithm) == [weights_hash(algorithm)] * 2
+        ):
+            return
+    pytest.fail("the runners did not come back")
+
+
+def test_a_killed_runner_comes_back_with_the_current_weights_and_no_iteration_is_lost(build):
+    algorithm = build(num_env_runners=2)
+    moves = algorithm.train()["play"]["moves"]
+    ray.kill(algorithm.env_runner_group._worker_manager.actors()[1], no_restart=False)
+    train_until_both_runners_sample_with_the_current_weights(algorithm, moves)
+
+
+def test_training_waits_and_goes_on_when_all_runners_are_killed_at_once(build):
+    algorithm = build(num_env_runners=2)
+    moves = algorithm.train()["play"]["moves"]
+    for actor in algorithm.env_runner_group._worker_manager.actors().values():
+        ray.kill(actor, no_restart=False)
+    train_until_both_runners_sample_with_the_current_weights(algorithm, moves)
+
+
+def test_a_restored_checkpoint_continues_exactly_like_the_uninterrupted_run(build, tmp_path):
+    whole, first = build(seed=3), build(seed=3)
+    for _ in range(2):
+        whole.train()
+        first.train()
+    first.save_to_path(tmp_path / "checkpoint")
+    second = build(seed=3)
+    second.restore_from_path(tmp_path / "checkpoint")
+    for _ in range(2):
+        expected, result = whole.train(), second.train()
+    assert weights_hash(second) == weights_hash(whole)
+    for group in ("exact", "play", "learner"):
+        assert result[group] == expected[group]
+    assert result["perf"]["iteration"] == expected["perf"]["iteration"] == 4
+
+
+def test_whether_the_agent_is_unexploitable_is_counted_in_a_row(build, monkeypatch):
+    algorithm = build()
+    report = algorithm.exact_report()
+    for value, expected in ((0.0, 1), (0.0, 2), (1.0, 0), (0.0, 1)):
+        faked = type(report)(**{**vars(report), "nash_conv_greedy": value})
+        monkeypatch.setattr(algorithm, "exact_report", lambda faked=faked: faked)
+        assert algorithm.train()["exact"]["unexploitable_evals"] == expected
+
+
+def test_learning_moves_the_policy_towards_optimal_play(build):
+    algorithm = build()
+    rates = [algorithm.train()["exact"]["optimal_move_rate"] for _ in range(25)]
+    # A move drawn at random keeps the value in about 59 % of the positions.
+    assert rates[0] < 0.7
+    assert rates[-1] > 0.75

@@ -1,0 +1,141 @@
+"""Games played in lockstep, against naive play, naive sums and known probabilities."""
+
+from collections import defaultdict
+
+import numpy as np
+import pytest
+import torch
+
+from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game, random_openings
+from ttt_rllib.rl.module import ILLEGAL_LOGIT
+from ttt_rllib.rl.rollout import (
+    Evaluation,
+    advantages_and_targets,
+    flat_observations,
+    play_games,
+    sample_actions,
+)
+
+
+def uniform(num_actions):
+    def evaluate(observations):
+        legal = observations[:, -num_actions:].astype(np.float32)
+        return Evaluation((1 - legal) * np.float32(ILLEGAL_LOGIT), np.zeros(len(legal), np.float32))
+
+    return evaluate
+
+
+def arbitrary(num_actions, seed=0):
+    """A fixed random linear network: any logits and values will do, if they are repeatable."""
+
+    def evaluate(observations):
+        rng = np.random.default_rng(seed)
+        width = observations.shape[1]
+        matrix = rng.normal(size=(width, num_actions + 1)).astype(np.float32)
+        out = observations.astype(np.float32) @ matrix
+        legal = observations[:, -num_actions:]
+        return Evaluation(
+            out[:, :-1] + (1 - legal) * np.float32(ILLEGAL_LOGIT), np.tanh(out[:, -1])
+        )
+
+    return evaluate
+
+
+def games_of(game, num_games, evaluate, seed=0, plies=(0, 4)):
+    rng = np.random.default_rng(seed)
+    return play_games(random_openings(game, num_games, plies, rng), evaluate, rng)
+
+
+def by_game(games, *per_ply):
+    """Regroup ply-major arrays into one list of moves a game."""
+    moves = defaultdict(list)
+    for index, ply in enumerate(games.plies):
+        for position, number in enumerate(ply.games):
+            extra = [column[index][position] for column in per_ply]
+            moves[int(number)].append((ply.values[position], ply.won[position], *extra))
+    return moves
+
+
+def test_random_self_play_has_the_known_results():
+    # 737/1260 X wins, 121/420 O wins, 8/63 draws (ground truth); 4 standard errors.
+    games = games_of(TIC_TAC_TOE, 40_000, uniform(9), plies=(0, 0))
+    for wins, probability in ((games.x_wins, 737 / 1260), (games.o_wins, 121 / 420)):
+        error = (probability * (1 - probability) / games.num_games) ** 0.5
+        assert abs(wins / games.num_games - probability) < 4 * error
+
+
+@pytest.mark.parametrize("game", [TIC_TAC_TOE, Game(4, 4, 3), CONNECT_FOUR], ids=str)
+def test_replaying_the_actions_gives_the_same_boards_and_endings(game):
+    rng = np.random.default_rng(3)
+    openings = random_openings(game, 50, (0, 4), rng)
+    games = play_games(openings, arbitrary(game.num_actions), rng)
+    boards = {number: openings[[number]] for number in range(50)}
+    for ply in games.plies:
+        for position, number in enumerate(ply.games):
+            board = boards.pop(int(number))
+            assert np.array_equal(flat_observations(board)[0], ply.observations[position])
+            assert board.legal_mask()[0, ply.actions[position]]
+            after, won, done = board.step(ply.actions[[position]])
+            assert (won[0], done[0]) == (ply.won[position], ply.done[position])
+            if not done[0]:
+                boards[int(number)] = after
+    assert not boards, "every game was played to its end"
+
+
+@pytest.mark.parametrize(("gamma", "lambda_"), [(1.0, 0.8), (0.9, 0.5), (1.0, 0.0)])
+def test_advantages_equal_the_sum_of_discounted_deltas_of_each_game(gamma, lambda_):
+    games = games_of(TIC_TAC_TOE, 200, arbitrary(9))
+    advantages, targets = advantages_and_targets(games, gamma=gamma, lambda_=lambda_)
+    for moves in by_game(games, advantages, targets).values():
+        values = [move[0] for move in moves] + [0.0]
+        deltas = [
+            float(won) - gamma * values[t + 1] - values[t] for t, (_, won, _, _) in enumerate(moves)
+        ]
+        for t, (value, _, advantage, target) in enumerate(moves):
+            # Each ply changes the point of view, hence the alternating sign.
+            expected = sum((-gamma * lambda_) ** (k - t) * deltas[k] for k in range(t, len(deltas)))
+            assert advantage == pytest.approx(expected, abs=1e-5)
+            assert target == pytest.approx(expected + value, abs=1e-5)
+
+
+def test_with_lambda_1_the_target_is_the_games_result_for_the_mover():
+    games = games_of(TIC_TAC_TOE, 200, arbitrary(9))
+    _, targets = advantages_and_targets(games, gamma=1.0, lambda_=1.0)
+    for moves in by_game(games, targets).values():
+        result = float(moves[-1][1])
+        for moves_to_the_end, move in enumerate(reversed(moves)):
+            assert move[2] == pytest.approx(result * (-1) ** moves_to_the_end, abs=1e-5)
+
+
+def test_sampled_actions_have_the_softmax_frequencies_and_log_probabilities():
+    logits = np.array([0.0, 1.0, ILLEGAL_LOGIT, -1.0, 2.0, ILLEGAL_LOGIT], np.float32)
+    rows = np.tile(logits, (60_000, 1))
+    actions, logp = sample_actions(rows, np.random.default_rng(0))
+    expected = torch.from_numpy(logits).double().log_softmax(0).numpy()
+    assert logp == pytest.approx(expected[actions], abs=1e-6)
+    counts = np.bincount(actions, minlength=6) / len(rows)
+    errors = np.sqrt(np.exp(expected) * (1 - np.exp(expected)) / len(rows))
+    assert np.all(np.abs(counts - np.exp(expected)) <= 4 * errors)
+
+
+def test_an_illegal_action_is_never_sampled_even_at_the_edges_of_the_uniform_numbers():
+    class Edges:
+        def random(self, size):
+            return np.resize([0.0, 1.0 - 2**-53], size)
+
+    logits = np.full((8, 4), ILLEGAL_LOGIT, np.float32)
+    logits[:, 1:3] = [[0.0, 0.0], [0.0, 30.0], [30.0, 0.0], [-5.0, 5.0]] * 2
+    actions, _ = sample_actions(logits, Edges())
+    assert set(actions) <= {1, 2}
+
+
+def test_without_exploration_the_most_probable_action_is_taken():
+    logits = np.random.default_rng(0).normal(size=(100, 9)).astype(np.float32)
+    actions, _ = sample_actions(logits, np.random.default_rng(0), explore=False)
+    assert np.array_equal(actions, logits.argmax(axis=1))
+
+
+def test_flat_observations_are_stones_of_mover_and_opponent_then_the_mask():
+    boards = Boards(TIC_TAC_TOE, np.array([0b001], np.uint64), np.array([0b010], np.uint64))
+    by_hand = [1, 0, 0, 1, *[0] * 14, 0, 0, *[1] * 7]
+    assert flat_observations(boards)[0].tolist() == by_hand
