@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ttt_rllib.experiment import Experiment, InputError
 
 __all__ = ["Plan", "available_cpus", "check_plan", "cluster_size", "connect", "make_plan"]
 
+CONNECT_TIMEOUT_S = 10.0
 CGROUP_V2 = Path("/sys/fs/cgroup/cpu.max")
 CGROUP_V1 = tuple(
     Path("/sys/fs/cgroup/cpu") / name for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us")
@@ -131,8 +133,9 @@ def connect(address: str | None) -> None:
         )
         return
     try:
+        _check_reachable(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"--address {address}: no Ray cluster answers there: {reason}") from None
 
@@ -153,6 +156,17 @@ def _secure() -> None:
     known = "RAY_AUTH_TOKEN" in os.environ or "RAY_AUTH_TOKEN_PATH" in os.environ
     if not known and not os.access(Path.home(), os.W_OK):
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+
+
+def _check_reachable(address: str) -> None:
+    """Knock once: Ray itself would try for many minutes.
+
+    Raises:
+        OSError: If nobody listens at `host:port` or `ray://host:port`.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT_S).close()
 
 
 def _cgroup_cpus() -> float:

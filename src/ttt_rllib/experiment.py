@@ -380,6 +380,9 @@ def _nearest_key(unknown: str, section: list[str]) -> str:
     """Name the key that was meant, or else what the section knows."""
     keys = _all_keys(Experiment)
     siblings = [key for key in keys if key.split(".")[:-1] == section]
+    elsewhere = [key for key in keys if key.endswith("." + unknown)]
+    if elsewhere:
+        return f"; did you mean {elsewhere[0]}?"
     for candidates in (siblings, keys):
         by_name = {key.rsplit(".", 1)[-1]: key for key in candidates}
         close = difflib.get_close_matches(unknown, list(by_name), n=1, cutoff=0.7)

@@ -133,15 +133,17 @@ class MetricsFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if path.is_file() and not path.read_bytes().endswith(b"\n"):
+            self._rewrite(self.rows())
         self._last_iteration = max((self._iteration(row) for row in self.rows()), default=0)
 
     def rows(self) -> list[dict[str, str]]:
         """Return all complete rows."""
         if not self.path.is_file():
             return []
-        with self.path.open(newline="", encoding="utf-8") as file:
-            # A kill may leave half a row at the end.
-            return [row for row in csv.DictReader(file) if None not in row.values()]
+        # A kill may leave half a row behind the last line break.
+        whole, _, _ = self.path.read_text(encoding="utf-8").rpartition("\n")
+        return list(csv.DictReader(whole.splitlines()))
 
     def append(self, row: Mapping[str, float]) -> None:
         """Add the row of an iteration, dropping rows of the same and later iterations."""

@@ -1,0 +1,135 @@
+"""Bundles: a round trip to the bit, and every damage is one clear error."""
+
+import json
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from ttt_envs import TIC_TAC_TOE, Game, enumerate_positions
+from ttt_rllib.assessment import find_bundle
+from ttt_rllib.bundle import BundleError, load_bundle, save_bundle, weights_sha256
+from ttt_rllib.policies import NetworkPolicy
+
+
+def network(game=TIC_TAC_TOE, seed=0):
+    rng = np.random.default_rng(seed)
+    sizes = {"trunk.0": (2 * game.num_squares, 8), "policy": (8, game.num_actions), "value": (8, 1)}
+    weights = {}
+    for name, (inputs, outputs) in sizes.items():
+        weights[f"{name}.weight"] = rng.normal(size=(outputs, inputs)).astype(np.float32)
+        weights[f"{name}.bias"] = rng.normal(size=outputs).astype(np.float32)
+    return NetworkPolicy(game, weights, "relu")
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    save_bundle(network(), tmp_path / "agent", {"moves": 7})
+    return tmp_path / "agent"
+
+
+def edit(bundle, **changes):
+    path = bundle / "agent.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.mark.parametrize("game", [TIC_TAC_TOE, Game(6, 7, 4, gravity=True)], ids=str)
+def test_a_loaded_bundle_is_the_same_agent(tmp_path, game):
+    policy = network(game)
+    sha256 = save_bundle(policy, tmp_path, {"moves": 7})
+    loaded = load_bundle(tmp_path)
+    assert (loaded.sha256, loaded.provenance, loaded.policy.game) == (sha256, {"moves": 7}, game)
+    assert all(np.array_equal(loaded.policy.weights[k], v) for k, v in policy.weights.items())
+
+
+def test_the_hash_depends_on_every_value_name_and_shape_but_not_on_the_order():
+    weights = network().weights
+    changed = {**weights, "value.bias": weights["value.bias"] + np.float32(1e-6)}
+    renamed = {("x" + name): array for name, array in weights.items()}
+    reshaped = {**weights, "policy.bias": weights["policy.bias"][None]}
+    reversed_ = dict(reversed(weights.items()))
+    hashes = [weights_sha256(w) for w in (weights, changed, renamed, reshaped)]
+    assert len(set(hashes)) == 4
+    assert weights_sha256(reversed_) == hashes[0]
+
+
+def test_truncated_weights_are_refused(bundle):
+    path = bundle / "weights.npz"
+    for size in (0, 10, path.stat().st_size // 2):
+        path.write_bytes(path.read_bytes()[:size] if size else b"")
+        with pytest.raises(BundleError, match=r"weights\.npz: not a readable weights file"):
+            load_bundle(bundle)
+        save_bundle(network(), bundle, {})
+
+
+def test_pickled_weights_are_never_unpickled(bundle):
+    (bundle / "weights.npz").write_bytes(pickle.dumps({"a": 1}))
+    with pytest.raises(BundleError, match=r"weights\.npz: not a readable weights file"):
+        load_bundle(bundle)
+
+
+def test_other_weights_than_those_of_the_hash_are_refused(bundle):
+    np.savez(bundle / "weights.npz", **network(seed=1).weights)
+    with pytest.raises(BundleError, match=r"sha256 is .*agent\.json says .*export it again"):
+        load_bundle(bundle)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"format": "other"}, "not an agent of ttt_rllib"),
+        ({"format_version": 99}, "format_version is 99; this version of ttt_rllib reads 1"),
+        ({"game": {"rows": 99}}, "rows x cols is 99 x 3"),
+        ({"game": {"rows": 4}}, "trunk.0.weight is float32 (8, 18), inputs are 24"),
+        ({"game": None}, "does not describe an agent"),
+        ({"architecture": {"activation": "gelu"}}, "activation is 'gelu'; known are relu, tanh"),
+        ({"architecture": {}}, "does not describe an agent"),
+    ],
+)
+def test_a_wrong_description_is_refused(bundle, changes, expected):
+    edit(bundle, **changes)
+    with pytest.raises(BundleError) as error:
+        load_bundle(bundle)
+    assert expected in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "\x00"])
+def test_a_foreign_description_is_refused(bundle, text):
+    (bundle / "agent.json").write_text(text)
+    with pytest.raises(BundleError, match=r"agent\.json: not"):
+        load_bundle(bundle)
+
+
+@pytest.mark.parametrize("missing", ["agent.json", "weights.npz"])
+def test_a_missing_file_is_named(bundle, missing):
+    (bundle / missing).unlink()
+    with pytest.raises(BundleError, match=f"{missing}: no such file"):
+        load_bundle(bundle)
+
+
+def test_an_agent_is_found_in_a_bundle_a_run_and_an_unfinished_run(bundle, tmp_path):
+    run = tmp_path / "run"
+    checkpoint = run / "trials" / "t" / "checkpoint_000001"
+    save_bundle(network(seed=2), checkpoint / "agent", {})
+    assert find_bundle(bundle).sha256 == find_bundle(tmp_path).sha256
+    assert find_bundle(run).sha256 == find_bundle(checkpoint).sha256 != find_bundle(bundle).sha256
+    with pytest.raises(BundleError, match="holds no agent"):
+        find_bundle(run / "trials")
+    with pytest.raises(BundleError, match="no such folder"):
+        find_bundle(tmp_path / "nothing")
+
+
+def test_a_bundle_loads_and_plays_where_importing_ray_or_torch_raises(bundle):
+    program = (
+        "import sys; sys.modules['ray'] = sys.modules['torch'] = None\n"
+        "from pathlib import Path\n"
+        "from ttt_envs import enumerate_positions, TIC_TAC_TOE\n"
+        "from ttt_rllib.bundle import load_bundle\n"
+        "positions = enumerate_positions(TIC_TAC_TOE)\n"
+        f"policy = load_bundle(Path({str(bundle)!r})).policy\n"
+        "print(policy(positions.boards[positions.decisions]).sum().round(6))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == str(float(len(enumerate_positions(TIC_TAC_TOE).decisions)))

@@ -1,0 +1,59 @@
+"""The resource plan against what RLlib itself asks Ray for."""
+
+import pytest
+
+from ttt_rllib import cluster
+from ttt_rllib.cluster import available_cpus, check_plan, make_plan
+from ttt_rllib.experiment import Experiment, InputError
+
+
+def experiment(**settings):
+    return Experiment.model_validate(settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"env_runners": {"num_env_runners": 3, "num_cpus_per_env_runner": 0.5}},
+        {"learners": {"num_learners": 2, "num_cpus_per_learner": 1.5}},
+        {"resources": {"num_cpus_for_main_process": 2.0}},
+    ],
+)
+def test_the_plan_equals_the_placement_group_that_rllib_requests(settings):
+    from ttt_rllib.rl.build import algorithm_config
+    from ttt_rllib.rl.ppo import SelfPlayPPO
+
+    wanted = SelfPlayPPO.default_resource_request(algorithm_config(experiment(**settings)))
+    assert make_plan(experiment(**settings)).cpus == wanted.required_resources["CPU"]
+
+
+def test_what_can_never_be_scheduled_is_refused_with_numbers_and_a_remedy():
+    plan = make_plan(experiment(env_runners={"num_env_runners": 3}))
+    check_plan(plan, cpus=4, gpus=0)
+    with pytest.raises(InputError, match=r"reserves 4 CPUs \(1 main \+ 3 x 1 env runners.*has 2; "):
+        check_plan(plan, cpus=2, gpus=0)
+    with pytest.raises(InputError, match=r"reserves 1 GPU, the cluster has 0; lower learners"):
+        check_plan(make_plan(experiment(learners={"num_gpus_per_learner": 1.0})), cpus=4, gpus=0)
+
+
+@pytest.mark.parametrize(
+    ("quota", "expected"),
+    [("max 100000", 8), ("150000 100000", 1), ("50000 100000", 1), ("400000 100000", 4)],
+)
+def test_cpus_are_those_of_the_cgroup_and_at_least_one(tmp_path, monkeypatch, quota, expected):
+    (tmp_path / "cpu.max").write_text(quota)
+    monkeypatch.setattr(cluster, "CGROUP_V2", tmp_path / "cpu.max")
+    monkeypatch.setattr(cluster.os, "sched_getaffinity", lambda pid: set(range(8)))
+    assert available_cpus() == expected
+
+
+def test_token_authentication_is_asked_for_and_works_without_a_home(monkeypatch):
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(cluster.os, "access", lambda path, mode: False)
+    cluster._secure()
+    assert cluster.os.environ["RAY_AUTH_MODE"] == "token"
+    assert len(cluster.os.environ["RAY_AUTH_TOKEN"]) == 64
+    monkeypatch.delenv("RAY_AUTH_TOKEN")
+    monkeypatch.delenv("RAY_AUTH_MODE")

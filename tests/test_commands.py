@@ -1,0 +1,215 @@
+"""The commands as people run them: exit codes, output, files; real Ray and real Tune."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ttt_rllib.metrics import METRICS
+from ttt_rllib.rundir import MetricsFile
+
+ROOT = Path(__file__).parent.parent
+DEBUG = ROOT / "experiments" / "debug.yaml"
+PPO = ROOT / "experiments" / "ppo.yaml"
+
+
+def command(name, *arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", f"ttt_rllib.{name}", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        cwd=ROOT,
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """One run of the debug experiment through the real command."""
+    storage = tmp_path_factory.mktemp("results")
+    done = command("train", DEBUG, "--storage", storage, "--name", "one", "--set", "seed=3")
+    assert done.returncode == 0, done.stderr
+    return storage / "debug" / "one", done
+
+
+def test_train_ends_with_the_results_line_and_shows_plain_rows_in_a_pipe(run):
+    path, done = run
+    lines = done.stdout.splitlines()
+    assert lines[-1] == f"results: {path}"
+    assert "\x1b" not in done.stdout
+    assert max(len(line) for line in lines[:-1]) <= 80
+    header = next(line for line in lines if "NashConv" in line and "moves/s" in line)
+    assert header.split()[:6] == ["iter", "moves", "moves/s", "greedy", "NashConv", "optimal"]
+    assert done.stderr == ""
+
+
+def test_the_run_directory_has_everything_the_contract_names(run):
+    path, _ = run
+    names = {entry.name for entry in path.iterdir()}
+    assert names == {
+        "experiment.yaml",
+        "summary.json",
+        "metrics.csv",
+        "certificate.json",
+        "agent",
+        "trials",
+    }
+    assert {entry.name for entry in (path / "agent").iterdir()} == {"agent.json", "weights.npz"}
+    assert yaml.safe_load((path / "experiment.yaml").read_text())["seed"] == 3
+    rows = MetricsFile(path / "metrics.csv").rows()
+    assert [int(row["perf/iteration"]) for row in rows] == [1, 2, 3]
+    assert all(set(row) == {metric.name for metric in METRICS} for row in rows)
+    assert all(value != "" for row in rows for value in row.values())
+
+
+def test_the_summary_names_trial_moves_phases_seeds_versions_commit_and_machine(run):
+    path, _ = run
+    summary = json.loads((path / "summary.json").read_text())
+    rows = MetricsFile(path / "metrics.csv").rows()
+    assert summary["status"] == "done"
+    assert summary["moves"] == int(rows[-1]["play/moves"])
+    assert summary["seeds"] == [3]
+    assert (path / "trials" / summary["best_trial"]).is_dir()
+    assert (path / summary["checkpoint"] / "agent" / "agent.json").is_file()
+    phases = {"setup_s", "train_s", "total_s", "sample_s", "learn_s", "sync_s", "eval_s"}
+    assert set(summary["wall_s"]) == phases
+    assert (
+        summary["wall_s"]["setup_s"] + summary["wall_s"]["train_s"] < summary["wall_s"]["total_s"]
+    )
+    assert {"ray", "torch", "numpy", "python", "ttt_rllib"} <= set(summary["versions"])
+    assert "git_commit" in summary
+    assert summary["machine"]["cpus"] >= 1
+
+
+def test_evaluate_says_of_run_checkpoint_and_bundle_exactly_what_training_logged(run):
+    path, _ = run
+    summary = json.loads((path / "summary.json").read_text())
+    certificate = json.loads((path / "certificate.json").read_text())
+    # A process in which neither ray nor torch can be imported.
+    program = (
+        "import sys; sys.modules['ray'] = sys.modules['torch'] = None\n"
+        "import runpy; runpy.run_module('ttt_rllib.evaluate', run_name='__main__')\n"
+    )
+    for agent in (path, path / "agent", path / summary["checkpoint"]):
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(agent), "--json"], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        report = json.loads(done.stdout)
+        assert report["metrics"].items() <= summary["metrics"].items()
+        assert len(report["metrics"]) == 8
+        assert report["certificate"] == certificate
+        assert report["weights_sha256"] == certificate["weights_sha256"]
+
+
+def test_evaluate_requires_what_it_is_asked_to_require(run):
+    path, _ = run
+    done = command("evaluate", path, "--require", "unexploitable")
+    assert done.returncode == 1, "three iterations do not make an unexploitable agent"
+    assert done.stderr == f"{path}: not unexploitable\n"
+    assert done.stdout.startswith("exploitable: ")
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80
+
+
+def test_a_certificate_of_other_weights_is_found_out(run, tmp_path):
+    path, _ = run
+    (tmp_path / "agent").symlink_to(path / "agent")
+    certificate = json.loads((path / "certificate.json").read_text())
+    (tmp_path / "certificate.json").write_text(json.dumps(certificate))
+    assert command("evaluate", tmp_path).returncode == 0
+    certificate["unexploitable"] = True
+    (tmp_path / "certificate.json").write_text(json.dumps(certificate))
+    done = command("evaluate", tmp_path)
+    assert done.returncode == 1
+    assert "does not hold for these weights" in done.stderr
+
+
+def test_a_finished_run_can_be_resumed_and_stays_as_it_is(run):
+    path, _ = run
+    before = (path / "metrics.csv").read_text(), (path / "certificate.json").read_text()
+    done = command("train", "--resume", path)
+    assert done.returncode == 0, done.stderr
+    assert ((path / "metrics.csv").read_text(), (path / "certificate.json").read_text()) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "which experiment?"),
+        (["nothing.yaml"], "nothing.yaml: no such file"),
+        ([DEBUG, "--set", "env_runners.num_env_runners=-1"], "num_env_runners: is -1"),
+        ([DEBUG, "--set", "env=chess"], "there is no game 'chess'"),
+        ([DEBUG, "--set", "lr=1"], "lr: unknown key; did you mean training.lr?"),
+        ([DEBUG, "--set", "training.lr=quick"], 'training.lr: is "quick"'),
+        ([DEBUG, "--set", "env_runners.num_env_runners=999"], "a trial reserves 1000 CPUs"),
+        ([DEBUG, "--address", "127.0.0.1:1"], "--address 127.0.0.1:1: no Ray cluster answers"),
+        ([DEBUG, "--address", "auto"], "--address auto: no Ray cluster answers"),
+        (["--resume", "nothing"], "--resume nothing: not a run directory"),
+    ],
+)
+def test_bad_input_exits_with_2_and_one_line_and_writes_nothing(tmp_path, arguments, expected):
+    done = command("train", *arguments, "--storage", tmp_path / "results")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert expected in done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_resuming_with_other_settings_or_a_damaged_state_exits_with_2(run, tmp_path):
+    path, _ = run
+    done = command("train", PPO, "--resume", path)
+    assert (done.returncode, "differs from" in done.stderr) == (2, True)
+    done = command("train", "--resume", path, "--set", "seed=1")
+    assert (done.returncode, "--resume keeps the settings" in done.stderr) == (2, True)
+    damaged = tmp_path / "damaged"
+    (damaged / "trials").mkdir(parents=True)
+    (damaged / "experiment.yaml").write_text((path / "experiment.yaml").read_text())
+    done = command("train", "--resume", damaged)
+    assert (done.returncode, "no state of Tune" in done.stderr) == (2, True), done.stderr
+    (damaged / "trials" / "tuner.pkl").write_bytes(b"\x80\x05junk")
+    done = command("train", "--resume", damaged)
+    assert (done.returncode, "its state is damaged" in done.stderr) == (2, True), done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("what", ["missing", "foreign", "truncated"])
+def test_evaluate_exits_with_2_on_what_is_no_agent(run, tmp_path, what):
+    path, _ = run
+    if what == "foreign":
+        (tmp_path / "agent").mkdir()
+        (tmp_path / "agent" / "agent.json").write_text('{"format": "other"}')
+    if what == "truncated":
+        (tmp_path / "agent").mkdir()
+        for name in ("agent.json", "weights.npz"):
+            content = (path / "agent" / name).read_bytes()
+            (tmp_path / "agent" / name).write_bytes(content[: len(content) // 2])
+    done = command("evaluate", tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {tmp_path}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_plan_shows_what_would_run_and_starts_and_writes_nothing(tmp_path):
+    done = command("train", PPO, "--plan", "--storage", tmp_path / "results")
+    assert done.returncode == 0
+    assert "plan: 1 trial of 2 CPUs and 0 GPUs" in done.stdout
+    assert "2 env runners" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_command_has_help_and_the_ttt_program_has_every_command():
+    for name in ("train", "evaluate"):
+        done = command(name, "--help", COLUMNS="80", NO_COLOR="1")
+        assert done.returncode == 0
+        assert "Exit codes: 0 done" in " ".join(done.stdout.split())
+        done = subprocess.run(
+            [sys.executable, "-m", "ttt_rllib", name, "--help"], capture_output=True, text=True
+        )
+        assert done.returncode == 0

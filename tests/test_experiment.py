@@ -1,0 +1,125 @@
+"""The experiment schema: every kind of bad input is one line with place, value and remedy."""
+
+from pathlib import Path
+
+import pytest
+
+from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE
+from ttt_rllib.experiment import Experiment, InputError, dump_experiment, load_experiment
+
+EXPERIMENTS = Path(__file__).parent.parent / "experiments"
+
+BAD = {
+    "env_runners: {num_env_runners: -1}": "env_runners.num_env_runners: is -1; ",
+    "env: tictactoe": "env: there is no game 'tictactoe'; did you mean tic_tac_toe?",
+    "env: chess": "env: there is no game 'chess'; known are tic_tac_toe, connect_four",
+    "env: {rows: 9, cols: 9}": "env: rows x cols is 9 x 9; a board has 1 to 64 squares",
+    "env: {connect: 4}": "env: connect is 4; on a 3 x 3 board it is 1 to 3",
+    "env: {rows: three}": 'env.rows: is "three"; ',
+    "training: {minibatchsize: 1}": "training.minibatchsize: unknown key; "
+    "did you mean training.minibatch_size?",
+    "num_env_runners: 2": "num_env_runners: unknown key; did you mean env_runners.num_env_runners?",
+    "training: {xyzzy: 1}": "training.xyzzy: unknown key; known are lr, gamma, lambda_, ",
+    "training: {lr: fast}": 'training.lr: is "fast"; input should be a valid number',
+    "training: {lr: -0.1}": "training.lr: is -0.1; it is 0 or greater",
+    "training: {lr: .nan}": "training.lr: is NaN; ",
+    "training: {lr: [[5, 0.1], [9, 0.2]]}": "training.lr: a schedule starts at 0 moves",
+    "training: {lr: [[0, 0.1], [9, 0.2], [8, 0.1]]}": "its moves are [0, 9, 8]",
+    "training: {minibatch_size: 9000}": "training: minibatch_size is 9000; it is at most "
+    "train_batch_size_per_learner, 4096",
+    "training: {gamma: 1.1}": "training.gamma: is 1.1; ",
+    "seed: yes": "seed: is true; input should be a valid integer",
+    "seed: 1.5": "seed: is 1.5; ",
+    "seed: '1'": 'seed: is "1"; ',
+    "algorithm: dpo": 'algorithm: is "dpo"; ',
+    "opening: {random_plies: [3, 2]}": "opening: random_plies is [3, 2]; the least",
+    "opening: {random_plies: [0, 9]}": "opening.random_plies is [0, 9]; a game of 9 squares "
+    "takes at most 8",
+    "stop: {moves: null, train_s: null}": "stop has no limit at all; set one of ",
+    "{evaluation: {exact_interval: 0}, stop: {unexploitable_evals: 1}}": "stop.unexploitable_evals "
+    "needs exact evaluation",
+    "opening: 3": "opening: is 3; ",
+    "name: a/b": 'name: is "a/b"; ',
+    "- 1": "holds [1]; an experiment is a mapping of settings",
+}
+
+NOT_YAML = {
+    "a: [1,\nb": "bad.yaml:2:2: not YAML: ",
+    "\tx: 1": "bad.yaml:1:1: not YAML: ",
+    "seed: 1\nseed: 2": "bad.yaml:2:1: not YAML: key 'seed' twice",
+    "x: *a": "bad.yaml:1:4: not YAML: ",
+    "? [a]\n: 1": "bad.yaml:1:3: not YAML: ",
+}
+
+
+def load(tmp_path, text, *overrides):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    return load_experiment(path, overrides)
+
+
+@pytest.mark.parametrize(("text", "expected"), [*BAD.items(), *NOT_YAML.items()])
+def test_bad_input_is_one_line_that_names_file_place_value_and_remedy(tmp_path, text, expected):
+    with pytest.raises(InputError) as error:
+        load(tmp_path, text)
+    message = str(error.value)
+    assert message.startswith(str(tmp_path / "bad.yaml"))
+    assert expected in message
+    assert "\n" not in message
+
+
+def test_a_missing_file_names_the_nearest_one():
+    with pytest.raises(InputError, match=r"pppo\.yaml: no such file; did you mean .*/ppo\.yaml\?"):
+        load_experiment(EXPERIMENTS / "pppo.yaml")
+
+
+def test_a_folder_and_a_binary_file_are_not_readable(tmp_path):
+    binary = tmp_path / "x.yaml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    for path in (tmp_path, binary):
+        with pytest.raises(InputError, match="not readable"):
+            load_experiment(path)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("seed", "--set seed: write it as key=value"),
+        ("=3", "--set =3: write it as key=value"),
+        ("seed=[1", "--set seed=[1:1:3: not YAML"),
+        ("training.lrr=3", "training.lrr: unknown key; did you mean training.lr?"),
+        ("env.connect=5", "env: connect is 5"),
+    ],
+)
+def test_bad_overrides_are_named(tmp_path, override, expected):
+    with pytest.raises(InputError) as error:
+        load(tmp_path, "env: tic_tac_toe", override)
+    assert expected in str(error.value)
+
+
+def test_overrides_are_yaml_and_win_over_the_file(tmp_path):
+    experiment = load(
+        tmp_path, "{seed: 1, env: connect_four}", "seed=7", "env.cols=8", "training.lr=1e-4"
+    )
+    assert (experiment.seed, experiment.training.lr) == (7, 1e-4)
+    assert (experiment.env.rows, experiment.env.cols, experiment.env.gravity) == (6, 8, True)
+
+
+def test_games_have_names(tmp_path):
+    assert load(tmp_path, "env: connect_four").env.game == CONNECT_FOUR
+    assert load(tmp_path, "").env.game == TIC_TAC_TOE
+
+
+def test_an_empty_file_is_all_defaults_under_its_own_name(tmp_path):
+    assert load(tmp_path, "# nothing") == Experiment(name="bad")
+
+
+@pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_experiment_is_short_states_its_question_and_survives_a_round_trip(path, tmp_path):
+    lines = path.read_text().splitlines()
+    assert len(lines) <= 40
+    assert lines[0].startswith("# ")
+    assert "?" in lines[0]
+    experiment = load_experiment(path)
+    assert experiment.name == path.stem
+    assert load(tmp_path, dump_experiment(experiment)) == experiment

@@ -1,0 +1,138 @@
+"""Whole runs of `experiments/ppo.yaml`: proof for five seeds, kills, Ctrl-C and resume."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ttt_rllib.rundir import MetricsFile
+
+ROOT = Path(__file__).parent.parent
+PPO = ROOT / "experiments" / "ppo.yaml"
+MANY_MOVES = ("--set", "stop.unexploitable_evals=null", "--set", "stop.moves=300000")
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+
+
+def start(*arguments):
+    # In a session of its own, so that a signal reaches the command alone.
+    return subprocess.Popen(
+        [sys.executable, "-m", "ttt_rllib.train", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(process):
+    stdout, stderr = process.communicate(timeout=300)
+    return process.returncode, stdout, stderr
+
+
+def wait_for_rows(run, count, process):
+    """Wait until the run has `count` metric rows."""
+    while process.poll() is None:
+        files = list(run.glob("trials/*/metrics.csv"))
+        if files and len(MetricsFile(files[0]).rows()) >= count:
+            return
+        time.sleep(0.05)
+    pytest.fail(f"the command ended early: {process.communicate()}")
+
+
+def iterations_and_moves(run):
+    rows = MetricsFile(run / "metrics.csv").rows()
+    iterations = [int(row["perf/iteration"]) for row in rows]
+    moves = [int(row["play/moves"]) for row in rows]
+    assert iterations == list(range(1, len(rows) + 1)), "no row lost or doubled"
+    assert moves == sorted(set(moves))
+    return iterations, moves
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_ppo_becomes_provably_unexploitable_with_every_seed(tmp_path, seed):
+    process = start(PPO, "--storage", tmp_path, "--name", "a", "--set", f"seed={seed}")
+    code, stdout, stderr = finish(process)
+    assert code == 0, stderr
+    run = tmp_path / "ppo" / "a"
+    assert stdout.splitlines()[-1] == f"results: {run}"
+    assert json.loads((run / "certificate.json").read_text())["unexploitable"] is True
+    command = [sys.executable, "-m", "ttt_rllib.evaluate", str(run), "--require", "unexploitable"]
+    assert subprocess.run(command, check=False).returncode == 0
+
+
+def test_a_sigkilled_env_runner_loses_no_trial_and_no_row(tmp_path):
+    process = start(PPO, "--storage", tmp_path, "--name", "a", *MANY_MOVES)
+    run = tmp_path / "ppo" / "a"
+    wait_for_rows(run, 3, process)
+    names = [
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if "BoardEnvRunner" in " ".join(child.cmdline())
+    ]
+    assert len(names) == 2
+    names[0].send_signal(signal.SIGKILL)
+    code, _, stderr = finish(process)
+    assert code == 0, stderr
+    _, moves = iterations_and_moves(run)
+    assert moves[-1] >= 300_000
+    assert json.loads((run / "summary.json").read_text())["status"] == "done"
+    results = [json.loads(line) for line in next(run.glob("trials/*/result.json")).open()]
+    assert {result["pid"] for result in results} == {results[0]["pid"]}, (
+        "one trial, never restarted"
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_saves_a_checkpoint_says_how_to_resume_and_resume_equals_no_interrupt(
+    tmp_path, number
+):
+    whole = start(PPO, "--storage", tmp_path, "--name", "whole", *MANY_MOVES)
+    assert finish(whole)[0] == 0
+    process = start(PPO, "--storage", tmp_path, "--name", "cut", *MANY_MOVES)
+    run = tmp_path / "ppo" / "cut"
+    wait_for_rows(run, 5, process)
+    process.send_signal(number)
+    code, stdout, stderr = finish(process)
+    assert code == 130
+    assert f"python -m ttt_rllib.train --resume {run}" in stderr
+    assert stdout.splitlines()[-1] == f"results: {run}"
+    assert json.loads((run / "summary.json").read_text())["status"] == "interrupted"
+    cut, _ = iterations_and_moves(run)
+    assert len(cut) < 60
+    code, _, stderr = finish(start("--resume", run))
+    assert code == 0, stderr
+    assert iterations_and_moves(run) == iterations_and_moves(tmp_path / "ppo" / "whole")
+    hashes = [
+        json.loads((tmp_path / "ppo" / name / "certificate.json").read_text())["weights_sha256"]
+        for name in ("whole", "cut")
+    ]
+    assert hashes[0] == hashes[1], "the very same agent"
+
+
+def test_a_second_interrupt_ends_at_once(tmp_path):
+    process = start(PPO, "--storage", tmp_path, "--name", "a", *MANY_MOVES)
+    wait_for_rows(tmp_path / "ppo" / "a", 2, process)
+    started_s = time.monotonic()
+    for _ in range(2):
+        os.kill(process.pid, signal.SIGINT)
+        time.sleep(0.01)
+    assert finish(process)[0] == 130
+    assert time.monotonic() - started_s < 30
+
+
+def test_ray_processes_are_gone_when_the_command_ends(tmp_path):
+    process = start(PPO, "--storage", tmp_path, "--name", "a", "--set", "stop.moves=20000")
+    wait_for_rows(tmp_path / "ppo" / "a", 1, process)
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert finish(process)[0] == 0
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert alive == []

@@ -1,0 +1,97 @@
+"""The project's own promises: layers, metrics page, changelog, commands in the README."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import ttt_rllib
+from ttt_rllib.metrics import METRICS, markdown_table
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "ttt_rllib"
+
+# A module may import those of lower layers and of its own (design, section 2).
+LAYERS = (
+    ("ttt_envs",),
+    ("ttt_rllib", "ttt_rllib.exact"),
+    ("ttt_rllib.policies",),
+    ("ttt_rllib.bundle",),
+    ("ttt_rllib.experiment", "ttt_rllib.metrics", "ttt_rllib.assessment", "ttt_rllib.door"),
+    ("ttt_rllib.cluster", "ttt_rllib.rundir"),
+    ("ttt_rllib.rl",),
+    ("ttt_rllib.tracking",),
+    ("ttt_rllib.tuning",),
+    ("ttt_rllib.conclusion",),
+    ("ttt_rllib.train", "ttt_rllib.evaluate"),
+    ("ttt_rllib.cli",),
+    ("ttt_rllib.__main__",),
+)
+MAY_IMPORT_RAY = {"rl", "tracking", "tuning", "cluster"}
+MAY_IMPORT_TORCH = {"rl"}
+
+
+def modules():
+    for root in (SOURCE, ROOT / "envs" / "ttt_envs"):
+        for path in sorted(root.rglob("*.py")):
+            parts = path.relative_to(root.parent).with_suffix("").parts
+            yield ".".join(part for part in parts if part != "__init__"), path
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def layer(module):
+    names = {name: index for index, names in enumerate(LAYERS) for name in names}
+    while module not in names:
+        module = module.rpartition(".")[0]
+    return names[module]
+
+
+@pytest.mark.parametrize(("module", "path"), list(modules()), ids=str)
+def test_a_module_imports_only_lower_layers_and_only_its_frameworks(module, path):
+    part = module.split(".")[1] if "." in module else ""
+    for imported in imports(path):
+        if imported.split(".")[0] in {"ttt_rllib", "ttt_envs"}:
+            assert layer(imported) <= layer(module), f"{module} imports {imported}"
+        if imported.split(".")[0] == "ray":
+            assert part in MAY_IMPORT_RAY, f"{module} imports {imported}"
+        if imported.startswith("ray.rllib"):
+            assert part == "rl", f"{module} imports {imported}"
+        if imported.split(".")[0] == "torch":
+            assert part in MAY_IMPORT_TORCH, f"{module} imports {imported}"
+
+
+def test_the_metrics_page_is_the_metrics_file():
+    assert (ROOT / "docs" / "metrics.md").read_text() == markdown_table()
+
+
+def test_metric_names_have_two_levels_and_are_unique():
+    names = [metric.name for metric in METRICS]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z]+/[a-z_]+", name) for name in names)
+
+
+def test_the_changelog_begins_with_this_version():
+    versions = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert versions[0] == ttt_rllib.__version__
+
+
+def test_files_named_in_the_readme_exist():
+    text = (ROOT / "README.md").read_text()
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
+        assert (ROOT / link).exists(), link
+    for path in re.findall(r"experiments/[\w.]+\.yaml", text):
+        assert (ROOT / path).is_file(), path
+
+
+def test_no_file_names_a_package_index():
+    index = re.compile(r"index-url|find-links|https?://")
+    for path in (ROOT / "constraints.txt", ROOT / "pyproject.toml", ROOT / "README.md"):
+        assert not index.search(path.read_text()), path

@@ -1,0 +1,81 @@
+"""The run directory: whole files, no row lost or doubled."""
+
+import csv
+
+import pytest
+
+from ttt_rllib.experiment import Experiment, InputError
+from ttt_rllib.metrics import METRICS
+from ttt_rllib.rundir import MetricsFile, create_run_dir, open_run_dir, write_whole
+
+
+def row(iteration, moves):
+    return {"perf/iteration": float(iteration), "play/moves": float(moves)}
+
+
+def read(path):
+    with path.open(newline="") as file:
+        return [(int(r["perf/iteration"]), int(r["play/moves"])) for r in csv.DictReader(file)]
+
+
+def test_rows_are_appended_in_order_under_all_metric_names(tmp_path):
+    file = MetricsFile(tmp_path / "metrics.csv")
+    for iteration in (1, 2, 3):
+        file.append(row(iteration, 10 * iteration))
+    assert read(file.path) == [(1, 10), (2, 20), (3, 30)]
+    header = file.path.read_text().splitlines()[0]
+    assert header.split(",") == [metric.name for metric in METRICS]
+
+
+def test_repeated_iterations_replace_the_old_rows_and_those_after_them(tmp_path):
+    path = tmp_path / "metrics.csv"
+    first = MetricsFile(path)
+    for iteration in (1, 2, 3, 4):
+        first.append(row(iteration, iteration))
+    resumed = MetricsFile(path)
+    resumed.append(row(3, 33))
+    assert read(path) == [(1, 1), (2, 2), (3, 33)]
+    resumed.append(row(4, 44))
+    assert read(path) == [(1, 1), (2, 2), (3, 33), (4, 44)]
+
+
+def test_half_a_row_left_by_a_kill_is_dropped(tmp_path):
+    path = tmp_path / "metrics.csv"
+    first = MetricsFile(path)
+    for iteration in (1, 2):
+        first.append(row(iteration, iteration))
+    with path.open("a") as file:
+        file.write("3,33")
+    resumed = MetricsFile(path)
+    resumed.append(row(3, 3))
+    assert read(path) == [(1, 1), (2, 2), (3, 3)]
+
+
+def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path):
+    path = tmp_path / "x.json"
+    write_whole(path, "old")
+    write_whole(path, "new")
+    assert path.read_text() == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_a_run_is_made_once_and_can_be_opened_again(tmp_path):
+    experiment = Experiment(name="e", seed=4)
+    run = create_run_dir(experiment, tmp_path, "a")
+    assert run.path == tmp_path / "e" / "a"
+    with pytest.raises(InputError, match="exists already; take another --name, or --resume"):
+        create_run_dir(experiment, tmp_path, "a")
+    run.trials.mkdir()
+    assert open_run_dir(run.path) == (run, experiment)
+
+
+def test_what_is_no_run_cannot_be_resumed(tmp_path):
+    for path in (tmp_path, tmp_path / "nothing"):
+        with pytest.raises(InputError, match="not a run directory"):
+            open_run_dir(path)
+
+
+def test_a_storage_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"--storage .*file: "):
+        create_run_dir(Experiment(), tmp_path / "file", None)
