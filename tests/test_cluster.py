@@ -4,7 +4,8 @@ import pytest
 
 from ttt_rllib import cluster
 from ttt_rllib.cluster import available_cpus, check_plan, make_plan
-from ttt_rllib.experiment import Experiment, InputError
+from ttt_rllib.experiment import Experiment
+from ttt_rllib.wrong_input import InputError
 
 
 def experiment(**settings):

@@ -4,9 +4,10 @@ import csv
 
 import pytest
 
-from ttt_rllib.experiment import Experiment, InputError
+from ttt_rllib.experiment import Experiment
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.rundir import MetricsFile, create_run_dir, open_run_dir, write_whole
+from ttt_rllib.wrong_input import InputError
 
 
 def row(iteration, moves):

@@ -13,7 +13,8 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from ttt_rllib.experiment import Experiment, InputError
+from ttt_rllib.experiment import Experiment
+from ttt_rllib.wrong_input import InputError
 
 __all__ = ["Plan", "available_cpus", "check_plan", "cluster_size", "connect", "make_plan"]
 

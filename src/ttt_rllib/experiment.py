@@ -1,4 +1,4 @@
-"""An experiment: the schema of the YAML files and their loader.
+"""An experiment: the schema of the YAML files.
 
 Defaults live here and nowhere else; a YAML file holds what differs. Section and field
 names are RLlib's (`AlgorithmConfig`) and Tune's where the setting is theirs. Knows nothing
@@ -7,13 +7,8 @@ of ray: `rl.build` turns an `Experiment` into an `AlgorithmConfig`.
 
 from __future__ import annotations
 
-import difflib
-import json
-import re
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -21,23 +16,19 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
 from ttt_envs.game import GAMES, Game
+from ttt_rllib.wrong_input import nearest
 
-__all__ = ["Experiment", "InputError", "dump_experiment", "load_experiment"]
+__all__ = ["Experiment", "Section"]
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Point = tuple[NonNegativeInt, float]
 Schedule = float | Annotated[tuple[Point, ...], Field(min_length=2)]
 """A number, or RLlib's piecewise linear schedule [[moves, value], ...] that starts at 0 moves."""
-
-
-class InputError(ValueError):
-    """The user's input is wrong; the message is one line that says what, where and the remedy."""
 
 
 class Section(BaseModel):
@@ -228,7 +219,7 @@ class Experiment(Section):
         if not isinstance(value, str):
             return value
         if value not in GAMES:
-            raise ValueError(f"there is no game {value!r}{_nearest(value, list(GAMES))}")
+            raise ValueError(f"there is no game {value!r}{nearest(value, list(GAMES))}")
         game = GAMES[value]
         return {
             "rows": game.rows,
@@ -253,151 +244,3 @@ class Experiment(Section):
         if not any(limit for _, limit in self.stop):
             raise ValueError("stop has no limit at all; set one of " + ", ".join(Stop.model_fields))
         return self
-
-
-def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
-    """Read a YAML file, apply `a.b=value` overrides and check the result.
-
-    Args:
-        path: The YAML file.
-        overrides: As given to `--set`; values are YAML.
-
-    Raises:
-        InputError: If anything is wrong with it.
-    """
-    data = {"name": path.stem, **_read_yaml(path)}
-    for override in overrides:
-        _apply(data, override)
-    try:
-        # JSON mode is strict about types but takes a list for a tuple.
-        return Experiment.model_validate_json(json.dumps(data), strict=True)
-    except ValidationError as error:
-        raise InputError(f"{path}: {_explain(error)}") from None
-
-
-def dump_experiment(experiment: Experiment) -> str:
-    """Return the resolved experiment as YAML, every default filled in."""
-    dumped = yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False)
-    return str(dumped)
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with 1e-3 as a number, and a key that appears twice as an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            key = str(key_node.value)
-            if key in seen:
-                raise yaml.MarkedYAMLError(None, None, f"key {key!r} twice", key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9]*)?[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        near = sorted(str(other) for other in path.parent.glob("*.yaml"))
-        raise InputError(f"{path}: no such file{_nearest(str(path), near)}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not readable: {error}") from None
-    data = _parse(text, str(path))
-    if data is None:
-        return {}
-    if not isinstance(data, dict):
-        raise InputError(f"{path}: holds {_shown(data)}; an experiment is a mapping of settings")
-    return data
-
-
-def _parse(text: str, source: str) -> Any:
-    try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - _Loader is a SafeLoader
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark else source
-        raise InputError(f"{where}: not YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{source}: not YAML: {' '.join(str(error).split())}") from None
-
-
-def _apply(data: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key.strip():
-        raise InputError(f"--set {override}: write it as key=value, for example seed=1")
-    *sections, last = key.strip().split(".")
-    place = data
-    for section in sections:
-        inner = place.get(section)
-        if isinstance(inner, str) and section == "env" and inner in GAMES:
-            inner = Experiment._named_env(inner)  # noqa: SLF001 - our own validator
-        place[section] = inner = inner if isinstance(inner, dict) else {}
-        place = inner
-    place[last] = _parse(text, f"--set {override}")
-
-
-def _explain(error: ValidationError) -> str:
-    """One line for the first problem: the key, the value, and what would be right."""
-    problem = error.errors()[0]
-    where = [part for part in problem["loc"] if isinstance(part, str) and part in _known_words()]
-    key = ".".join(str(part) for part in problem["loc"] if not _is_union_tag(part))
-    value = _shown(problem["input"])
-    if problem["type"] == "extra_forbidden":
-        unknown = str(problem["loc"][-1])
-        return f"{key}: unknown key{_nearest_key(unknown, [str(part) for part in where])}"
-    if problem["type"] == "value_error":
-        message = str(problem["ctx"]["error"])
-        return f"{key}: {message}" if key else message
-    message = problem["msg"][0].lower() + problem["msg"][1:]
-    return f"{key}: is {value}; {message}"
-
-
-def _is_union_tag(part: Any) -> bool:
-    return isinstance(part, str) and ("[" in part or part in {"float", "int", "str"})
-
-
-def _known_words() -> set[str]:
-    return set(_all_keys(Experiment)) | set(Experiment.model_fields)
-
-
-def _all_keys(section: type[BaseModel], prefix: str = "") -> list[str]:
-    keys = []
-    for name, field in section.model_fields.items():
-        keys.append(prefix + name)
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            keys += _all_keys(field.annotation, f"{prefix}{name}.")
-    return keys
-
-
-def _nearest_key(unknown: str, section: list[str]) -> str:
-    """Name the key that was meant, or else what the section knows."""
-    keys = _all_keys(Experiment)
-    siblings = [key for key in keys if key.split(".")[:-1] == section]
-    elsewhere = [key for key in keys if key.endswith("." + unknown)]
-    if elsewhere:
-        return f"; did you mean {elsewhere[0]}?"
-    for candidates in (siblings, keys):
-        by_name = {key.rsplit(".", 1)[-1]: key for key in candidates}
-        close = difflib.get_close_matches(unknown, list(by_name), n=1, cutoff=0.7)
-        if close:
-            return f"; did you mean {by_name[close[0]]}?"
-    return "; known are " + ", ".join(key.rsplit(".", 1)[-1] for key in siblings)
-
-
-def _nearest(value: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(value, known, n=1, cutoff=0.4)
-    if close:
-        return f"; did you mean {close[0]}?"
-    return f"; known are {', '.join(known)}" if known else ""
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else text[:57] + "..."

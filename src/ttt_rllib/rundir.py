@@ -19,8 +19,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ttt_rllib.experiment import Experiment, InputError, dump_experiment, load_experiment
+from ttt_rllib.experiment import Experiment
+from ttt_rllib.experiment_file import dump_experiment, load_experiment
 from ttt_rllib.metrics import METRICS
+from ttt_rllib.wrong_input import InputError
 
 __all__ = ["MetricsFile", "RunDir", "create_run_dir", "open_run_dir", "write_whole"]
 

@@ -20,8 +20,10 @@ from ttt_rllib.cluster import check_plan, cluster_size, connect, make_plan
 from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from ttt_rllib.door import run as run_door
 from ttt_rllib.exact.report import truth_of
-from ttt_rllib.experiment import Experiment, InputError, load_experiment
+from ttt_rllib.experiment import Experiment
+from ttt_rllib.experiment_file import load_experiment
 from ttt_rllib.rundir import RunDir, create_run_dir, open_run_dir
+from ttt_rllib.wrong_input import InputError
 
 if TYPE_CHECKING:
     from ttt_rllib.tuning import TrialOutcome
@@ -90,6 +92,7 @@ def _run(request: Request, console: Console) -> int:
     if ceilings is None:
         console.print("the game has too many positions for exact evaluation: no exact/* metrics")
     run = run or create_run_dir(experiment, request.storage, request.name)
+    console.print("starting Ray and the trial ...")
     if request.address is None:
         connect(None)
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ttt_rllib.experiment import Experiment, InputError
+from ttt_rllib.experiment import Experiment
 from ttt_rllib.rundir import RunDir
 from ttt_rllib.tracking import CheckpointOnInterrupt, MetricsFiles, Progress
+from ttt_rllib.wrong_input import InputError
 
 __all__ = ["TrialOutcome", "run_trials"]
 

@@ -1,0 +1,27 @@
+"""Wrong input: the exception, and words for what would have been right."""
+
+import difflib
+import json
+from typing import Any
+
+__all__ = ["InputError", "nearest", "shown"]
+
+SHOWN_CHARACTERS = 60
+
+
+class InputError(ValueError):
+    """The user's input is wrong; the message is one line that says what, where and the remedy."""
+
+
+def nearest(value: str, known: list[str]) -> str:
+    """Return "; did you mean ...?", or "; known are ..." where nothing is close."""
+    close = difflib.get_close_matches(value, known, n=1, cutoff=0.4)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; known are {', '.join(known)}" if known else ""
+
+
+def shown(value: Any) -> str:
+    """Return a value as JSON, shortened to fit a line."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 3] + "..."
