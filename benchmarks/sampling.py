@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from typing import Any
 
 import torch
 
@@ -37,7 +38,7 @@ def sampling(quick: bool) -> dict[str, float]:
     return figures
 
 
-def _rate(runner: object, moves: int) -> float:
+def _rate(runner: Any, moves: int) -> float:
     start_s = time.process_time()
-    batches = runner.sample(num_timesteps=moves)  # type: ignore[attr-defined]  # RLlib is untyped
+    batches = runner.sample(num_timesteps=moves)
     return float(sum(batch.env_steps() for batch in batches)) / (time.process_time() - start_s)

@@ -64,6 +64,31 @@ def test_truncated_weights_are_refused(bundle):
         save_bundle(network(), bundle, {})
 
 
+def test_any_flipped_bit_is_an_error_or_without_effect(bundle):
+    sha256 = load_bundle(bundle).sha256
+    path = bundle / "weights.npz"
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for position in [*range(64), *rng.integers(0, len(whole), 300)]:
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        try:
+            assert load_bundle(bundle).sha256 == sha256
+        except BundleError:
+            refused += 1
+    assert refused > 200
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path):
+    policy = network()
+    policy.weights["policy.bias"][0] = np.nan
+    save_bundle(policy, tmp_path, {})
+    with pytest.raises(BundleError, match="policy has weights that are not finite"):
+        load_bundle(tmp_path)
+
+
 def test_pickled_weights_are_never_unpickled(bundle):
     (bundle / "weights.npz").write_bytes(pickle.dumps({"a": 1}))
     with pytest.raises(BundleError, match=r"weights\.npz: not a readable weights file"):
@@ -115,10 +140,20 @@ def test_an_agent_is_found_in_a_bundle_a_run_and_an_unfinished_run(bundle, tmp_p
     save_bundle(network(seed=2), checkpoint / "agent", {})
     assert find_bundle(bundle).sha256 == find_bundle(tmp_path).sha256
     assert find_bundle(run).sha256 == find_bundle(checkpoint).sha256 != find_bundle(bundle).sha256
+    assert find_bundle(bundle / "agent.json").sha256 == find_bundle(bundle).sha256
     with pytest.raises(BundleError, match="holds no agent"):
         find_bundle(run / "trials")
     with pytest.raises(BundleError, match="no such folder"):
         find_bundle(tmp_path / "nothing")
+
+
+def test_the_agent_of_a_done_run_counts_and_otherwise_its_newest_checkpoint(tmp_path):
+    save_bundle(network(seed=1), tmp_path / "agent", {})
+    checkpoint = tmp_path / "trials" / "t" / "checkpoint_000001"
+    save_bundle(network(seed=2), checkpoint / "agent", {})
+    for status, folder in (("done", tmp_path / "agent"), ("interrupted", checkpoint)):
+        (tmp_path / "summary.json").write_text(json.dumps({"status": status}))
+        assert find_bundle(tmp_path).sha256 == find_bundle(folder).sha256
 
 
 def test_a_bundle_loads_and_plays_where_importing_ray_or_torch_raises(bundle):

@@ -19,6 +19,8 @@ def experiment(**settings):
         {"env_runners": {"num_env_runners": 3, "num_cpus_per_env_runner": 0.5}},
         {"learners": {"num_learners": 2, "num_cpus_per_learner": 1.5}},
         {"resources": {"num_cpus_for_main_process": 2.0}},
+        {"learners": {"num_cpus_per_learner": 4.0}},
+        {"learners": {"num_learners": 1}, "resources": {"num_cpus_for_main_process": 0.5}},
     ],
 )
 def test_the_plan_equals_the_placement_group_that_rllib_requests(settings):
@@ -47,6 +49,12 @@ def test_cpus_are_those_of_the_cgroup_and_at_least_one(tmp_path, monkeypatch, qu
     monkeypatch.setattr(cluster, "CGROUP_V2", tmp_path / "cpu.max")
     monkeypatch.setattr(cluster.os, "sched_getaffinity", lambda pid: set(range(8)))
     assert available_cpus() == expected
+
+
+def test_gpus_are_those_that_ray_would_see(monkeypatch):
+    for visible, expected in (("", 0), ("0", 1), ("0,3", 2)):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        assert cluster.cluster_size(None)[1] == expected
 
 
 def test_token_authentication_is_asked_for_and_works_without_a_home(monkeypatch):

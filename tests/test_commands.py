@@ -24,7 +24,7 @@ def command(name, *arguments, **environment):
         [sys.executable, "-m", f"ttt_rllib.{name}", *map(str, arguments)],
         capture_output=True,
         text=True,
-        env={**os.environ, **environment},
+        env={**{k: v for k, v in os.environ.items() if k != "RAY_ADDRESS"}, **environment},
         cwd=ROOT,
     )
 
@@ -96,7 +96,12 @@ def test_evaluate_says_of_run_checkpoint_and_bundle_exactly_what_training_logged
         "import sys; sys.modules['ray'] = sys.modules['torch'] = None\n"
         "import runpy; runpy.run_module('ttt_rllib.evaluate', run_name='__main__')\n"
     )
-    for agent in (path, path / "agent", path / summary["checkpoint"]):
+    for agent in (
+        path,
+        path / "agent",
+        path / "agent" / "agent.json",
+        path / summary["checkpoint"],
+    ):
         done = subprocess.run(
             [sys.executable, "-c", program, str(agent), "--json"], capture_output=True, text=True
         )
@@ -132,10 +137,83 @@ def test_a_certificate_of_other_weights_is_found_out(run, tmp_path):
 
 def test_a_finished_run_can_be_resumed_and_stays_as_it_is(run):
     path, _ = run
-    before = (path / "metrics.csv").read_text(), (path / "certificate.json").read_text()
+
+    def state():
+        return {file: (file.stat().st_mtime_ns, file.stat().st_size) for file in path.rglob("*")}
+
+    before = state()
     done = command("train", "--resume", path)
     assert done.returncode == 0, done.stderr
-    assert ((path / "metrics.csv").read_text(), (path / "certificate.json").read_text()) == before
+    assert done.stdout == f"the run is done, there is nothing to resume\nresults: {path}\n"
+    assert state() == before
+
+
+def test_a_folder_that_looks_like_markup_is_printed_as_it_is(run, tmp_path):
+    path, _ = run
+    marked = tmp_path / "[red]x :smile:"
+    marked.symlink_to(path)
+    done = command("train", "--resume", marked)
+    assert done.stdout.splitlines()[-1] == f"results: {marked}"
+
+
+@pytest.mark.long
+def test_a_run_that_was_ended_before_tune_began_starts_anew_on_resume(run, tmp_path):
+    path, _ = run
+    (tmp_path / "experiment.yaml").write_text((path / "experiment.yaml").read_text())
+    done = command("train", "--resume", tmp_path)
+    assert done.returncode == 0, done.stderr
+    certificates = [json.loads((p / "certificate.json").read_text()) for p in (path, tmp_path)]
+    assert certificates[0] == certificates[1], "the same seed gives the very same agent"
+
+
+@pytest.mark.long
+def test_a_game_too_large_for_exact_evaluation_trains_and_says_so(tmp_path):
+    settings = (
+        "env=connect_four",
+        "stop.iterations=2",
+        "training.train_batch_size_per_learner=256",
+    )
+    options = [word for setting in settings for word in ("--set", setting)]
+    done = command("train", DEBUG, *options, "--storage", tmp_path, "--name", "a")
+    assert done.returncode == 0, done.stderr
+    assert "too many positions for exact evaluation" in done.stdout
+    rows = MetricsFile(tmp_path / "debug" / "a" / "metrics.csv").rows()
+    assert [row["exact/nash_conv"] for row in rows] == ["", ""]
+    assert not (tmp_path / "debug" / "a" / "certificate.json").exists()
+    required = command("evaluate", tmp_path / "debug" / "a", "--require", "unexploitable")
+    assert required.returncode == 1
+
+
+def test_a_diverging_trial_exits_with_1_names_the_cause_and_how_to_go_on(tmp_path):
+    options = ("--set", "training.lr=1e30", "--set", "max_failures=0", "--storage", tmp_path)
+    done = command("train", DEBUG, *options, "--name", "a")
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    run = tmp_path / "debug" / "a"
+    assert lines[0].startswith("error: the trial failed: FloatingPointError: training diverged")
+    assert lines[1].startswith(f"details: {run / 'trials'}")
+    assert Path(lines[1].removeprefix("details: ")).is_file()
+    assert lines[2] == f"go on with: python -m ttt_rllib.train --resume {run}"
+    assert len(lines) == 3, done.stderr
+    assert done.stdout.splitlines()[-1] == f"results: {run}"
+    assert json.loads((run / "summary.json").read_text())["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("train", DEBUG, "--nonsense"), "No such option: --nonsense"),
+        (("train", DEBUG, PPO), "unexpected extra argument"),
+        (("evaluate",), "Missing argument"),
+        (("evaluate", ".", "--require", "perfekt"), "'perfekt' is not one of"),
+    ],
+)
+def test_wrong_usage_is_one_line_too(arguments, expected):
+    done = command(*arguments)
+    assert done.returncode == 2
+    assert expected in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1, done.stderr
 
 
 @pytest.mark.parametrize(
@@ -151,6 +229,10 @@ def test_a_finished_run_can_be_resumed_and_stays_as_it_is(run):
         ([DEBUG, "--address", "127.0.0.1:1"], "--address 127.0.0.1:1: no Ray cluster answers"),
         ([DEBUG, "--address", "auto"], "--address auto: no Ray cluster answers"),
         (["--resume", "nothing"], "--resume nothing: not a run directory"),
+        (
+            [DEBUG, "--set", "env=connect_four", "--set", "stop.unexploitable_evals=1"],
+            "never be met",
+        ),
     ],
 )
 def test_bad_input_exits_with_2_and_one_line_and_writes_nothing(tmp_path, arguments, expected):
@@ -162,17 +244,24 @@ def test_bad_input_exits_with_2_and_one_line_and_writes_nothing(tmp_path, argume
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_environments_ray_address_counts_as_address(tmp_path):
+    done = command("train", DEBUG, "--storage", tmp_path / "r", RAY_ADDRESS="127.0.0.1:1")
+    assert done.returncode == 2
+    assert "--address 127.0.0.1:1: no Ray cluster answers" in done.stderr
+
+
 def test_resuming_with_other_settings_or_a_damaged_state_exits_with_2(run, tmp_path):
     path, _ = run
     done = command("train", PPO, "--resume", path)
-    assert (done.returncode, "differs from" in done.stderr) == (2, True)
+    assert (done.returncode, "differs from" in done.stderr) == (2, True), done.stderr
     done = command("train", "--resume", path, "--set", "seed=1")
     assert (done.returncode, "--resume keeps the settings" in done.stderr) == (2, True)
     damaged = tmp_path / "damaged"
     (damaged / "trials").mkdir(parents=True)
+    (damaged / "trials" / "something").write_text("")
     (damaged / "experiment.yaml").write_text((path / "experiment.yaml").read_text())
     done = command("train", "--resume", damaged)
-    assert (done.returncode, "no state of Tune" in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, "holds no tuner.pkl" in done.stderr) == (2, True), done.stderr
     (damaged / "trials" / "tuner.pkl").write_bytes(b"\x80\x05junk")
     done = command("train", "--resume", damaged)
     assert (done.returncode, "its state is damaged" in done.stderr) == (2, True), done.stderr

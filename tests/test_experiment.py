@@ -33,6 +33,9 @@ BAD = {
     "seed: yes": "seed: is true; input should be a valid integer",
     "seed: 1.5": "seed: is 1.5; ",
     "seed: '1'": 'seed: is "1"; ',
+    "seed: 4294967296": "seed: is 4294967296; ",
+    "seed: 2026-01-01": "holds a value of a type that no setting has: Object of type date",
+    "training: {lr: [[0, 1e-3]]}": "training.lr: is [[0, 0.001]]; tuple should have at least 2",
     "algorithm: dpo": 'algorithm: is "dpo"; ',
     "opening: {random_plies: [3, 2]}": "opening: random_plies is [3, 2]; the least",
     "opening: {random_plies: [0, 9]}": "opening.random_plies is [0, 9]; a game of 9 squares "
@@ -41,7 +44,7 @@ BAD = {
     "{evaluation: {exact_interval: 0}, stop: {unexploitable_evals: 1}}": "stop.unexploitable_evals "
     "needs exact evaluation",
     "opening: 3": "opening: is 3; ",
-    "name: a/b": 'name: is "a/b"; ',
+    "name: a/b": "name: is 'a/b'; a name has letters, digits, '.', '_' and '-' only",
     "- 1": "holds [1]; an experiment is a mapping of settings",
 }
 
@@ -88,6 +91,7 @@ def test_a_folder_and_a_binary_file_are_not_readable(tmp_path):
     [
         ("seed", "--set seed: write it as key=value"),
         ("=3", "--set =3: write it as key=value"),
+        (".=3", "--set .=3: write it as key=value"),
         ("seed=[1", "--set seed=[1:1:3: not YAML"),
         ("training.lrr=3", "training.lrr: unknown key; did you mean training.lr?"),
         ("env.connect=5", "env: connect is 5"),
@@ -105,6 +109,20 @@ def test_overrides_are_yaml_and_win_over_the_file(tmp_path):
     )
     assert (experiment.seed, experiment.training.lr) == (7, 1e-4)
     assert (experiment.env.rows, experiment.env.cols, experiment.env.gravity) == (6, 8, True)
+
+
+def test_a_file_name_that_cannot_name_a_folder_says_what_to_do(tmp_path):
+    path = tmp_path / "my exp.yaml"
+    path.write_text("")
+    with pytest.raises(InputError, match=r"name: is 'my exp'; .*: rename the file"):
+        load_experiment(path)
+
+
+def test_the_default_opening_is_cut_to_a_small_board_but_not_what_was_written(tmp_path):
+    small = "env: {rows: 2, cols: 2, connect: 2}"
+    assert load(tmp_path, small).opening.random_plies == (0, 3)
+    with pytest.raises(InputError, match="a game of 4 squares takes at most 3"):
+        load(tmp_path, small, "opening.random_plies=[0, 8]")
 
 
 def test_games_have_names(tmp_path):

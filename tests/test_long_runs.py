@@ -91,16 +91,17 @@ def test_a_sigkilled_env_runner_loses_no_trial_and_no_row(tmp_path):
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("send", [os.killpg, os.kill], ids=["ctrl-c", "sigterm"])
 def test_an_interrupt_saves_a_checkpoint_says_how_to_resume_and_resume_equals_no_interrupt(
-    tmp_path, number
+    tmp_path, send
 ):
     whole = start(PPO, "--storage", tmp_path, "--name", "whole", *MANY_MOVES)
     assert finish(whole)[0] == 0
     process = start(PPO, "--storage", tmp_path, "--name", "cut", *MANY_MOVES)
     run = tmp_path / "ppo" / "cut"
     wait_for_rows(run, 5, process)
-    process.send_signal(number)
+    # A terminal sends Ctrl-C to the whole process group, Kubernetes SIGTERM to the command.
+    send(process.pid, signal.SIGINT if send is os.killpg else signal.SIGTERM)
     code, stdout, stderr = finish(process)
     assert code == 130
     assert f"python -m ttt_rllib.train --resume {run}" in stderr
@@ -125,8 +126,49 @@ def test_a_second_interrupt_ends_at_once(tmp_path):
     for _ in range(2):
         os.kill(process.pid, signal.SIGINT)
         time.sleep(0.01)
-    assert finish(process)[0] == 130
+    code, stdout, stderr = finish(process)
+    assert code == 130
+    assert "Traceback" not in stderr
+    assert "go on with: python -m ttt_rllib.train --resume" in stderr
+    assert stdout.splitlines()[-1].startswith("results: ")
     assert time.monotonic() - started_s < 30
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("after_s", [0.3, 2.0, 5.0, 9.0])
+def test_an_interrupt_while_starting_exits_with_130_and_without_a_traceback(
+    tmp_path, number, after_s
+):
+    process = start(PPO, "--storage", tmp_path, "--name", "a")
+    time.sleep(after_s)
+    process.send_signal(number)
+    code, _, stderr = finish(process)
+    # Before Python has come to our handlers, the signal itself ends the process.
+    assert code == 130 or (after_s < 1.0 and code in (-number, 1)), stderr
+    if after_s > 1.0:
+        assert "Traceback" not in stderr, stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
+def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(tmp_path):
+    mount = ["mount", "-t", "tmpfs", "-o", "size=450k", "tmpfs", str(tmp_path)]
+    if subprocess.run(mount, check=False).returncode != 0:
+        pytest.skip("this machine does not let root mount a file system")
+    try:
+        run = tmp_path / "ppo" / "a"
+        code, stdout, stderr = finish(start(PPO, "--storage", tmp_path, "--name", "a", *MANY_MOVES))
+        assert code == 1
+        assert "No space left on device" in stderr
+        assert "Traceback" not in stderr
+        assert f"go on with: python -m ttt_rllib.train --resume {run}" in stderr
+        assert stdout.splitlines()[-1] == f"results: {run}"
+        subprocess.run(["mount", "-o", "remount,size=50m", str(tmp_path)], check=True)
+        code, _, stderr = finish(start("--resume", run))
+        assert code == 0, stderr
+        _, moves = iterations_and_moves(run)
+        assert moves[-1] >= 300_000
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
 
 
 def test_ray_processes_are_gone_when_the_command_ends(tmp_path):

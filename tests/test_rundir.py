@@ -1,6 +1,7 @@
 """The run directory: whole files, no row lost or doubled."""
 
 import csv
+from pathlib import Path
 
 import pytest
 
@@ -68,6 +69,24 @@ def test_a_run_is_made_once_and_can_be_opened_again(tmp_path):
         create_run_dir(experiment, tmp_path, "a")
     run.trials.mkdir()
     assert open_run_dir(run.path) == (run, experiment)
+
+
+def test_two_runs_within_a_second_have_different_ids(tmp_path):
+    runs = {create_run_dir(Experiment(), tmp_path, None).path for _ in range(5)}
+    assert len(runs) == 5
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "a/b", ".", "..", "", "[/red]"])
+def test_a_run_id_cannot_leave_its_folder(tmp_path, name):
+    with pytest.raises(InputError, match=r"--name .*: a run id has letters"):
+        create_run_dir(Experiment(), tmp_path / "results", name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("storage", ["s3://bucket/x", "gs://bucket/x"])
+def test_a_url_is_no_folder(storage):
+    with pytest.raises(InputError, match="is a URL; give a folder"):
+        create_run_dir(Experiment(), Path(storage), None)
 
 
 def test_what_is_no_run_cannot_be_resumed(tmp_path):

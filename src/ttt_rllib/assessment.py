@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 
 import ttt_rllib
-from ttt_envs.positions import TooManyPositionsError
 from ttt_rllib.bundle import Bundle, BundleError, load_bundle
-from ttt_rllib.exact.report import ExactReport, evaluate, truth_of
+from ttt_rllib.exact.report import ExactReport, evaluate, known_truth
 from ttt_rllib.policies import policy_table
 
 __all__ = [
@@ -27,53 +26,60 @@ __all__ = [
     "describe",
     "exact_metrics",
     "find_bundle",
+    "is_done",
     "same_certificate",
+    "verdict",
 ]
 
 LINES_SHOWN = 5
 
 
 def find_bundle(path: Path) -> Bundle:
-    """Load the agent of a run, a checkpoint or a bundle folder.
+    """Load the agent of a run, a checkpoint or a bundle folder, or of a file in one.
 
-    A run that has not ended has no `agent/` yet; its newest checkpoint is taken.
+    Of a run that is not done, the newest checkpoint is taken.
 
     Raises:
         BundleError: If there is no agent, or it is damaged.
     """
     if not path.exists():
         raise BundleError(f"{path}: no such folder; give a run, a checkpoint or a bundle")
-    for folder in (path, path / "agent"):
+    if path.is_file():
+        path = path.parent
+    folders = [path, path / "agent"]
+    if not is_done(path):
+        newest_first = sorted(
+            path.glob("trials/*/checkpoint_*/agent/agent.json"),
+            key=lambda file: file.stat().st_mtime,
+            reverse=True,
+        )
+        folders = [path, *(file.parent for file in newest_first), path / "agent"]
+    for folder in folders:
         if (folder / "agent.json").exists() or (folder / "weights.npz").exists():
             return load_bundle(folder)
-    checkpoints = path.glob("trials/*/checkpoint_*/agent/agent.json")
-    newest = max(checkpoints, key=lambda file: file.stat().st_mtime, default=None)
-    if newest is None:
-        raise BundleError(f"{path}: holds no agent; give a run, a checkpoint or a bundle")
-    return load_bundle(newest.parent)
+    raise BundleError(f"{path}: holds no agent; give a run, a checkpoint or a bundle")
+
+
+def is_done(run: Path) -> bool:
+    """Tell whether a run came to its end, neither interrupted nor failed."""
+    try:
+        summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(summary, dict) and summary.get("status") == "done"
 
 
 def assess(bundle: Bundle) -> ExactReport | None:
     """Measure an agent exactly; None where its game has too many positions."""
-    try:
-        truth = truth_of(bundle.policy.game)
-    except TooManyPositionsError:
+    truth = known_truth(bundle.policy.game)
+    if truth is None:
         return None
     return evaluate(truth, policy_table(truth.positions, bundle.policy))
 
 
 def exact_metrics(report: ExactReport) -> dict[str, float]:
     """Return the `exact/*` metrics of a report, by the names under which training logs them."""
-    return {
-        "exact/nash_conv_greedy": report.nash_conv_greedy,
-        "exact/nash_conv": report.nash_conv,
-        "exact/optimal_move_rate": report.optimal_move_rate,
-        "exact/losing_positions": report.certificate.losing_positions,
-        "exact/score_vs_random_x": report.score_vs_random_x,
-        "exact/score_vs_random_o": report.score_vs_random_o,
-        "exact/share_of_ceiling_x": report.score_vs_random_x / report.ceilings.as_x,
-        "exact/share_of_ceiling_o": report.score_vs_random_o / report.ceilings.as_o,
-    }
+    return {f"exact/{name}": figure for name, figure in report.metrics().items()}
 
 
 def certificate_json(bundle: Bundle, report: ExactReport) -> dict[str, Any]:
@@ -125,7 +131,7 @@ def describe(bundle: Bundle, report: ExactReport | None) -> str:
         f"against random as O   {report.score_vs_random_o:.4f} of at best {ceilings.as_o:.4f}",
     ]
     if certificate.losing_lines:
-        lines += ["", f"shortest of {certificate.losing_line_count} losing lines (square numbers):"]
+        lines += ["", f"shortest of {certificate.losing_line_count} losing games (action numbers):"]
         lines += [
             f"  as {line.seat.upper()}: {' '.join(map(str, line.moves))}"
             for line in certificate.losing_lines[:LINES_SHOWN]
@@ -145,6 +151,6 @@ def verdict(report: ExactReport) -> str:
             else "unexploitable: no opponent whatever gets more than perfect play gives"
         )
     return (
-        f"exploitable: {certificate.losing_positions} lost positions can be forced "
-        f"or stumbled into, in {certificate.losing_line_count} games"
+        f"exploitable: opponents can bring about {certificate.losing_positions} positions "
+        f"that give the game away"
     )

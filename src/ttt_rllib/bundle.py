@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,16 @@ __all__ = [
 ]
 
 FORMAT_VERSION = 1
+# What numpy and zipfile raise for damaged files; RuntimeError: another compression or a password.
+DAMAGE = (
+    ValueError,
+    OSError,
+    EOFError,
+    AttributeError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 AGENT_FILE, WEIGHTS_FILE = "agent.json", "weights.npz"
 
 
@@ -136,7 +147,7 @@ def _read_weights(path: Path) -> Weights:
         raise BundleError(
             f"{path}: no such file; a bundle has {AGENT_FILE} and {WEIGHTS_FILE}"
         ) from None
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+    except DAMAGE as error:
         raise BundleError(f"{path}: not a readable weights file: {error}") from error
 
 
@@ -155,4 +166,6 @@ def _check_layer(weights: Weights, name: str, inputs: int) -> int:
     weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
     if weight.dtype != np.float32 or weight.shape != (len(bias), inputs):
         raise ValueError(f"{name}.weight is {weight.dtype} {weight.shape}, inputs are {inputs}")
+    if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+        raise ValueError(f"{name} has weights that are not finite")
     return len(bias)

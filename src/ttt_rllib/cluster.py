@@ -71,8 +71,10 @@ class Plan:
 def make_plan(experiment: Experiment) -> Plan:
     """Add up what a trial of the experiment reserves."""
     learners = experiment.learners
+    main = experiment.resources.num_cpus_for_main_process
+    # A local learner lives in the main process; RLlib reserves the larger of the two.
     return Plan(
-        main=experiment.resources.num_cpus_for_main_process,
+        main=main if learners.num_learners else max(main, learners.num_cpus_per_learner),
         env_runners=experiment.env_runners.num_env_runners,
         cpus_per_env_runner=experiment.env_runners.num_cpus_per_env_runner,
         learners=learners.num_learners,
@@ -120,13 +122,14 @@ def connect(address: str | None) -> None:
     Raises:
         InputError: If there is no cluster at the address.
     """
-    _secure()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
     logging.getLogger("ray").setLevel(logging.ERROR)
     if address is None:
+        _secure()
         ray.init(
+            address="local",
             num_cpus=available_cpus(),
             include_dashboard=False,
             log_to_driver=False,
@@ -155,8 +158,16 @@ def _secure() -> None:
     """Ask for token authentication in so many words; keep it working without a home."""
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     known = "RAY_AUTH_TOKEN" in os.environ or "RAY_AUTH_TOKEN_PATH" in os.environ
-    if not known and not os.access(Path.home(), os.W_OK):
+    if not known and not _home_is_writable():
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+
+
+def _home_is_writable() -> bool:
+    try:
+        return os.access(Path.home(), os.W_OK)
+    except RuntimeError:
+        # A user without an entry in passwd and without HOME.
+        return False
 
 
 def _check_reachable(address: str) -> None:
@@ -182,6 +193,10 @@ def _cgroup_cpus() -> float:
 
 
 def _local_gpus() -> float:
+    """Count as Ray does: what is there, unless CUDA_VISIBLE_DEVICES says which."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return float(len([device for device in visible.split(",") if device.strip()]))
     return float(len(list(Path("/proc/driver/nvidia/gpus").glob("*"))))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
@@ -12,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import ttt_rllib
-from ttt_rllib.assessment import assess, certificate_json, verdict
+from ttt_rllib.assessment import assess, certificate_json, exact_metrics, verdict
 from ttt_rllib.bundle import Bundle, load_bundle
 from ttt_rllib.exact.report import ExactReport
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.metrics import flatten
-from ttt_rllib.rundir import MetricsFile, RunDir, write_json
+from ttt_rllib.rundir import MetricsFile, RunDir, write_json, write_whole
 from ttt_rllib.tracking import METRICS_FILE
 from ttt_rllib.tuning import TrialOutcome
 
@@ -28,7 +29,7 @@ PACKAGES = ("ray", "torch", "numpy", "gymnasium", "pettingzoo")
 
 
 def conclude(
-    experiment: Experiment, run: RunDir, outcome: TrialOutcome, wall_s: dict[str, float]
+    experiment: Experiment, run: RunDir, outcome: TrialOutcome, session: dict[str, float]
 ) -> tuple[Bundle, ExactReport | None] | None:
     """Write everything a finished, failed or interrupted run has to show.
 
@@ -36,17 +37,19 @@ def conclude(
         experiment: What ran.
         run: Where to.
         outcome: What is left of the best trial.
-        wall_s: Wall seconds of the phases around the training.
+        session: Wall seconds of this session: set-up, and in all.
 
     Returns:
         The agent and its exact figures; None if there is no checkpoint.
     """
     rows: list[dict[str, str]] = []
     if outcome.folder and (outcome.folder / METRICS_FILE).is_file():
-        shutil.copyfile(outcome.folder / METRICS_FILE, run.metrics)
-        rows = MetricsFile(run.metrics).rows()
+        rows = MetricsFile(outcome.folder / METRICS_FILE).rows()
+        write_whole(run.metrics, (outcome.folder / METRICS_FILE).read_text(encoding="utf-8"))
     assessed = _assess(run, outcome.checkpoint)
     report = assessed[1] if assessed else None
+    metrics = flatten(outcome.result)
+    sessions = [*_earlier_sessions(run), session]
     summary = {
         "experiment": experiment.name,
         "run": run.path.name,
@@ -55,9 +58,15 @@ def conclude(
         "error": outcome.error,
         "best_trial": outcome.folder.name if outcome.folder else None,
         "checkpoint": _relative(outcome.checkpoint, run),
-        "moves": int(flatten(outcome.result).get("play/moves", 0)),
-        "metrics": flatten(outcome.result),
-        "wall_s": {**wall_s, **_phases(rows)},
+        "moves": int(metrics.get("play/moves", 0)),
+        "metrics": {**metrics, **(exact_metrics(report) if report else {})},
+        "wall_s": {
+            "setup_s": round(sum(one["setup_s"] for one in sessions), 3),
+            "train_s": round(metrics.get("perf/train_s", 0.0), 3),
+            "total_s": round(sum(one["total_s"] for one in sessions), 3),
+            **_phases(rows),
+        },
+        "sessions": sessions,
         "seeds": [experiment.seed],
         "versions": _versions(),
         "git_commit": _git_commit(),
@@ -80,6 +89,16 @@ def _assess(run: RunDir, checkpoint: Path | None) -> tuple[Bundle, ExactReport |
     if report is not None:
         write_json(run.certificate, certificate_json(bundle, report))
     return bundle, report
+
+
+def _earlier_sessions(run: RunDir) -> list[dict[str, float]]:
+    """Return the sessions of a resumed run that came to write a summary."""
+    if not run.summary.is_file():
+        return []
+    sessions: list[dict[str, float]] = json.loads(run.summary.read_text(encoding="utf-8"))[
+        "sessions"
+    ]
+    return sessions
 
 
 def _status(outcome: TrialOutcome) -> str:
@@ -105,15 +124,21 @@ def _versions() -> dict[str, str]:
 
 
 def _git_commit() -> str | None:
-    """Return the commit of the source tree, None outside one."""
-    git = shutil.which("git")
+    """Return the commit of the source tree, None outside of it."""
+    git, here = shutil.which("git"), Path(__file__).parent
     if git is None:
         return None
-    here, describe = str(Path(__file__).parent), ("describe", "--always", "--dirty", "--abbrev=40")
-    answer = subprocess.run(  # noqa: S603 - a fixed command
-        [git, "-C", here, *describe], capture_output=True, text=True, check=False
-    )
-    return answer.stdout.strip() or None
+
+    def ask(*arguments: str) -> str:
+        answer = subprocess.run(  # noqa: S603 - fixed commands
+            [git, "-C", str(here), *arguments], capture_output=True, text=True, check=False
+        )
+        return answer.stdout.strip()
+
+    # Installed inside somebody else's repository, this file is not one of its files.
+    if not ask("ls-files", "__init__.py"):
+        return None
+    return ask("describe", "--always", "--dirty", "--abbrev=40") or None
 
 
 def _machine() -> dict[str, Any]:

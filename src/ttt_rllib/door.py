@@ -1,11 +1,12 @@
-"""What all commands share: exit codes, and how a function becomes a program."""
+"""What all commands share: exit codes, and how functions become a program."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import typer
 
-__all__ = ["EXIT_BAD_INPUT", "EXIT_DONE", "EXIT_FAILED", "EXIT_INTERRUPTED", "program", "run"]
+__all__ = ["EXIT_BAD_INPUT", "EXIT_DONE", "EXIT_FAILED", "EXIT_INTERRUPTED", "call", "run"]
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -13,14 +14,30 @@ EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
-
-def program(**settings: Any) -> typer.Typer:
-    """Return an empty Typer app without shell completion and with plain tracebacks."""
-    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, **settings)
+# Typer exports this one of click's classes; all complaints about usage derive from its base.
+USAGE_ERROR: Any = typer.BadParameter.__base__
 
 
-def run(command: Callable[..., None]) -> None:
-    """Run one command as `python -m ttt_rllib.<command>`."""
-    app = program()
-    app.command()(command)
-    app()
+def run(*commands: Callable[..., None], **settings: Any) -> None:
+    """Run a program of these commands, each named like its function; one needs no name.
+
+    Args:
+        *commands: Functions with Typer's annotations.
+        **settings: As for `typer.Typer`.
+    """
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, **settings)
+    for command in commands:
+        app.command()(command)
+    sys.exit(call(app))
+
+
+def call(app: typer.Typer) -> int:
+    """Return the exit code; wrong usage is one line on stderr, like all wrong input."""
+    try:
+        return int(app(standalone_mode=False) or EXIT_DONE)
+    except USAGE_ERROR as error:
+        print(f"error: {error.format_message()}; --help tells more", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except typer.Abort:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED

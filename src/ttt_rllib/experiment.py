@@ -7,6 +7,7 @@ of ray: `rl.build` turns an `Experiment` into an `AlgorithmConfig`.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -23,7 +24,11 @@ from pydantic import (
 from ttt_envs.game import GAMES, Game
 from ttt_rllib.wrong_input import nearest
 
-__all__ = ["Experiment", "Section"]
+__all__ = ["NAME", "Experiment", "Section"]
+
+NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+"""What can name an experiment or a run, and so a folder."""
+
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Point = tuple[NonNegativeInt, float]
@@ -64,7 +69,8 @@ class Opening(Section):
     """Exploring starts, without which self-play stays exploitable off its own lines."""
 
     random_plies: tuple[NonNegativeInt, NonNegativeInt] = (0, 8)
-    """Least and greatest number of uniformly random plies before a game is played."""
+    """Least and greatest number of uniformly random plies before a game is played; the default
+    is cut to what a small board allows."""
 
     @model_validator(mode="after")
     def _check(self) -> Opening:
@@ -174,7 +180,7 @@ class Stop(Section):
     unexploitable_evals: PositiveInt | None = None
     """Exact evaluations in a row with NashConv 0 of the greedy policy."""
     moves: PositiveInt | None = 1_000_000
-    """Moves trained on."""
+    """Moves sampled, openings not counted."""
     train_s: PositiveFloat | None = 600.0
     """Seconds of training, set-up not counted."""
     iterations: PositiveInt | None = None
@@ -193,11 +199,11 @@ class Checkpoint(Section):
 class Experiment(Section):
     """One question, and all settings that answer it."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = "experiment"
+    name: str = "experiment"
     """Folder under the storage; the YAML file's name unless given."""
     algorithm: Literal["ppo"] = "ppo"
     """The training algorithm."""
-    seed: NonNegativeInt = 0
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """All randomness follows from it."""
     env: Env = Env()
     """The game: its name (tic_tac_toe, connect_four) or rows, cols, connect and gravity."""
@@ -212,6 +218,16 @@ class Experiment(Section):
     checkpoint: Checkpoint = Checkpoint()
     max_failures: Annotated[int, Field(ge=-1)] = 3
     """How often a failed trial goes back to its last checkpoint (Tune); -1 = always."""
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, value: str) -> str:
+        if not re.fullmatch(NAME, value):
+            raise ValueError(
+                f"is {value!r}; a name has letters, digits, '.', '_' and '-' only: "
+                "rename the file, or set another name"
+            )
+        return value
 
     @field_validator("env", mode="before")
     @classmethod
@@ -230,12 +246,6 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Experiment:
-        if self.opening.random_plies[1] >= self.env.game.num_squares:
-            raise ValueError(
-                f"opening.random_plies is {list(self.opening.random_plies)}; a game of "
-                f"{self.env.game.num_squares} squares takes at most "
-                f"{self.env.game.num_squares - 1}"
-            )
         if self.stop.unexploitable_evals and not self.evaluation.exact_interval:
             raise ValueError(
                 "stop.unexploitable_evals needs exact evaluation; "
@@ -243,4 +253,13 @@ class Experiment(Section):
             )
         if not any(limit for _, limit in self.stop):
             raise ValueError("stop has no limit at all; set one of " + ", ".join(Stop.model_fields))
+        if self.opening.random_plies[1] >= self.env.game.num_squares:
+            if "random_plies" not in self.opening.model_fields_set:
+                opening = Opening(random_plies=(0, self.env.game.num_squares - 1))
+                return self.model_copy(update={"opening": opening})
+            raise ValueError(
+                f"opening.random_plies is {list(self.opening.random_plies)}; a game of "
+                f"{self.env.game.num_squares} squares takes at most "
+                f"{self.env.game.num_squares - 1}"
+            )
         return self

@@ -33,7 +33,11 @@ def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
         _apply(data, override)
     try:
         # JSON mode is strict about types but takes a list for a tuple.
-        return Experiment.model_validate_json(json.dumps(data), strict=True)
+        as_json = json.dumps(data)
+    except TypeError as error:
+        raise InputError(f"{path}: holds a value of a type that no setting has: {error}") from None
+    try:
+        return Experiment.model_validate_json(as_json, strict=True)
     except ValidationError as error:
         raise InputError(f"{path}: {_explain(error)}") from None
 
@@ -93,7 +97,7 @@ def _parse(text: str, source: str) -> Any:
 
 def _apply(data: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
-    if not equals or not key.strip():
+    if not equals or not all(key.strip().split(".")):
         raise InputError(f"--set {override}: write it as key=value, for example seed=1")
     *sections, last = key.strip().split(".")
     place = data
@@ -108,7 +112,10 @@ def _apply(data: dict[str, Any], override: str) -> None:
 
 def _explain(error: ValidationError) -> str:
     """One line for the first problem: the key, the value, and what would be right."""
-    problem = error.errors()[0]
+    problem, *others = error.errors()
+    if isinstance(problem["input"], list) and others:
+        # A schedule may be a number or a list; what is said of the list is meant.
+        problem = others[-1]
     where = [part for part in problem["loc"] if isinstance(part, str) and part in _known_words()]
     key = ".".join(str(part) for part in problem["loc"] if not _is_union_tag(part))
     value = shown(problem["input"])

@@ -5,7 +5,8 @@
         agent/           the bundle
         trials/          Tune's own files, a folder a trial, with the checkpoints
 
-Files appear whole or not at all: they are written beside their place and moved there.
+Files but `metrics.csv`, which grows a row at a time, appear whole or not at all: they are
+written beside their place and moved there.
 """
 
 from __future__ import annotations
@@ -13,18 +14,22 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-from ttt_rllib.experiment import Experiment
+from ttt_rllib.experiment import NAME, Experiment
 from ttt_rllib.experiment_file import dump_experiment, load_experiment
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.wrong_input import InputError
 
-__all__ = ["MetricsFile", "RunDir", "create_run_dir", "open_run_dir", "write_whole"]
+__all__ = ["MetricsFile", "RunDir", "create_run_dir", "open_run_dir", "write_json", "write_whole"]
+
+TUNER_FILE = "tuner.pkl"
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,11 @@ class RunDir:
     def trials(self) -> Path:
         """Tune's experiment directory."""
         return self.path / "trials"
+
+    @property
+    def has_trials(self) -> bool:
+        """Whether Tune has written anything yet."""
+        return self.trials.is_dir() and any(self.trials.iterdir())
 
     @property
     def summary(self) -> Path:
@@ -79,8 +89,14 @@ def create_run_dir(experiment: Experiment, storage: Path, name: str | None) -> R
     Raises:
         InputError: If the run exists already, or the storage cannot be written to.
     """
+    if "://" in str(storage) or str(storage).startswith(("s3:/", "gs:/")):
+        raise InputError(f"--storage {storage}: is a URL; give a folder, mounted on every node")
     folder = storage.absolute() / experiment.name
-    run = RunDir(folder / (name or datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")))
+    if name is None:
+        name = _free_run_id(folder)
+    elif not re.fullmatch(NAME, name):
+        raise InputError(f"--name {name}: a run id has letters, digits, '.', '_' and '-' only")
+    run = RunDir(folder / name)
     try:
         run.path.mkdir(parents=True)
     except FileExistsError:
@@ -95,6 +111,13 @@ def create_run_dir(experiment: Experiment, storage: Path, name: str | None) -> R
     return run
 
 
+def _free_run_id(folder: Path) -> str:
+    """Date and time, and a number where two runs start within a second."""
+    now = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    ids = chain([now], (f"{now}-{number}" for number in count(2)))
+    return next(run_id for run_id in ids if not (folder / run_id).exists())
+
+
 def open_run_dir(path: Path) -> tuple[RunDir, Experiment]:
     """Open the directory of an earlier run.
 
@@ -102,10 +125,10 @@ def open_run_dir(path: Path) -> tuple[RunDir, Experiment]:
         InputError: If it is no run directory.
     """
     run = RunDir(path.absolute())
-    if not run.experiment.is_file() or not run.trials.is_dir():
-        raise InputError(
-            f"--resume {path}: not a run directory; it has no experiment.yaml and trials/"
-        )
+    if not run.experiment.is_file():
+        raise InputError(f"--resume {path}: not a run directory; it has no experiment.yaml")
+    if run.has_trials and not (run.trials / TUNER_FILE).is_file():
+        raise InputError(f"--resume {path}: trials/ holds no {TUNER_FILE}, the state of Tune")
     return run, load_experiment(run.experiment)
 
 

@@ -5,6 +5,7 @@ These are Tune callbacks; they run in the driver and see every trial's results.
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from collections import deque
@@ -25,6 +26,10 @@ __all__ = ["CheckpointOnInterrupt", "MetricsFiles", "Progress"]
 
 METRICS_FILE = "metrics.csv"
 LINES_ON_SCREEN = 12
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+CHECKPOINT_TIMEOUT_S = 20.0
+"""How long an interrupted run waits for its checkpoints; Kubernetes kills after 30 s."""
+
 PLAIN_INTERVAL_S = 1.0
 UNEXPLOITABLE = "0.000"
 
@@ -62,19 +67,25 @@ class CheckpointOnInterrupt(Callback):
         self._notify = notify
         self._saved: set[str] = set()
         self._end_tune: Any = None
+        self._deadline_s = math.inf
 
     def setup(self, **info: Any) -> None:
         """Take over the signals; Tune has put its own handler there just before."""
         self._end_tune = signal.getsignal(signal.SIGINT)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in SIGNALS:
             signal.signal(number, self._on_signal)
 
+    def release(self) -> None:
+        """Let signals raise KeyboardInterrupt again."""
+        for number in SIGNALS:
+            signal.signal(number, signal.default_int_handler)
+
     def on_step_end(self, **info: Any) -> None:
-        """End Tune's loop once every running trial has its checkpoint."""
-        if not self.interrupted:
+        """End Tune's loop once every running trial has its checkpoint, or none comes."""
+        if not self.interrupted or self._end_tune is None:
             return
         running = {trial.trial_id for trial in info["trials"] if trial.status == "RUNNING"}
-        if running <= self._saved and self._end_tune is not None:
+        if running <= self._saved or time.monotonic() > self._deadline_s:
             end, self._end_tune = self._end_tune, None
             end(signal.SIGINT, None)
 
@@ -92,6 +103,7 @@ class CheckpointOnInterrupt(Callback):
         if self.interrupted:
             raise KeyboardInterrupt
         self.interrupted = True
+        self._deadline_s = time.monotonic() + CHECKPOINT_TIMEOUT_S
         self._notify("interrupted: saving a checkpoint; once more to end at once")
 
 
@@ -124,19 +136,17 @@ class Progress(Callback):
         else:
             self._print(cells)
 
-    def on_trial_error(self, **info: Any) -> None:
-        """Say that a trial failed and where its error is."""
-        trial = info["trial"]
-        self._console.print(f"trial {trial.trial_id} failed: {trial.error_file}", soft_wrap=True)
+    def on_trial_recover(self, **info: Any) -> None:
+        """Say that a trial failed and is tried again."""
+        self._console.print(f"trial {info['trial'].trial_id} failed; back to its last checkpoint")
 
-    def on_experiment_end(self, **info: Any) -> None:
-        """Leave the last lines on the screen."""
+    def close(self) -> None:
+        """Leave the last lines on the screen and the terminal as it was."""
         if self._live is not None:
             self._live.stop()
             self._live = None
         if self._pending is not None:
             self._print_line(self._pending)
-            self._pending = None
 
     def _show(self) -> None:
         if self._live is None:

@@ -6,6 +6,7 @@ and `--help` answer at once.
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -15,11 +16,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from ttt_envs.positions import TooManyPositionsError
+from ttt_rllib.assessment import describe, is_done
 from ttt_rllib.cluster import check_plan, cluster_size, connect, make_plan
 from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from ttt_rllib.door import run as run_door
-from ttt_rllib.exact.report import truth_of
+from ttt_rllib.exact.report import known_truth
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.experiment_file import load_experiment
 from ttt_rllib.rundir import RunDir, create_run_dir, open_run_dir
@@ -54,7 +55,8 @@ def train(
     name: Annotated[str | None, typer.Option(help="Run id instead of date and time.")] = None,
     storage: Annotated[Path, typer.Option(help="Folder of all results.")] = Path("results"),
     address: Annotated[
-        str | None, typer.Option(help="Ray cluster to join; without it one is started here.")
+        str | None,
+        typer.Option(envvar="RAY_ADDRESS", help="Ray cluster to join; none starts one here."),
     ] = None,
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN_DIR", help="Go on with an earlier run.")
@@ -66,20 +68,28 @@ def train(
     Exit codes: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted.
     """
     request = Request(experiment, tuple(overrides or ()), name, storage, address, resume, plan)
+    # A folder's name may look like rich's markup.
+    console = Console(highlight=False, markup=False, emoji=False)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        code = _run(request, Console(highlight=False))
+        prepared = _prepare(request, console)
+        code = EXIT_DONE if prepared is None else _execute(*prepared, request, console)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _warn(f"error: {error}")
         code = EXIT_BAD_INPUT
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        _warn("interrupted")
         code = EXIT_INTERRUPTED
     raise typer.Exit(code)
 
 
-def _run(request: Request, console: Console) -> int:
-    started_s = _process_start_s()
+def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | None:
+    """Check everything before anything is written; None if there is nothing to run."""
     run, experiment = _load(request)
+    if run is not None and is_done(run.path):
+        console.print("the run is done, there is nothing to resume", soft_wrap=True)
+        console.print(f"results: {run.path}", soft_wrap=True)
+        return None
     plan = make_plan(experiment)
     if request.address is not None:
         connect(request.address)
@@ -87,38 +97,72 @@ def _run(request: Request, console: Console) -> int:
     check_plan(plan, cpus, gpus)
     console.print(plan.describe(cpus, gpus), soft_wrap=True)
     if request.plan:
-        return EXIT_DONE
-    ceilings = _ceilings(experiment)
-    if ceilings is None:
+        return None
+    if known_truth(experiment.env.game) is None:
+        if experiment.stop.unexploitable_evals:
+            raise InputError(
+                "stop.unexploitable_evals can never be met: the game has too many positions "
+                "for exact evaluation; stop by moves, train_s or iterations"
+            )
         console.print("the game has too many positions for exact evaluation: no exact/* metrics")
-    run = run or create_run_dir(experiment, request.storage, request.name)
     console.print("starting Ray and the trial ...")
     if request.address is None:
         connect(None)
+    return experiment, run or create_run_dir(experiment, request.storage, request.name)
 
-    from ttt_rllib.conclusion import conclude
+
+def _execute(experiment: Experiment, run: RunDir, request: Request, console: Console) -> int:
     from ttt_rllib.tracking import Progress
-    from ttt_rllib.tuning import run_trials
+    from ttt_rllib.tuning import RunFailedError, run_trials
 
-    progress = Progress(console, ceilings)
-    outcome = run_trials(experiment, run, progress, _warn, resume=request.resume is not None)
-    trained_s = time.time()
-    first_s = progress.first_result_s or trained_s
-    wall_s = {
-        "setup_s": round(first_s - started_s, 3),
-        "train_s": round(float(outcome.result.get("perf", {}).get("train_s", 0.0)), 3),
-        "total_s": round(trained_s - started_s, 3),
+    truth = known_truth(experiment.env.game)
+    progress = Progress(console, truth.ceilings if truth else None)
+    try:
+        outcome = run_trials(experiment, run, progress, _warn, resume=request.resume is not None)
+        code = _conclude(experiment, run, outcome, progress.first_result_s, console)
+    except KeyboardInterrupt:
+        _warn("interrupted")
+        code = EXIT_INTERRUPTED
+    except (RunFailedError, OSError) as error:
+        _warn(f"error: the run failed: {error}")
+        code = EXIT_FAILED
+    if code != EXIT_DONE:
+        _warn(f"go on with: python -m ttt_rllib.train --resume {run.path}")
+    console.print(f"results: {run.path}", soft_wrap=True)
+    return code
+
+
+def _conclude(
+    experiment: Experiment,
+    run: RunDir,
+    outcome: TrialOutcome,
+    first_result_s: float | None,
+    console: Console,
+) -> int:
+    from ttt_rllib.conclusion import conclude
+
+    started_s, ended_s = _process_start_s(), time.time()
+    session = {
+        "setup_s": round((first_result_s or ended_s) - started_s, 3),
+        "total_s": round(ended_s - started_s, 3),
     }
-    assessed = conclude(experiment, run, outcome, wall_s)
+    train_s = float(outcome.result.get("perf", {}).get("train_s", 0.0))
+    assessed = conclude(experiment, run, outcome, session)
     if assessed is not None:
-        from ttt_rllib.assessment import describe
-
         console.print("\n" + describe(*assessed) + "\n", soft_wrap=True)
     console.print(
-        f"set-up {wall_s['setup_s']:.1f} s, training {wall_s['train_s']:.1f} s, "
-        f"in all {wall_s['total_s']:.1f} s"
+        f"set-up {session['setup_s']:.1f} s, training {train_s:.1f} s, "
+        f"this session {session['total_s']:.1f} s"
     )
-    return _end(outcome, run, console)
+    if outcome.interrupted:
+        _warn("interrupted")
+        return EXIT_INTERRUPTED
+    if outcome.error is not None:
+        _warn(f"error: the trial failed: {outcome.error}")
+        if outcome.folder is not None:
+            _warn(f"details: {outcome.folder / 'error.txt'}")
+        return EXIT_FAILED
+    return EXIT_DONE
 
 
 def _load(request: Request) -> tuple[RunDir | None, Experiment]:
@@ -137,27 +181,6 @@ def _load(request: Request) -> tuple[RunDir | None, Experiment]:
             "leave it out to resume, or start a new run"
         )
     return run, saved
-
-
-def _ceilings(experiment: Experiment) -> tuple[float, float] | None:
-    try:
-        ceilings = truth_of(experiment.env.game).ceilings
-    except TooManyPositionsError:
-        return None
-    return ceilings.as_x, ceilings.as_o
-
-
-def _end(outcome: TrialOutcome, run: RunDir, console: Console) -> int:
-    code = EXIT_DONE
-    if outcome.interrupted:
-        resume = f"python -m ttt_rllib.train --resume {run.path}"
-        print(f"interrupted; go on with: {resume}", file=sys.stderr)
-        code = EXIT_INTERRUPTED
-    elif outcome.error is not None:
-        print(f"error: the trial failed: {outcome.error}", file=sys.stderr)
-        code = EXIT_FAILED
-    console.print(f"results: {run.path}", soft_wrap=True)
-    return code
 
 
 def _warn(sentence: str) -> None:

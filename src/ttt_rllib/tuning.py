@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,14 @@ from ttt_rllib.rundir import RunDir
 from ttt_rllib.tracking import CheckpointOnInterrupt, MetricsFiles, Progress
 from ttt_rllib.wrong_input import InputError
 
-__all__ = ["TrialOutcome", "run_trials"]
+__all__ = ["RunFailedError", "TrialOutcome", "run_trials"]
 
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
 QUIET = ("ray.tune", "ray.rllib", "ray.train", "ray.air")
+
+
+class RunFailedError(RuntimeError):
+    """Tune itself ended with an error, for example on a full disk."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,7 @@ class TrialOutcome:
         folder: Its folder under `trials/`.
         checkpoint: Its newest checkpoint; None if it never came to one.
         result: Its last result, nested as the algorithm reports it.
-        error: Its error message; None if it has none.
+        error: What its error ends with; None if it has none.
         interrupted: Whether Ctrl-C or SIGTERM ended the run.
     """
 
@@ -54,18 +60,31 @@ def run_trials(
         progress: What shows the progress.
         notify: Called with a sentence for the user when a signal comes.
         resume: Go on with what is in `run`.
+
+    Raises:
+        InputError: If there is nothing to resume, or its state is damaged.
+        RunFailedError: If Tune fails, as on a full disk.
     """
+    from ray.tune.error import TuneError
+
     for name in QUIET:
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     # Tune's own progress table; ours shows what matters here.
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
     interrupt = CheckpointOnInterrupt(notify)
     callbacks = [MetricsFiles(), progress, interrupt]
-    tuner = _restored(experiment, run) if resume else _new(experiment, run)
+    # A run that was ended before Tune wrote anything begins anew.
+    tuner = _restored(experiment, run) if resume and run.has_trials else _new(experiment, run)
     # Tune pickles the callbacks it is constructed with, but a console and signal handlers
     # are of this process only; there is no public way to give them later.
     tuner._local_tuner._run_config.callbacks = callbacks  # noqa: SLF001 - see above
-    results = tuner.fit()
+    try:
+        results = tuner.fit()
+    except TuneError as error:
+        raise RunFailedError(_last_line(str(error))) from error
+    finally:
+        progress.close()
+        interrupt.release()
     best = next(iter(results), None)
     if best is None:
         return TrialOutcome(None, None, {}, "no trial was started", interrupt.interrupted)
@@ -73,7 +92,7 @@ def run_trials(
         folder=Path(best.path) if best.path else None,
         checkpoint=Path(best.checkpoint.path) if best.checkpoint else None,
         result=best.metrics or {},
-        error=str(best.error) if best.error else None,
+        error=_last_line(str(best.error)) if best.error else None,
         interrupted=interrupt.interrupted,
     )
 
@@ -110,8 +129,6 @@ def _restored(experiment: Experiment, run: RunDir) -> Any:
     from ttt_rllib.rl.build import algorithm_config
     from ttt_rllib.rl.ppo import SelfPlayPPO
 
-    if not tune.Tuner.can_restore(str(run.trials)):
-        raise InputError(f"--resume {run.path}: trials/ holds no state of Tune to resume from")
     try:
         return tune.Tuner.restore(
             str(run.trials),
@@ -133,6 +150,12 @@ def _stop(experiment: Experiment) -> dict[str, float]:
         "perf/iteration": experiment.stop.iterations,
     }
     return {name: limit for name, limit in limits.items() if limit is not None}
+
+
+def _last_line(traceback: str) -> str:
+    """Return what a traceback ends with: the exception and its message."""
+    lines = [line.strip() for line in ANSI.sub("", traceback).splitlines() if line.strip()]
+    return lines[-1] if lines else "unknown error"
 
 
 def _trial_folder(trial: Any) -> str:

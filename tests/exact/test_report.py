@@ -4,8 +4,9 @@ from fractions import Fraction
 
 import pytest
 
-from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, TooManyPositionsError
+from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Game, TooManyPositionsError
 from ttt_rllib.exact import evaluate
+from ttt_rllib.exact import report as report_module
 from ttt_rllib.exact.report import truth_of
 
 EXACT = 1e-12
@@ -62,3 +63,22 @@ def test_the_truth_is_computed_once():
 def test_connect_four_has_no_exact_truth():
     with pytest.raises(TooManyPositionsError, match="42 squares"):
         truth_of(CONNECT_FOUR)
+
+
+def test_a_share_of_a_ceiling_is_left_out_where_the_ceiling_is_not_above_zero():
+    # 2 x 3, connect 3: only rows win, and nobody can do better than 0 as O against random.
+    truth = truth_of(Game(2, 3, 3))
+    figures = evaluate(truth, truth.uniform).metrics()
+    assert truth.ceilings.as_o <= 0.0 < truth.ceilings.as_x
+    assert "share_of_ceiling_o" not in figures
+    assert figures["share_of_ceiling_x"] == figures["score_vs_random_x"] / truth.ceilings.as_x
+
+
+def test_a_game_too_large_is_enumerated_once_and_then_known_to_be(monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        report_module, "truth_of", lambda game: calls.append(game) or truth_of(game)
+    )
+    game = Game(5, 7, 4)
+    assert [report_module.known_truth(game) for _ in range(3)] == [None, None, None]
+    assert len(calls) == 1

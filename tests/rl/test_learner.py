@@ -113,6 +113,14 @@ def test_an_epoch_sees_every_move_exactly_once():
     assert not torch.equal(*first), "each epoch has an order of its own"
 
 
+def test_diverged_weights_are_refused_with_a_remedy():
+    config = SelfPlayPPOConfig().training(lr=1e30).env_runners(num_envs_per_env_runner=50)
+    batch = BoardEnvRunner(config=config, worker_index=0).sample()[0]
+    learner = config.build_learner()
+    with pytest.raises(FloatingPointError, match=r"training diverged: .* lower training\.lr"):
+        learner.update(batch=_prepare(batch, 1), num_epochs=20, minibatch_size=64)
+
+
 def test_shards_are_equal_and_advantages_standardised():
     rows = 1001
     advantages = np.random.default_rng(0).normal(3.0, 5.0, rows).astype(np.float32)

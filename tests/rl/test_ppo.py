@@ -112,6 +112,15 @@ def test_a_restored_checkpoint_continues_exactly_like_the_uninterrupted_run(buil
     assert result["perf"]["iteration"] == expected["perf"]["iteration"] == 4
 
 
+def test_exact_figures_appear_only_in_iterations_that_measure(build):
+    algorithm = build()
+    algorithm.config._is_frozen = False
+    algorithm.config.exact_interval = 2
+    figures = [set(algorithm.train()["exact"]) for _ in range(3)]
+    assert figures[0] == figures[2] == {"unexploitable_evals"}
+    assert "nash_conv" in figures[1]
+
+
 def test_whether_the_agent_is_unexploitable_is_counted_in_a_row(build, monkeypatch):
     algorithm = build()
     report = algorithm.exact_report()

@@ -129,6 +129,13 @@ def test_an_illegal_action_is_never_sampled_even_at_the_edges_of_the_uniform_num
     assert set(actions) <= {1, 2}
 
 
+def test_logits_that_are_no_numbers_are_refused_instead_of_played():
+    logits = np.zeros((3, 9), np.float32)
+    logits[1, 2] = np.nan
+    with pytest.raises(FloatingPointError, match="not finite"):
+        sample_actions(logits, np.random.default_rng(0))
+
+
 def test_without_exploration_the_most_probable_action_is_taken():
     logits = np.random.default_rng(0).normal(size=(100, 9)).astype(np.float32)
     actions, _ = sample_actions(logits, np.random.default_rng(0), explore=False)

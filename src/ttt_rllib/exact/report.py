@@ -11,14 +11,14 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ttt_envs.game import Game
-from ttt_envs.positions import Positions, enumerate_positions
+from ttt_envs.positions import Positions, TooManyPositionsError, enumerate_positions
 from ttt_rllib.exact.certificate import MAX_LOSING_LINES, Certificate, certify
 from ttt_rllib.exact.exploitability import nash_conv
 from ttt_rllib.exact.scores import Ceilings, Outcome, match, score_ceilings
 from ttt_rllib.exact.solver import Solution, solve
 from ttt_rllib.exact.tables import Table, greedy_table, uniform_table
 
-__all__ = ["ExactReport", "Truth", "evaluate", "truth_of"]
+__all__ = ["ExactReport", "Truth", "evaluate", "known_truth", "truth_of"]
 
 
 class Truth(NamedTuple):
@@ -68,6 +68,35 @@ class ExactReport:
     def score_vs_random_o(self) -> float:
         """Mean score of the greedy agent as O against random, in [-1, 1]."""
         return -self.vs_random_o.score
+
+    def metrics(self) -> dict[str, float]:
+        """Return the figures by their metric names, without the group `exact/`.
+
+        A share of a ceiling is left out where the ceiling is not above 0: it would say
+        nothing, as where the second player always loses.
+        """
+        scores = (("x", self.score_vs_random_x), ("o", self.score_vs_random_o))
+        return {
+            "nash_conv_greedy": self.nash_conv_greedy,
+            "nash_conv": self.nash_conv,
+            "optimal_move_rate": self.optimal_move_rate,
+            "losing_positions": self.certificate.losing_positions,
+            **{f"score_vs_random_{seat}": score for seat, score in scores},
+            **{
+                f"share_of_ceiling_{seat}": score / ceiling
+                for (seat, score), ceiling in zip(scores, self.ceilings, strict=True)
+                if ceiling > 0.0
+            },
+        }
+
+
+@lru_cache(maxsize=64)
+def known_truth(game: Game) -> Truth | None:
+    """Return `truth_of(game)`, or None where the game is too large; either is kept."""
+    try:
+        return truth_of(game)
+    except TooManyPositionsError:
+        return None
 
 
 @lru_cache(maxsize=8)

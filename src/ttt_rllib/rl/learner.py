@@ -156,6 +156,7 @@ class SelfPlayPPOLearner(PPOTorchLearner):
                 self._gradient_step({key: column[rows] for key, column in columns.items()})
                 for rows in order.tensor_split(parts)
             )
+        self._check_finite()
         self._log_update(torch.stack(losses).mean(dim=0), num_moves * num_epochs)
         self.after_gradient_based_update(timesteps=timesteps or {})
         return self.metrics.reduce()
@@ -190,6 +191,17 @@ class SelfPlayPPOLearner(PPOTorchLearner):
         for optimizer in self._optimizer_parameters:
             optimizer.step()
         return torch.stack(loss).detach()
+
+    def _check_finite(self) -> None:
+        """Refuse diverged weights before they reach an env runner.
+
+        Raises:
+            FloatingPointError: If a weight is infinite or not a number.
+        """
+        if not all(bool(torch.isfinite(weight).all()) for weight in self._params.values()):
+            raise FloatingPointError(
+                "training diverged: a weight is not finite; lower training.lr or training.grad_clip"
+            )
 
     def _log_update(self, means: Tensor, passes: int) -> None:
         total, policy, value, entropy, kl = means.tolist()

@@ -40,9 +40,8 @@ from ray.rllib.utils.metrics import (
 )
 
 from ttt_envs.game import TIC_TAC_TOE, Game
-from ttt_envs.positions import TooManyPositionsError
 from ttt_rllib.bundle import save_bundle
-from ttt_rllib.exact.report import ExactReport, evaluate, truth_of
+from ttt_rllib.exact.report import ExactReport, evaluate, known_truth
 from ttt_rllib.policies import NetworkPolicy, policy_table
 from ttt_rllib.rl.learner import SelfPlayPPOLearner
 from ttt_rllib.rl.module import MODULE_ID, BoardActorCritic
@@ -164,8 +163,7 @@ class SelfPlayPPO(PPO):
             from_worker_or_learner_group=self.learner_group, inference_only=True
         )
         synced_s = time.perf_counter()
-        if self.config.exact_interval and (self.iteration + 1) % self.config.exact_interval == 0:
-            self._evaluate_exactly()
+        self._figures["exact"] = self._exact_figures()
         end_s = time.perf_counter()
         self._figures["play"] = self._play_figures()
         self._figures["perf"] = {
@@ -192,18 +190,13 @@ class SelfPlayPPO(PPO):
         game, activation = self.config.env_config["game"], self.config.model_config["activation"]
         return NetworkPolicy(game, weights, activation)
 
-    def exact_report(self, max_lines: int = 0) -> ExactReport | None:
-        """Measure the current agent exactly; None where the game is too large for it.
-
-        Args:
-            max_lines: How many losing lines to list at most.
-        """
+    def exact_report(self) -> ExactReport | None:
+        """Measure the current agent exactly; None where the game is too large for it."""
         policy = self.network_policy()
-        try:
-            truth = truth_of(policy.game)
-        except TooManyPositionsError:
+        truth = known_truth(policy.game)
+        if truth is None:
             return None
-        return evaluate(truth, policy_table(truth.positions, policy), max_lines)
+        return evaluate(truth, policy_table(truth.positions, policy), max_lines=0)
 
     def save_to_path(self, path: Any = None, **kwargs: Any) -> str:
         """Save RLlib's checkpoint, and in it the agent's bundle under `agent/`."""
@@ -219,29 +212,32 @@ class SelfPlayPPO(PPO):
             runner = group.local_env_runner
             answers = [(runner.sample(num_timesteps=moves), runner.get_metrics())]
         else:
-            share = math.ceil(moves / config.num_env_runners)
-            answers = self._sample_remotely(share)
+            answers = self._sample_remotely(moves)
         self.metrics.aggregate([metrics for _, metrics in answers], key=ENV_RUNNER_RESULTS)
         batch = concat_samples([part for parts, _ in answers for part in parts])
         return _prepare(batch, max(1, config.num_learners))
 
     def _sample_remotely(self, moves: int) -> list[Any]:
+        """Sample on all runners that are there, and wait for one if none is."""
+        group = self.env_runner_group
         deadline_s = time.monotonic() + RESTART_TIMEOUT_S
         while time.monotonic() < deadline_s:
-            answers = self.env_runner_group.foreach_env_runner(
-                lambda runner: (runner.sample(num_timesteps=moves), runner.get_metrics()),
+            share = math.ceil(moves / max(1, group.num_healthy_remote_workers()))
+            answers = group.foreach_env_runner(
+                lambda runner, share=share: (
+                    runner.sample(num_timesteps=share),
+                    runner.get_metrics(),
+                ),
                 local_env_runner=False,
             )
             if answers:
                 return list(answers)
             # All of them are gone. Ray is restarting them and refuses calls until then.
-            while not self.restore_env_runners(self.env_runner_group):
-                if time.monotonic() > deadline_s:
-                    break
+            while not self.restore_env_runners(group) and time.monotonic() < deadline_s:
                 time.sleep(RESTART_POLL_S)
         raise RuntimeError(
-            f"none of the {self.config.num_env_runners} env runners came back "
-            f"within {RESTART_TIMEOUT_S:g} s"
+            f"none of the {self.config.num_env_runners} env runners came back within "
+            f"{RESTART_TIMEOUT_S:g} s; worker-*.err in Ray's session logs tell why they ended"
         )
 
     def _learn(self, batch: MultiAgentBatch) -> None:
@@ -270,23 +266,15 @@ class SelfPlayPPO(PPO):
             "moves_per_game": total(NUM_ENV_STEPS_SAMPLED) / games,
         }
 
-    def _evaluate_exactly(self) -> None:
-        report = self.exact_report()
-        if report is None:
-            return
-        unexploitable = report.nash_conv_greedy == 0.0
-        self._unexploitable_evals = self._unexploitable_evals + 1 if unexploitable else 0
-        self._figures["exact"] = {
-            "nash_conv_greedy": report.nash_conv_greedy,
-            "nash_conv": report.nash_conv,
-            "unexploitable_evals": self._unexploitable_evals,
-            "optimal_move_rate": report.optimal_move_rate,
-            "losing_positions": report.certificate.losing_positions,
-            "score_vs_random_x": report.score_vs_random_x,
-            "score_vs_random_o": report.score_vs_random_o,
-            "share_of_ceiling_x": report.score_vs_random_x / report.ceilings.as_x,
-            "share_of_ceiling_o": report.score_vs_random_o / report.ceilings.as_o,
-        }
+    def _exact_figures(self) -> dict[str, float]:
+        """Measure the agent if it is due, else report only what holds without measuring."""
+        due = self.config.exact_interval and (self.iteration + 1) % self.config.exact_interval == 0
+        report = self.exact_report() if due else None
+        if report is not None:
+            unexploitable = report.nash_conv_greedy == 0.0
+            self._unexploitable_evals = self._unexploitable_evals + 1 if unexploitable else 0
+        figures: dict[str, float] = {"unexploitable_evals": self._unexploitable_evals}
+        return figures if report is None else {**figures, **report.metrics()}
 
     def _learner_figures(self, results: dict[str, Any]) -> dict[str, float]:
         learned = results[LEARNER_RESULTS][MODULE_ID]

@@ -137,10 +137,15 @@ def sample_actions(
 
     Returns:
         `[n]` int64 actions and `[n]` float32 log-probabilities under the softmax.
+
+    Raises:
+        FloatingPointError: If a logit is not a number: no action would be the right one.
     """
     shifted = logits - logits.max(axis=1, keepdims=True)
     cumulative = np.exp(shifted).cumsum(axis=1)
     total = cumulative[:, -1]
+    if not np.isfinite(total).all():
+        raise FloatingPointError("the policy's logits are not finite")
     if explore:
         # The product is rounded in float64, so it stays below `total`, and the first
         # entry above it belongs to an action whose odds are greater than 0.
