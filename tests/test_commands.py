@@ -17,6 +17,8 @@ from ttt_rllib.rundir import MetricsFile
 ROOT = Path(__file__).parent.parent
 DEBUG = ROOT / "experiments" / "debug.yaml"
 PPO = ROOT / "experiments" / "ppo.yaml"
+# A newcomer's shell, without what the tests themselves tell Ray.
+SHELL = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
 
 
 def command(name, *arguments, **environment):
@@ -24,7 +26,7 @@ def command(name, *arguments, **environment):
         [sys.executable, "-m", f"ttt_rllib.{name}", *map(str, arguments)],
         capture_output=True,
         text=True,
-        env={**{k: v for k, v in os.environ.items() if k != "RAY_ADDRESS"}, **environment},
+        env={**SHELL, **environment},
         cwd=ROOT,
     )
 

@@ -30,6 +30,8 @@ def start(*arguments):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A newcomer's shell, without what the tests themselves tell Ray.
+        env={name: value for name, value in os.environ.items() if not name.startswith("RAY_")},
     )
 
 
@@ -135,18 +137,18 @@ def test_a_second_interrupt_ends_at_once(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("after_s", [0.3, 2.0, 5.0, 9.0])
+@pytest.mark.parametrize("after_s", [2.0, 5.0, 8.0, 11.0])
 def test_an_interrupt_while_starting_exits_with_130_and_without_a_traceback(
     tmp_path, number, after_s
 ):
     process = start(PPO, "--storage", tmp_path, "--name", "a")
+    resume = f"go on with: python -m ttt_rllib.train --resume {tmp_path / 'ppo' / 'a'}"
     time.sleep(after_s)
     process.send_signal(number)
     code, _, stderr = finish(process)
-    # Before Python has come to our handlers, the signal itself ends the process.
-    assert code == 130 or (after_s < 1.0 and code in (-number, 1)), stderr
-    if after_s > 1.0:
-        assert "Traceback" not in stderr, stderr
+    assert code == 130, stderr
+    assert stderr.splitlines()[-1] in ("interrupted", resume), stderr
+    assert "Traceback" not in stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")

@@ -10,13 +10,22 @@ import logging
 import os
 import secrets
 import socket
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.wrong_input import InputError
 
-__all__ = ["Plan", "available_cpus", "check_plan", "cluster_size", "connect", "make_plan"]
+__all__ = [
+    "Plan",
+    "available_cpus",
+    "check_plan",
+    "cluster_size",
+    "connect",
+    "disconnect",
+    "make_plan",
+]
 
 CONNECT_TIMEOUT_S = 10.0
 CGROUP_V2 = Path("/sys/fs/cgroup/cpu.max")
@@ -122,12 +131,18 @@ def connect(address: str | None) -> None:
     Raises:
         InputError: If there is no cluster at the address.
     """
+    # All of this is read when ray is imported, and never again.
+    if address is None:
+        _secure()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # SIGTERM is to end this process in order, not with a stack dump as in Ray's others.
+    os.environ["RAY_DISABLE_FAILURE_SIGNAL_HANDLER"] = "1"
     import ray
+
+    del os.environ["RAY_DISABLE_FAILURE_SIGNAL_HANDLER"]
 
     logging.getLogger("ray").setLevel(logging.ERROR)
     if address is None:
-        _secure()
         ray.init(
             address="local",
             num_cpus=available_cpus(),
@@ -142,6 +157,12 @@ def connect(address: str | None) -> None:
     except (OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"--address {address}: no Ray cluster answers there: {reason}") from None
+
+
+def disconnect() -> None:
+    """Leave the cluster, and end it if it was started here."""
+    if "ray" in sys.modules:
+        sys.modules["ray"].shutdown()
 
 
 def cluster_size(address: str | None) -> tuple[float, float]:

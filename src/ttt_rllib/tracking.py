@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from ttt_rllib.interrupts import SIGNALS, raise_on_interrupts
 from ttt_rllib.metrics import flatten
 from ttt_rllib.rundir import MetricsFile
 
@@ -26,7 +27,6 @@ __all__ = ["CheckpointOnInterrupt", "MetricsFiles", "Progress"]
 
 METRICS_FILE = "metrics.csv"
 LINES_ON_SCREEN = 12
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 CHECKPOINT_TIMEOUT_S = 20.0
 """How long an interrupted run waits for its checkpoints; Kubernetes kills after 30 s."""
 
@@ -77,8 +77,7 @@ class CheckpointOnInterrupt(Callback):
 
     def release(self) -> None:
         """Let signals raise KeyboardInterrupt again."""
-        for number in SIGNALS:
-            signal.signal(number, signal.default_int_handler)
+        raise_on_interrupts()
 
     def on_step_end(self, **info: Any) -> None:
         """End Tune's loop once every running trial has its checkpoint, or none comes."""

@@ -6,10 +6,10 @@ and `--help` answer at once.
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,12 +17,13 @@ import typer
 from rich.console import Console
 
 from ttt_rllib.assessment import describe, is_done
-from ttt_rllib.cluster import check_plan, cluster_size, connect, make_plan
+from ttt_rllib.cluster import check_plan, cluster_size, connect, disconnect, make_plan
 from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from ttt_rllib.door import run as run_door
 from ttt_rllib.exact.report import known_truth
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.experiment_file import load_experiment
+from ttt_rllib.interrupts import deferred_interrupts, raise_on_interrupts
 from ttt_rllib.rundir import RunDir, create_run_dir, open_run_dir
 from ttt_rllib.wrong_input import InputError
 
@@ -70,7 +71,7 @@ def train(
     request = Request(experiment, tuple(overrides or ()), name, storage, address, resume, plan)
     # A folder's name may look like rich's markup.
     console = Console(highlight=False, markup=False, emoji=False)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    raise_on_interrupts()
     try:
         prepared = _prepare(request, console)
         code = EXIT_DONE if prepared is None else _execute(*prepared, request, console)
@@ -80,6 +81,8 @@ def train(
     except KeyboardInterrupt:
         _warn("interrupted")
         code = EXIT_INTERRUPTED
+    finally:
+        disconnect()
     raise typer.Exit(code)
 
 
@@ -106,8 +109,10 @@ def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | 
             )
         console.print("the game has too many positions for exact evaluation: no exact/* metrics")
     console.print("starting Ray and the trial ...")
-    if request.address is None:
-        connect(None)
+    with deferred_interrupts(_warn):
+        if request.address is None:
+            connect(None)
+        import_module("ttt_rllib.tuning")  # torch and RLlib with it
     return experiment, run or create_run_dir(experiment, request.storage, request.name)
 
 

@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ray import tune
+from ray.tune.error import TuneError
+
 from ttt_rllib.experiment import Experiment
+from ttt_rllib.rl.build import algorithm_config
+from ttt_rllib.rl.ppo import SelfPlayPPO
 from ttt_rllib.rundir import RunDir
 from ttt_rllib.tracking import CheckpointOnInterrupt, MetricsFiles, Progress
 from ttt_rllib.wrong_input import InputError
@@ -65,8 +70,6 @@ def run_trials(
         InputError: If there is nothing to resume, or its state is damaged.
         RunFailedError: If Tune fails, as on a full disk.
     """
-    from ray.tune.error import TuneError
-
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     # Tune's own progress table; ours shows what matters here.
@@ -98,11 +101,6 @@ def run_trials(
 
 
 def _new(experiment: Experiment, run: RunDir) -> Any:
-    from ray import tune
-
-    from ttt_rllib.rl.build import algorithm_config
-    from ttt_rllib.rl.ppo import SelfPlayPPO
-
     checkpoint = experiment.checkpoint
     return tune.Tuner(
         SelfPlayPPO,
@@ -124,11 +122,6 @@ def _new(experiment: Experiment, run: RunDir) -> Any:
 
 
 def _restored(experiment: Experiment, run: RunDir) -> Any:
-    from ray import tune
-
-    from ttt_rllib.rl.build import algorithm_config
-    from ttt_rllib.rl.ppo import SelfPlayPPO
-
     try:
         return tune.Tuner.restore(
             str(run.trials),

@@ -1,0 +1,53 @@
+"""Ctrl-C and SIGTERM: both mean the same, and neither may hit Ray while it starts.
+
+An exception raised inside `ray.init`, or while torch is being imported, can end in a crash
+of the interpreter; Ray's own handlers would end the process with a stack dump.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+__all__ = ["SIGNALS", "deferred_interrupts", "raise_on_interrupts"]
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def raise_on_interrupts() -> None:
+    """Let both signals raise KeyboardInterrupt."""
+    for number in SIGNALS:
+        signal.signal(number, signal.default_int_handler)
+
+
+@contextmanager
+def deferred_interrupts(notify: Callable[[str], None]) -> Iterator[None]:
+    """Hold the first signal back until the block is left; a second one raises at once.
+
+    Args:
+        notify: Called from the handler with a sentence for the user.
+
+    Raises:
+        KeyboardInterrupt: On leaving the block, if a signal came.
+    """
+    came: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if came:
+            raise KeyboardInterrupt
+        came.append(number)
+        notify("interrupted: ending as soon as Ray has started; once more to end at once")
+
+    for number in SIGNALS:
+        signal.signal(number, note)
+    try:
+        yield
+    except SystemExit:
+        # Ray's own SIGTERM handler, which ray.init puts in place of ours.
+        raise KeyboardInterrupt from None
+    finally:
+        raise_on_interrupts()
+    if came:
+        raise KeyboardInterrupt
