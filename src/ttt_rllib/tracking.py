@@ -206,4 +206,4 @@ def _best_possible(ceilings: tuple[float, float]) -> tuple[str, ...]:
 
 
 def _line(cells: tuple[str, ...]) -> str:
-    return " ".join(cell.rjust(width) for cell, width in zip(cells, WIDTHS, strict=True))
+    return " ".join(cell.rjust(width) for cell, width in zip(cells, WIDTHS, strict=True)).rstrip()
