@@ -229,6 +229,7 @@ def test_wrong_usage_is_one_line_too(arguments, expected):
         ([DEBUG, "--set", "training.lr=quick"], 'training.lr: is "quick"'),
         ([DEBUG, "--set", "env_runners.num_env_runners=999"], "a trial reserves 1000 CPUs"),
         ([DEBUG, "--address", "127.0.0.1:1"], "--address 127.0.0.1:1: no Ray cluster answers"),
+        ([DEBUG, "--name", "../x"], "--name ../x: a run id has letters"),
         (["--resume", "nothing"], "--resume nothing: not a run directory"),
         (
             [DEBUG, "--set", "env=connect_four", "--set", "stop.unexploitable_evals=1"],

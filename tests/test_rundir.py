@@ -7,7 +7,13 @@ import pytest
 
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.metrics import METRICS
-from ttt_rllib.rundir import MetricsFile, create_run_dir, open_run_dir, write_whole
+from ttt_rllib.rundir import (
+    MetricsFile,
+    create_run_dir,
+    new_run_dir,
+    open_run_dir,
+    write_whole,
+)
 from ttt_rllib.wrong_input import InputError
 
 
@@ -61,32 +67,38 @@ def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
 
 
+def create(experiment, storage, name):
+    run = new_run_dir(experiment, storage, name)
+    create_run_dir(run, experiment)
+    return run
+
+
 def test_a_run_is_made_once_and_can_be_opened_again(tmp_path):
     experiment = Experiment(name="e", seed=4)
-    run = create_run_dir(experiment, tmp_path, "a")
+    run = create(experiment, tmp_path, "a")
     assert run.path == tmp_path / "e" / "a"
     with pytest.raises(InputError, match="exists already; take another --name, or --resume"):
-        create_run_dir(experiment, tmp_path, "a")
+        create(experiment, tmp_path, "a")
     run.trials.mkdir()
     assert open_run_dir(run.path) == (run, experiment)
 
 
 def test_two_runs_within_a_second_have_different_ids(tmp_path):
-    runs = {create_run_dir(Experiment(), tmp_path, None).path for _ in range(5)}
+    runs = {create(Experiment(), tmp_path, None).path for _ in range(5)}
     assert len(runs) == 5
 
 
 @pytest.mark.parametrize("name", ["../x", "/x", "a/b", ".", "..", "", "[/red]"])
 def test_a_run_id_cannot_leave_its_folder(tmp_path, name):
     with pytest.raises(InputError, match=r"--name .*: a run id has letters"):
-        create_run_dir(Experiment(), tmp_path / "results", name)
+        new_run_dir(Experiment(), tmp_path / "results", name)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("storage", ["s3://bucket/x", "gs://bucket/x"])
 def test_a_url_is_no_folder(storage):
     with pytest.raises(InputError, match="is a URL; give a folder"):
-        create_run_dir(Experiment(), Path(storage), None)
+        new_run_dir(Experiment(), Path(storage), None)
 
 
 def test_what_is_no_run_cannot_be_resumed(tmp_path):
@@ -97,5 +109,13 @@ def test_what_is_no_run_cannot_be_resumed(tmp_path):
 
 def test_a_storage_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"--storage .*file: "):
-        create_run_dir(Experiment(), tmp_path / "file", None)
+    with pytest.raises(InputError, match=r"--storage .*file cannot be written to"):
+        new_run_dir(Experiment(), tmp_path / "file", None)
+
+
+def test_a_run_that_another_process_made_meanwhile_is_left_alone(tmp_path):
+    run = new_run_dir(Experiment(), tmp_path, "a")
+    create_run_dir(run, Experiment(seed=1))
+    with pytest.raises(InputError, match="cannot be made: File exists"):
+        create_run_dir(run, Experiment(seed=2))
+    assert open_run_dir(run.path)[1].seed == 1

@@ -27,7 +27,15 @@ from ttt_rllib.experiment_file import dump_experiment, load_experiment
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.wrong_input import InputError
 
-__all__ = ["MetricsFile", "RunDir", "create_run_dir", "open_run_dir", "write_json", "write_whole"]
+__all__ = [
+    "MetricsFile",
+    "RunDir",
+    "create_run_dir",
+    "new_run_dir",
+    "open_run_dir",
+    "write_json",
+    "write_whole",
+]
 
 TUNER_FILE = "tuner.pkl"
 
@@ -78,8 +86,8 @@ class RunDir:
         return self.path / "agent"
 
 
-def create_run_dir(experiment: Experiment, storage: Path, name: str | None) -> RunDir:
-    """Make the directory of a new run and save the resolved experiment in it.
+def new_run_dir(experiment: Experiment, storage: Path, name: str | None) -> RunDir:
+    """Choose the directory of a new run; nothing is written yet.
 
     Args:
         experiment: What will run.
@@ -92,23 +100,30 @@ def create_run_dir(experiment: Experiment, storage: Path, name: str | None) -> R
     if "://" in str(storage) or str(storage).startswith(("s3:/", "gs:/")):
         raise InputError(f"--storage {storage}: is a URL; give a folder, mounted on every node")
     folder = storage.absolute() / experiment.name
-    if name is None:
-        name = _free_run_id(folder)
-    elif not re.fullmatch(NAME, name):
+    if name is not None and not re.fullmatch(NAME, name):
         raise InputError(f"--name {name}: a run id has letters, digits, '.', '_' and '-' only")
-    run = RunDir(folder / name)
+    run = RunDir(folder / (name or _free_run_id(folder)))
+    if run.path.exists():
+        raise InputError(f"{run.path}: exists already; take another --name, or --resume {run.path}")
+    there = next(parent for parent in run.path.parents if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise InputError(
+            f"--storage {storage}: {there} cannot be written to; give a folder that can"
+        )
+    return run
+
+
+def create_run_dir(run: RunDir, experiment: Experiment) -> None:
+    """Make the directory of a new run and save the resolved experiment in it.
+
+    Raises:
+        InputError: If another run took the directory meanwhile, or it cannot be made.
+    """
     try:
         run.path.mkdir(parents=True)
-    except FileExistsError:
-        raise InputError(
-            f"{run.path}: exists already; take another --name, or --resume {run.path}"
-        ) from None
+        write_whole(run.experiment, dump_experiment(experiment))
     except OSError as error:
-        raise InputError(
-            f"--storage {storage}: {error.strerror}; give a folder that can be written to"
-        ) from None
-    write_whole(run.experiment, dump_experiment(experiment))
-    return run
+        raise InputError(f"{run.path}: cannot be made: {error.strerror}") from None
 
 
 def _free_run_id(folder: Path) -> str:

@@ -24,7 +24,7 @@ from ttt_rllib.exact.report import known_truth
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.experiment_file import load_experiment
 from ttt_rllib.interrupts import deferred_interrupts, raise_on_interrupts
-from ttt_rllib.rundir import RunDir, create_run_dir, open_run_dir
+from ttt_rllib.rundir import RunDir, create_run_dir, new_run_dir, open_run_dir
 from ttt_rllib.wrong_input import InputError
 
 if TYPE_CHECKING:
@@ -108,12 +108,16 @@ def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | 
                 "for exact evaluation; stop by moves, train_s or iterations"
             )
         console.print("the game has too many positions for exact evaluation: no exact/* metrics")
+    is_new = run is None
+    run = run or new_run_dir(experiment, request.storage, request.name)
     console.print("starting Ray and the trial ...")
     with deferred_interrupts(_warn):
         if request.address is None:
             connect(None)
         import_module("ttt_rllib.tuning")  # torch and RLlib with it
-    return experiment, run or create_run_dir(experiment, request.storage, request.name)
+    if is_new:
+        create_run_dir(run, experiment)
+    return experiment, run
 
 
 def _execute(experiment: Experiment, run: RunDir, request: Request, console: Console) -> int:
