@@ -74,13 +74,13 @@ METRICS = (
     Metric(
         "exact/share_of_ceiling_x",
         "up to 1",
-        "score_vs_random_x divided by the best possible score as X.",
+        "score_vs_random_x by the best possible score as X, where that is above 0.",
         "higher",
     ),
     Metric(
         "exact/share_of_ceiling_o",
         "up to 1",
-        "score_vs_random_o divided by the best possible score as O.",
+        "score_vs_random_o by the best possible score as O, where that is above 0.",
         "higher",
     ),
     Metric("play/x_win_rate", "0 to 1", "Share of this iteration's sampled games won by X."),
