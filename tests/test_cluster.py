@@ -1,5 +1,7 @@
 """The resource plan against what RLlib itself asks Ray for."""
 
+from pathlib import Path
+
 import pytest
 
 from ttt_rllib import cluster
@@ -57,12 +59,38 @@ def test_gpus_are_those_that_ray_would_see(monkeypatch):
         assert cluster.cluster_size(None)[1] == expected
 
 
-def test_token_authentication_is_asked_for_and_works_without_a_home(monkeypatch):
-    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(cluster.os, "access", lambda path, mode: False)
-    cluster._secure()
-    assert cluster.os.environ["RAY_AUTH_MODE"] == "token"
-    assert len(cluster.os.environ["RAY_AUTH_TOKEN"]) == 64
-    monkeypatch.delenv("RAY_AUTH_TOKEN")
-    monkeypatch.delenv("RAY_AUTH_MODE")
+@pytest.fixture
+def shell(monkeypatch, tmp_path):
+    """A shell without any word to Ray, and with a home of its own."""
+    environment = {"HOME": str(tmp_path)}
+    monkeypatch.setattr(cluster.os, "environ", environment)
+    monkeypatch.setattr(cluster.Path, "home", lambda: Path(environment["HOME"]))
+    return environment
+
+
+def test_a_cluster_of_our_own_has_token_authentication(shell):
+    cluster._secure(None)
+    assert shell["RAY_AUTH_MODE"] == "token"
+    assert "RAY_AUTH_TOKEN" not in shell, "Ray makes one and keeps it in the home"
+
+
+def test_without_a_home_the_token_is_made_for_this_run_only(shell):
+    shell["HOME"] = "/proc/no/home"
+    cluster._secure(None)
+    assert shell["RAY_AUTH_MODE"] == "token"
+    assert len(shell["RAY_AUTH_TOKEN"]) == 64
+
+
+def test_an_explicit_choice_is_respected(shell):
+    shell["RAY_AUTH_MODE"] = "disabled"
+    cluster._secure(None)
+    assert shell["RAY_AUTH_MODE"] == "disabled"
+
+
+def test_a_cluster_of_others_is_asked_with_the_token_if_there_is_one(shell, tmp_path):
+    cluster._secure("somewhere:6379")
+    assert "RAY_AUTH_MODE" not in shell
+    (tmp_path / ".ray" / "auth_token").write_text("0" * 64)
+    cluster._secure("somewhere:6379")
+    assert shell["RAY_AUTH_MODE"] == "token"
+    assert "RAY_AUTH_TOKEN" not in shell

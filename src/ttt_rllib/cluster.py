@@ -132,8 +132,7 @@ def connect(address: str | None) -> None:
         InputError: If there is no cluster at the address.
     """
     # All of this is read when ray is imported, and never again.
-    if address is None:
-        _secure()
+    _secure(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # SIGTERM is to end this process in order, not with a stack dump as in Ray's others.
     os.environ["RAY_DISABLE_FAILURE_SIGNAL_HANDLER"] = "1"
@@ -175,20 +174,32 @@ def cluster_size(address: str | None) -> tuple[float, float]:
     return resources.get("CPU", 0.0), resources.get("GPU", 0.0)
 
 
-def _secure() -> None:
-    """Ask for token authentication in so many words; keep it working without a home."""
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
-    known = "RAY_AUTH_TOKEN" in os.environ or "RAY_AUTH_TOKEN_PATH" in os.environ
-    if not known and not _home_is_writable():
+def _secure(address: str | None) -> None:
+    """Ask for token authentication in so many words, wherever there is or can be a token.
+
+    A cluster without authentication takes a client that has a token all the same.
+    """
+    home = _ray_home()
+    known = (
+        "RAY_AUTH_TOKEN" in os.environ
+        or "RAY_AUTH_TOKEN_PATH" in os.environ
+        or (home is not None and (home / "auth_token").is_file())
+    )
+    if address is None or known:
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+    if address is None and not known and home is None:
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
-def _home_is_writable() -> bool:
+def _ray_home() -> Path | None:
+    """Return the folder in which Ray keeps its token; None if it cannot be made."""
     try:
-        return os.access(Path.home(), os.W_OK)
-    except RuntimeError:
-        # A user without an entry in passwd and without HOME.
-        return False
+        home = Path.home() / ".ray"
+        home.mkdir(exist_ok=True)
+    except (OSError, RuntimeError):
+        # RuntimeError: a user without an entry in passwd and without HOME.
+        return None
+    return home if os.access(home, os.W_OK) else None
 
 
 def _check_reachable(address: str) -> None:
