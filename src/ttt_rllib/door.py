@@ -6,7 +6,15 @@ from typing import Any
 
 import typer
 
-__all__ = ["EXIT_BAD_INPUT", "EXIT_DONE", "EXIT_FAILED", "EXIT_INTERRUPTED", "call", "run"]
+__all__ = [
+    "EXIT_BAD_INPUT",
+    "EXIT_DONE",
+    "EXIT_FAILED",
+    "EXIT_INTERRUPTED",
+    "call",
+    "run",
+    "warn",
+]
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -36,8 +44,13 @@ def call(app: typer.Typer) -> int:
     try:
         return int(app(standalone_mode=False) or EXIT_DONE)
     except USAGE_ERROR as error:
-        print(f"error: {error.format_message()}; --help tells more", file=sys.stderr)
+        warn(f"error: {error.format_message()}; --help tells more")
         return EXIT_BAD_INPUT
     except typer.Abort:
-        print("interrupted", file=sys.stderr)
+        warn("interrupted")
         return EXIT_INTERRUPTED
+
+
+def warn(sentence: str) -> None:
+    """Tell the user on stderr, which leaves stdout to results; the only place that does."""
+    print(sentence, file=sys.stderr, flush=True)

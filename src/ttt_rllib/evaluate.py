@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -20,7 +19,7 @@ from ttt_rllib.assessment import (
     same_certificate,
 )
 from ttt_rllib.bundle import Bundle, BundleError
-from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run
+from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run, warn
 from ttt_rllib.exact.report import ExactReport
 
 __all__ = ["evaluate"]
@@ -50,7 +49,7 @@ def evaluate(
         bundle = find_bundle(agent)
         stored = _stored_certificate(agent)
     except BundleError as error:
-        print(f"error: {error}", file=sys.stderr)
+        warn(f"error: {error}")
         raise typer.Exit(EXIT_BAD_INPUT) from None
     report = assess(bundle)
     print(json.dumps(_as_json(bundle, report), indent=2) if as_json else describe(bundle, report))
@@ -68,10 +67,10 @@ def _judge(
     if stored is not None and report is not None:
         matches = same_certificate(certificate_json(bundle, report), stored)
         if not matches:
-            print(f"{agent / 'certificate.json'}: does not hold for these weights", file=sys.stderr)
+            warn(f"{agent / 'certificate.json'}: does not hold for these weights")
             code = EXIT_FAILED
     if require is not None and (report is None or not getattr(report.certificate, require)):
-        print(f"{agent}: not {require}", file=sys.stderr)
+        warn(f"{agent}: not {require}")
         code = EXIT_FAILED
     return code
 

@@ -6,7 +6,6 @@ and `--help` answer at once.
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass
 from importlib import import_module
@@ -18,7 +17,7 @@ from rich.console import Console
 
 from ttt_rllib.assessment import describe, is_done
 from ttt_rllib.cluster import check_plan, cluster_size, connect, disconnect, make_plan
-from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
+from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, warn
 from ttt_rllib.door import run as run_door
 from ttt_rllib.exact.report import known_truth
 from ttt_rllib.experiment import Experiment
@@ -76,10 +75,10 @@ def train(
         prepared = _prepare(request, console)
         code = EXIT_DONE if prepared is None else _execute(*prepared, request, console)
     except InputError as error:
-        _warn(f"error: {error}")
+        warn(f"error: {error}")
         code = EXIT_BAD_INPUT
     except KeyboardInterrupt:
-        _warn("interrupted")
+        warn("interrupted")
         code = EXIT_INTERRUPTED
     finally:
         disconnect()
@@ -111,7 +110,7 @@ def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | 
     is_new = run is None
     run = run or new_run_dir(experiment, request.storage, request.name)
     console.print("starting Ray and the trial ...")
-    with deferred_interrupts(_warn):
+    with deferred_interrupts(warn):
         if request.address is None:
             connect(None)
         import_module("ttt_rllib.tuning")  # torch and RLlib with it
@@ -127,16 +126,16 @@ def _execute(experiment: Experiment, run: RunDir, request: Request, console: Con
     truth = known_truth(experiment.env.game)
     progress = Progress(console, truth.ceilings if truth else None)
     try:
-        outcome = run_trials(experiment, run, progress, _warn, resume=request.resume is not None)
+        outcome = run_trials(experiment, run, progress, warn, resume=request.resume is not None)
         code = _conclude(experiment, run, outcome, progress.first_result_s, console)
     except KeyboardInterrupt:
-        _warn("interrupted")
+        warn("interrupted")
         code = EXIT_INTERRUPTED
     except (RunFailedError, OSError) as error:
-        _warn(f"error: the run failed: {error}")
+        warn(f"error: the run failed: {error}")
         code = EXIT_FAILED
     if code != EXIT_DONE:
-        _warn(f"go on with: python -m ttt_rllib.train --resume {run.path}")
+        warn(f"go on with: python -m ttt_rllib.train --resume {run.path}")
     console.print(f"results: {run.path}", soft_wrap=True)
     return code
 
@@ -164,12 +163,12 @@ def _conclude(
         f"this session {session['total_s']:.1f} s"
     )
     if outcome.interrupted:
-        _warn("interrupted")
+        warn("interrupted")
         return EXIT_INTERRUPTED
     if outcome.error is not None:
-        _warn(f"error: the trial failed: {outcome.error}")
+        warn(f"error: the trial failed: {outcome.error}")
         if outcome.folder is not None:
-            _warn(f"details: {outcome.folder / 'error.txt'}")
+            warn(f"details: {outcome.folder / 'error.txt'}")
         return EXIT_FAILED
     return EXIT_DONE
 
@@ -190,10 +189,6 @@ def _load(request: Request) -> tuple[RunDir | None, Experiment]:
             "leave it out to resume, or start a new run"
         )
     return run, saved
-
-
-def _warn(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
 
 
 def _process_start_s() -> float:

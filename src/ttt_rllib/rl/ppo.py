@@ -268,8 +268,10 @@ class SelfPlayPPO(PPO):
 
     def _exact_figures(self) -> dict[str, float]:
         """Measure the agent if it is due, else report only what holds without measuring."""
-        due = self.config.exact_interval and (self.iteration + 1) % self.config.exact_interval == 0
-        report = self.exact_report() if due else None
+        interval = self.config.exact_interval
+        if interval == 0 or known_truth(self.config.env_config["game"]) is None:
+            return {}
+        report = self.exact_report() if (self.iteration + 1) % interval == 0 else None
         if report is not None:
             unexploitable = report.nash_conv_greedy == 0.0
             self._unexploitable_evals = self._unexploitable_evals + 1 if unexploitable else 0
