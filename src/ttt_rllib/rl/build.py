@@ -16,7 +16,7 @@ def algorithm_config(experiment: Experiment) -> SelfPlayPPOConfig:
     settings = training.model_dump()
     for name in ("lr", "entropy_coeff"):
         settings[name] = _schedule(settings[name])
-    config = SelfPlayPPOConfig().self_play(
+    config: SelfPlayPPOConfig = SelfPlayPPOConfig().self_play(
         game=experiment.env.game,
         random_plies=experiment.opening.random_plies,
         exact_interval=experiment.evaluation.exact_interval,

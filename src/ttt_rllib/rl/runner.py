@@ -19,7 +19,6 @@ from ray.rllib.core import COMPONENT_RL_MODULE
 from ray.rllib.core.columns import Columns
 from ray.rllib.env import INPUT_ENV_SINGLE_SPACES, INPUT_ENV_SPACES
 from ray.rllib.env.env_runner import EnvRunner
-from ray.rllib.evaluation.postprocessing import Postprocessing
 from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 from ray.rllib.utils.checkpoints import Checkpointable
 from ray.rllib.utils.metrics import (
@@ -34,7 +33,7 @@ from ray.rllib.utils.metrics import (
 from ttt_envs.boards import random_openings
 from ttt_envs.game import Game
 from ttt_rllib.rl.module import ILLEGAL_LOGIT, MODULE_ID
-from ttt_rllib.rl.rollout import Evaluation, Games, advantages_and_targets, play_games
+from ttt_rllib.rl.rollout import Evaluation, Games, play_games
 
 __all__ = ["DRAWS", "O_WINS", "X_WINS", "BoardEnvRunner", "board_spaces"]
 
@@ -113,7 +112,7 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
                 boards = min(boards, math.ceil(missing * games / moves))
             openings = random_openings(self.game, boards, self.random_plies, rng)
             played = play_games(openings, evaluate, rng, explore=explore or random_actions)
-            columns.append(self._columns(played))
+            columns.append(self.config.columns(played))
             moves += played.num_moves
             games += played.num_games
             self._log(played)
@@ -140,18 +139,6 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
         position = [self.worker_index or 0, self.weights_seq_no, self._calls_with_these_weights]
         self._calls_with_these_weights += 1
         return np.random.default_rng([*self._entropy, *position])
-
-    def _columns(self, games: Games) -> dict[str, npt.NDArray[Any]]:
-        advantages, targets = advantages_and_targets(
-            games, gamma=self.config.gamma, lambda_=self.config.lambda_
-        )
-        return {
-            Columns.OBS: np.concatenate([ply.observations for ply in games.plies]),
-            Columns.ACTIONS: np.concatenate([ply.actions for ply in games.plies]),
-            Columns.ACTION_LOGP: np.concatenate([ply.logp for ply in games.plies]),
-            Postprocessing.ADVANTAGES: np.concatenate(advantages),
-            Postprocessing.VALUE_TARGETS: np.concatenate(targets),
-        }
 
     def _log(self, games: Games) -> None:
         counts = {
