@@ -19,6 +19,7 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
     field_validator,
     model_validator,
 )
@@ -286,9 +287,12 @@ class Experiment(Section):
             )
         return value
 
-    @field_validator("training", mode="plain")
+    @field_validator("training", mode="wrap")
     @classmethod
-    def _of_this_algorithm(cls, value: Any, info: ValidationInfo) -> PPOTraining | DQNTraining:
+    def _of_this_algorithm(
+        cls, value: Any, union: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> PPOTraining | DQNTraining:
+        # Not left to the union: it would name both algorithms in every error.
         section = TRAINING[info.data.get("algorithm", "ppo")]
         if isinstance(value, Training):
             # The default is PPO's.
