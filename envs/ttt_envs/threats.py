@@ -10,7 +10,11 @@ import numpy as np
 from ttt_envs.boards import Bits, Boards
 from ttt_envs.game import Game
 
-__all__ = ["line_completing_squares", "threat_actions", "winning_actions"]
+__all__ = ["line_completing_squares", "safe_actions", "threat_actions", "winning_actions"]
+
+
+ONE = np.uint64(1)
+NOTHING = np.uint64(0)
 
 
 def winning_actions(boards: Boards) -> Bits:
@@ -29,6 +33,25 @@ def threat_actions(boards: Boards) -> Bits:
         boards: `[N]` positions in which the game is not over.
     """
     return _actions(boards, line_completing_squares(boards.game, boards.opponent))
+
+
+def safe_actions(boards: Boards) -> Bits:
+    """`[N]` uint64: the legal actions after which the opponent cannot win at once.
+
+    Args:
+        boards: `[N]` positions in which the game is not over.
+    """
+    game = boards.game
+    landing, fatal = _landing(boards), line_completing_squares(boards.game, boards.opponent)
+    safe = _columns(game, landing)
+    threats = _columns(game, landing & fatal)
+    only_one = threats & (threats - ONE) == 0
+    # Only a stone on the threatened square itself parries.
+    safe = np.where(threats == 0, safe, np.where(only_one, threats, NOTHING))
+    if game.gravity:
+        # A stone lifts the opponent's next one to the square above.
+        safe &= ~_columns(game, landing & fatal << np.uint64(game.cols))
+    return safe
 
 
 def line_completing_squares(game: Game, stones: Bits) -> Bits:
@@ -53,15 +76,25 @@ def line_completing_squares(game: Game, stones: Bits) -> Bits:
 
 
 def _actions(boards: Boards, squares: Bits) -> Bits:
-    """Return the actions whose stone would come to lie on one of the squares."""
+    """Return the legal actions whose stone comes to lie on one of the squares."""
+    return _columns(boards.game, _landing(boards) & squares)
+
+
+def _landing(boards: Boards) -> Bits:
+    """Return the squares on which a stone can come to lie."""
     game = boards.game
     occupied = boards.mover | boards.opponent
-    squares = squares & ~occupied
+    if not game.gravity:
+        return ~occupied & np.uint64(game.action_bits)
+    bottom_row = np.uint64(game.action_bits << (game.num_squares - game.cols))
+    return ~occupied & (occupied >> np.uint64(game.cols) | bottom_row)
+
+
+def _columns(game: Game, squares: Bits) -> Bits:
+    """Return the actions that name these squares."""
     if not game.gravity:
         return squares
-    bottom_row = game.action_bits << ((game.rows - 1) * game.cols)
-    landing = squares & (occupied >> np.uint64(game.cols) | np.uint64(bottom_row))
-    actions = np.zeros_like(landing)
+    columns = np.zeros_like(squares)
     for row in range(game.rows):
-        actions |= landing >> np.uint64(row * game.cols)
-    return actions & np.uint64(game.action_bits)
+        columns |= squares >> np.uint64(row * game.cols)
+    return columns & np.uint64(game.action_bits)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ttt_envs.boards import Bits, Boards, Mask
 from ttt_envs.game import Game
-from ttt_envs.threats import threat_actions, winning_actions
+from ttt_envs.threats import safe_actions, threat_actions, winning_actions
 from ttt_rllib.exact.tables import Table
 
 __all__ = ["AlphaBetaPolicy", "OnePlyPolicy"]
@@ -40,7 +40,8 @@ class OnePlyPolicy:
 
     It wins at once if it can; else it takes a square with which the opponent would win
     next, any of them if there are several; else it plays a legal move. What remains equal
-    has the same probability.
+    has the same probability. Under gravity it does not see that
+    its stone may lift the opponent's to a winning square.
     """
 
     game: Game
@@ -128,12 +129,8 @@ class _Found(NamedTuple):
 
 
 def _look(boards: Boards, depth: int) -> _Outlook:
-    wins, safe = winning_actions(boards), boards.legal_bits()
-    if depth >= MIN_DEPTH_TO_PARRY:
-        threats = threat_actions(boards)
-        only_one = threats & (threats - ONE) == 0
-        # Only a stone on the threatened square itself parries, with and without gravity.
-        safe = np.where(threats == 0, safe, np.where(only_one, threats, NOTHING))
+    wins = winning_actions(boards)
+    safe = safe_actions(boards) if depth >= MIN_DEPTH_TO_PARRY else boards.legal_bits()
     candidates = np.where(wins != 0, NOTHING, safe)
     value = np.where(wins != 0, WIN_NOW, np.where(candidates != 0, 0, LOSS_NEXT))
     return _Outlook(value.astype(np.int16), wins, candidates)
