@@ -79,8 +79,8 @@ def test_each_score_lies_within_its_interval_around_the_exact_score_on_tic_tac_t
             assert low <= (as_x + as_o) / 2 <= high, (policy, player)
 
 
-def test_stronger_agents_score_higher_and_each_player_beats_the_one_before():
-    # The players draw their moves here, so that both sides of a match do.
+def test_each_of_the_three_players_beats_the_one_before():
+    # The stronger player plays the first of its best moves, which weakens it; even so.
     game, rng = CONNECT_FOUR, np.random.default_rng(0)
     ladder = (RandomPolicy(game), OnePlyPolicy(game), AlphaBetaPolicy(game, ALPHA_BETA_DEPTH))
     for weaker, stronger in pairwise(ladder):
