@@ -40,8 +40,8 @@ class OnePlyPolicy:
 
     It wins at once if it can; else it takes a square with which the opponent would win
     next, any of them if there are several; else it plays a legal move. What remains equal
-    has the same probability. Under gravity it does not see that
-    its stone may lift the opponent's to a winning square.
+    has the same probability. Under gravity it does not see that its stone may lift the
+    opponent's next one to a winning square.
     """
 
     game: Game
@@ -67,7 +67,7 @@ class AlphaBetaPolicy:
       below it was expanded, to win in 3 plies: none of them can win sooner.
 
     These are the cut-offs of alpha-beta (Knuth and Moore, "An Analysis of Alpha-Beta
-    Pruning", Artificial Intelligence 6, 1975, section 3) that are found without playing
+    Pruning", Artificial Intelligence 6, 1975) that are found without playing
     the last two plies, so they change no value that decides. Other than there, no bound
     found deeper in one subtree is carried over to its siblings: they are searched at once.
 

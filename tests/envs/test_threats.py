@@ -39,7 +39,7 @@ def naive_wins(game, holds_line, squares_in, stones, occupied):
 @pytest.mark.parametrize("game", GAMES, ids=str)
 def test_wins_and_threats_equal_trying_every_stone_by_the_naive_rules(game, holds_line, squares_in):
     rng = np.random.default_rng(0)
-    boards = random_openings(game, 150, (0, game.num_squares - 1), rng)
+    boards = random_openings(game, 2000 // game.num_squares, (0, game.num_squares - 1), rng)
     wins, threats = winning_actions(boards), threat_actions(boards)
     seen = 0
     for row, (mover, opponent) in enumerate(
@@ -55,7 +55,7 @@ def test_wins_and_threats_equal_trying_every_stone_by_the_naive_rules(game, hold
 @pytest.mark.parametrize("game", [game for game in GAMES if game.num_actions < 20], ids=str)
 def test_safe_actions_equal_playing_each_and_trying_every_answer(game):
     rng = np.random.default_rng(1)
-    boards = random_openings(game, 150, (0, game.num_squares - 1), rng)
+    boards = random_openings(game, 80, (0, game.num_squares - 1), rng)
     safe, legal = safe_actions(boards), boards.legal_mask()
     kinds = set()
     for action in range(game.num_actions):
