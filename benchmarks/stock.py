@@ -33,7 +33,7 @@ class FlatTicTacToe(PettingZooEnv):
 
     def __init__(self, config: Any = None) -> None:
         super().__init__(tictactoe_v3.env())
-        observation_space, action_space = board_spaces(TIC_TAC_TOE)
+        observation_space, action_space = _spaces()
         self.observation_spaces = dict.fromkeys(self.possible_agents, observation_space)
         self.action_spaces = dict.fromkeys(self.possible_agents, action_space)
         self.observation_space = gym.spaces.Dict(self.observation_spaces)
@@ -52,7 +52,7 @@ class FlatTicTacToe(PettingZooEnv):
 
 def stock_config() -> PPOConfig:
     """Return PPO with one network for both seats, on RLlib's own multi-agent path."""
-    observation_space, action_space = board_spaces(TIC_TAC_TOE)
+    observation_space, action_space = _spaces()
     module = RLModuleSpec(
         module_class=BoardActorCritic,
         observation_space=observation_space,
@@ -69,8 +69,14 @@ def stock_config() -> PPOConfig:
     return config
 
 
+def _spaces() -> tuple[gym.spaces.Box, Any]:
+    """Return those of `SelfPlayPPO`, in float32: the stock path converts no types."""
+    observation_space, action_space = board_spaces(TIC_TAC_TOE)
+    return gym.spaces.Box(0, 1, observation_space.shape, np.float32), action_space
+
+
 def _flat(observations: dict[str, Any]) -> dict[str, Any]:
     return {
-        agent: np.concatenate([seen["observation"].ravel(), seen["action_mask"]])
+        agent: np.concatenate([seen["observation"].ravel(), seen["action_mask"]], dtype=np.float32)
         for agent, seen in observations.items()
     }

@@ -1,0 +1,84 @@
+"""Moves per wall second of whole training iterations, ours and stock, at equal settings.
+
+Both algorithms stand in the same Ray, each with 2 env runners of its own, and train in
+turn; the one not training is idle. No exact evaluation: stock has none.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.rows import Row, Target, interleaved, ratios
+
+__all__ = ["end_to_end"]
+
+UNIT = "moves per second"
+SETTINGS = {
+    "train_batch_size_per_learner": 4096,
+    "minibatch_size": 256,
+    "num_epochs": 2,
+    "lr": 1e-4,
+    "entropy_coeff": 0.01,
+    "grad_clip": 0.5,
+}
+NUM_ENV_RUNNERS = 2
+NUM_BOARDS = 512
+"""The default of an experiment; `benchmarks.stock` holds the best number for stock."""
+CPUS = 0.25
+"""Reserved for each actor, so that both algorithms fit into two cores at once."""
+OUR_ITERATIONS = 10
+"""As one takes a fraction of a second; stock takes several for one."""
+
+
+def end_to_end(quick: bool) -> list[Row]:
+    """Train both for some iterations, in turn."""
+    from ttt_rllib.cluster import connect, disconnect
+
+    connect(None)  # before anything imports ray
+    from benchmarks.stock import stock_config
+    from ttt_rllib.rl.ppo import SelfPlayPPOConfig
+
+    try:
+        config = SelfPlayPPOConfig().self_play(exact_interval=0)
+        ours = _build(config.env_runners(num_envs_per_env_runner=NUM_BOARDS))
+        stock = _build(stock_config())
+        contestants = {"ours": _rate(ours, OUR_ITERATIONS), "stock": _rate(stock, 1)}
+        figures = interleaved(contestants, 1 if quick else 5)
+        for algorithm in (ours, stock):
+            algorithm.stop()
+    finally:
+        disconnect()
+    settings = "batch 4,096, minibatch 256, 2 epochs, 2 env runners"
+    quotients = ratios(figures["ours"], figures["stock"])
+    return [
+        Row("end_to_end", "SelfPlayPPO", UNIT, figures["ours"], note=settings),
+        Row("end_to_end", "stock PPO", UNIT, figures["stock"], note=f"{settings}, 64 envs each"),
+        Row("end_to_end", "SelfPlayPPO / stock", "x", quotients, Target(at_least=25.0)),
+    ]
+
+
+def _build(config: Any) -> Any:
+    config.training(**SETTINGS)
+    config.env_runners(num_env_runners=NUM_ENV_RUNNERS, num_cpus_per_env_runner=CPUS)
+    config.debugging(seed=0, log_level="ERROR")
+    algorithm = config.build_algo()
+    algorithm.train()
+    return algorithm
+
+
+def _rate(algorithm: Any, iterations: int) -> Callable[[], float]:
+    def measure() -> float:
+        before, start_s = _moves(algorithm), time.perf_counter()
+        for _ in range(iterations):
+            algorithm.train()
+        return (_moves(algorithm) - before) / (time.perf_counter() - start_s)
+
+    return measure
+
+
+def _moves(algorithm: Any) -> int:
+    from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME
+
+    return int(algorithm.metrics.peek((ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME)))
