@@ -7,15 +7,16 @@ renamed.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 __all__ = ["NOT_INSTALLED", "Row", "Target", "document", "interleaved", "ratios"]
 
 NOT_INSTALLED = "not installed: pip install -e .[bench]"
 
-Measure = Callable[[], float]
+Name = TypeVar("Name", bound=Hashable)
+Figure = TypeVar("Figure")
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,9 @@ class Row:
         return row
 
 
-def interleaved(contestants: Mapping[str, Measure], runs: int) -> dict[str, list[float]]:
+def interleaved(
+    contestants: Mapping[Name, Callable[[], Figure]], runs: int
+) -> dict[Name, list[Figure]]:
     """Measure all contestants in turn, again and again: a, b, a, b, ...
 
     A neighbour on the machine, or a CPU that gets warm, then meets all of them alike.
@@ -84,7 +87,7 @@ def interleaved(contestants: Mapping[str, Measure], runs: int) -> dict[str, list
         contestants: Functions that measure once and return the figure.
         runs: How often each is measured.
     """
-    figures: dict[str, list[float]] = {name: [] for name in contestants}
+    figures: dict[Name, list[Figure]] = {name: [] for name in contestants}
     for _ in range(runs):
         for name, measure in contestants.items():
             figures[name].append(measure())
