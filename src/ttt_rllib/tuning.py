@@ -15,7 +15,6 @@ from ray.tune.error import TuneError
 
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.rl.build import algorithm_config
-from ttt_rllib.rl.ppo import SelfPlayPPO
 from ttt_rllib.rundir import RunDir
 from ttt_rllib.tracking import CheckpointOnInterrupt, MetricsFiles, Progress
 from ttt_rllib.wrong_input import InputError
@@ -102,9 +101,10 @@ def run_trials(
 
 def _new(experiment: Experiment, run: RunDir) -> Any:
     checkpoint = experiment.checkpoint
+    config = algorithm_config(experiment)
     return tune.Tuner(
-        SelfPlayPPO,
-        param_space=algorithm_config(experiment),
+        config.algo_class,
+        param_space=config,
         tune_config=tune.TuneConfig(trial_dirname_creator=_trial_folder),
         run_config=tune.RunConfig(
             name=run.trials.name,
@@ -122,11 +122,12 @@ def _new(experiment: Experiment, run: RunDir) -> Any:
 
 
 def _restored(experiment: Experiment, run: RunDir) -> Any:
+    config = algorithm_config(experiment)
     try:
         return tune.Tuner.restore(
             str(run.trials),
-            trainable=SelfPlayPPO,
-            param_space=algorithm_config(experiment),
+            trainable=config.algo_class,
+            param_space=config,
             resume_unfinished=True,
             resume_errored=True,
         )

@@ -1,0 +1,153 @@
+"""What every algorithm here adds to RLlib's: exact evaluation, our metrics, the agent's bundle.
+
+`Measured` is mixed into an RLlib Algorithm. It knows how the agent's weights become a
+policy that anybody can evaluate, not how they are trained.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ray.rllib.utils.metrics import (
+    ENV_RUNNER_RESULTS,
+    LEARNER_RESULTS,
+    NUM_ENV_STEPS_SAMPLED,
+    NUM_ENV_STEPS_SAMPLED_LIFETIME,
+    NUM_EPISODES,
+)
+
+from ttt_envs.game import Game
+from ttt_rllib.bundle import save_bundle
+from ttt_rllib.exact.report import ExactReport, evaluate, known_truth
+from ttt_rllib.policies import NetworkPolicy, policy_table
+from ttt_rllib.rl.module import MODULE_ID
+from ttt_rllib.rl.runner import DRAWS, O_WINS, X_WINS
+
+__all__ = ["Measured"]
+
+UNEXPLOITABLE_EVALS = "unexploitable_evals"
+
+
+class Measured:
+    """Exact evaluation and bundles for an RLlib Algorithm with the module `MODULE_ID`.
+
+    A subclass names its `ALGORITHM` for the bundle's provenance and says in
+    `LEARNER_FIGURES` what our `learner/*` metrics are called in RLlib's results.
+    """
+
+    ALGORITHM: str
+    LEARNER_FIGURES: ClassVar[dict[str, str]]
+
+    config: Any
+    metrics: Any
+    iteration: int
+    env_runner: Any
+
+    def setup(self, config: Any) -> None:
+        """Build everything, as RLlib does."""
+        self._figures: dict[str, dict[str, float]] = {"exact": {}, "play": {}, "perf": {}}
+        self._unexploitable_evals = 0
+        super().setup(config)  # type: ignore[misc]  # RLlib's Algorithm
+
+    def step(self) -> dict[str, Any]:
+        """Run one iteration and add the figures of `ttt_rllib.metrics` to RLlib's results."""
+        start_s = time.perf_counter()
+        results: dict[str, Any] = super().step()  # type: ignore[misc]  # RLlib's Algorithm
+        figures = {**self._figures, "learner": self._learner_figures(results)}
+        figures["perf"]["iteration"] = self.iteration + 1
+        trained_s: float = self._time_total  # type: ignore[attr-defined]  # Tune's Trainable
+        figures["perf"]["train_s"] = trained_s + time.perf_counter() - start_s
+        return {**results, **figures}
+
+    def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return RLlib's state and how long the agent has been unexploitable."""
+        state: dict[str, Any] = super().get_state(*args, **kwargs)  # type: ignore[misc]  # RLlib
+        return {**state, UNEXPLOITABLE_EVALS: self._unexploitable_evals}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take over a state made by `get_state`."""
+        super().set_state(state)  # type: ignore[misc]  # RLlib's Algorithm
+        self._unexploitable_evals = state.get(UNEXPLOITABLE_EVALS, self._unexploitable_evals)
+
+    @property
+    def game(self) -> Game:
+        """The rules of the game that is played."""
+        game: Game = self.config.env_config["game"]
+        return game
+
+    def network_policy(self) -> NetworkPolicy:
+        """Return the current agent as everybody else will see it: evaluated by numpy."""
+        weights = self.env_runner.module[MODULE_ID].get_state(inference_only=True)
+        return NetworkPolicy(self.game, weights, self.config.model_config["activation"])
+
+    def exact_report(self) -> ExactReport | None:
+        """Measure the current agent exactly; None where the game is too large for it."""
+        truth = known_truth(self.game)
+        if truth is None:
+            return None
+        return evaluate(truth, policy_table(truth.positions, self.network_policy()), max_lines=0)
+
+    def save_to_path(self, path: Any = None, **kwargs: Any) -> str:
+        """Save RLlib's checkpoint, and in it the agent's bundle under `agent/`."""
+        saved: str = super().save_to_path(path, **kwargs)  # type: ignore[misc]  # RLlib
+        provenance = {
+            "algorithm": self.ALGORITHM,
+            "iteration": self.iteration,
+            "moves": self.moves(),
+        }
+        save_bundle(self.network_policy(), Path(saved) / "agent", provenance)
+        return saved
+
+    def moves(self) -> int:
+        """Return the moves sampled so far, those of resumed runs included."""
+        key = (ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME)
+        return int(self.metrics.peek(key, default=0))
+
+    def measure(self, phases: dict[str, float], moves: int) -> None:
+        """Evaluate the agent and note all figures of this iteration.
+
+        Args:
+            phases: Seconds of the iteration's phases by metric name, evaluation not in it.
+            moves: Moves sampled in this iteration.
+        """
+        start_s = time.perf_counter()
+        self._figures["exact"] = self._exact_figures()
+        self._figures["play"] = self._play_figures()
+        eval_s = time.perf_counter() - start_s
+        total_s = sum(phases.values()) + eval_s
+        self._figures["perf"] = {"moves_per_s": moves / total_s, **phases, "eval_s": eval_s}
+
+    def _play_figures(self) -> dict[str, float]:
+        def total(key: str) -> float:
+            return float(self.metrics.peek((ENV_RUNNER_RESULTS, key)))
+
+        games = total(NUM_EPISODES)
+        return {
+            "moves": self.moves(),
+            "x_win_rate": total(X_WINS) / games,
+            "draw_rate": total(DRAWS) / games,
+            "o_win_rate": total(O_WINS) / games,
+            "moves_per_game": total(NUM_ENV_STEPS_SAMPLED) / games,
+        }
+
+    def _exact_figures(self) -> dict[str, float]:
+        """Measure the agent if it is due, else report only what holds without measuring."""
+        interval = self.config.exact_interval
+        if interval == 0 or known_truth(self.game) is None:
+            return {}
+        report = self.exact_report() if (self.iteration + 1) % interval == 0 else None
+        if report is not None:
+            unexploitable = report.nash_conv_greedy == 0.0
+            self._unexploitable_evals = self._unexploitable_evals + 1 if unexploitable else 0
+        figures: dict[str, float] = {"unexploitable_evals": self._unexploitable_evals}
+        return figures if report is None else {**figures, **report.metrics()}
+
+    def _learner_figures(self, results: dict[str, Any]) -> dict[str, float]:
+        learned = results.get(LEARNER_RESULTS, {}).get(MODULE_ID, {})
+        return {
+            name: float(learned[key])
+            for name, key in self.LEARNER_FIGURES.items()
+            if key in learned
+        }

@@ -1,0 +1,85 @@
+"""What the configs of all self-play algorithms share: the game, the runner, one module.
+
+`SelfPlayConfig` is mixed into an RLlib AlgorithmConfig.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy.typing as npt
+
+from ttt_envs.game import TIC_TAC_TOE, Game
+from ttt_rllib.rl.module import MODULE_ID
+from ttt_rllib.rl.rollout import Choose, Games
+from ttt_rllib.rl.runner import BoardEnvRunner, board_spaces
+
+__all__ = ["SelfPlayConfig"]
+
+
+def play_both_seats(agent_id: str, episode: Any, **kwargs: Any) -> str:
+    """Map both players to the one module."""
+    return MODULE_ID
+
+
+class SelfPlayConfig:
+    """An AlgorithmConfig for board games on `BoardEnvRunner`; call `self_play` for the game."""
+
+    def set_up_self_play(self: Any) -> None:
+        """Set what RLlib needs to know; to be called at the end of the constructor."""
+        self.env_runner_cls = BoardEnvRunner
+        self.exact_interval = 1
+        # Tune would overwrite our "perf" with the machine's load under that name.
+        self.log_sys_usage = False
+        self.rl_module(model_config={"hiddens": (128, 128), "activation": "relu"})
+        self.disable_env_checking = True
+        # Runners hold no state but weights, which `training_step` sends.
+        self.merge_env_runner_states = False
+        self._dont_auto_sync_env_runner_states = True
+        self.multi_agent(policies={MODULE_ID}, policy_mapping_fn=play_both_seats)
+        self.self_play(game=TIC_TAC_TOE, random_plies=(0, 8))
+
+    def self_play(
+        self: Any,
+        *,
+        game: Game | None = None,
+        random_plies: tuple[int, int] | None = None,
+        exact_interval: int | None = None,
+    ) -> Any:
+        """Set what is played and how it is measured; None leaves a setting as it is.
+
+        Args:
+            game: The rules.
+            random_plies: Least and greatest number of uniformly random opening plies.
+            exact_interval: Iterations between exact evaluations; 0 = never.
+
+        Returns:
+            This config.
+        """
+        if game is not None:
+            observation_space, action_space = board_spaces(game)
+            self.environment(
+                observation_space=observation_space,
+                action_space=action_space,
+                env_config={**self.env_config, "game": game},
+            )
+        if random_plies is not None:
+            self.environment(env_config={**self.env_config, "random_plies": random_plies})
+        if exact_interval is not None:
+            self.exact_interval = exact_interval
+        return self
+
+    def columns(self, games: Games) -> dict[str, npt.NDArray[Any]]:
+        """Return the columns of `[M]` moves that the learner of this algorithm wants."""
+        raise NotImplementedError
+
+    def exploration(self, epsilon: float) -> Choose:
+        """Return how moves are chosen while sampling.
+
+        Args:
+            epsilon: Share of uniformly random moves, for algorithms that explore by it.
+        """
+        raise NotImplementedError
+
+    def validate_train_batch_size_vs_rollout_fragment_length(self) -> None:
+        """Nothing to check: runners play whole games, there are no fragments."""
