@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.rows import Row, Target, interleaved, ratios
 
-__all__ = ["learner"]
+__all__ = ["learner", "sampled_batch"]
 
 UNIT = "passes per CPU second"
 OURS, STOCK, BARE = "SelfPlayPPOLearner", "stock PPOTorchLearner", "bare PyTorch loop"
@@ -29,7 +29,7 @@ def learner(quick: bool) -> list[Row]:
     import torch
 
     torch.set_num_threads(1)
-    batch = _batch(MOVES // 8 if quick else MOVES)
+    batch = sampled_batch(MOVES // 8 if quick else MOVES)
     makers = {BARE: _bare, OURS: _ours, STOCK: _stock}
     contestants = {
         (minibatch, name): make(batch, minibatch)
@@ -51,7 +51,7 @@ def learner(quick: bool) -> list[Row]:
     return rows
 
 
-def _batch(moves: int) -> Any:
+def sampled_batch(moves: int) -> Any:
     """Return moves as the board env runner samples them, advantages standardised."""
     import numpy as np
     from ray.rllib.evaluation.postprocessing import Postprocessing

@@ -19,8 +19,8 @@ from ray.rllib.env.wrappers.pettingzoo_env import PettingZooEnv
 
 from ttt_envs.game import TIC_TAC_TOE
 from ttt_rllib.rl.module import MODULE_ID, BoardActorCritic
-from ttt_rllib.rl.ppo import play_both_seats
 from ttt_rllib.rl.runner import board_spaces
+from ttt_rllib.rl.self_play import play_both_seats
 
 __all__ = ["FlatTicTacToe", "stock_config"]
 
