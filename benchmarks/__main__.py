@@ -29,6 +29,9 @@ BENCHMARKS = (
 )
 """Each is a module with a function of its name: `quick` -> rows."""
 
+PARTS = {"seeds": "unexploitable"}
+"""What is measured within another, and only by itself where it is asked for."""
+
 
 def main(
     names: Annotated[
@@ -46,7 +49,7 @@ def main(
     if not names or len(names) > 1:
         described = {**figures["machine"], **figures["versions"]}
         typer.echo(", ".join(f"{name} {value}" for name, value in described.items()))
-    for name in names or BENCHMARKS:
+    for name in names or [name for name in BENCHMARKS if name not in PARTS]:
         figures["rows"] += _here(name, quick) if names == [name] else _elsewhere(name, quick)
         # After each one, so that what was measured survives what comes.
         if json_file is not None:

@@ -53,7 +53,7 @@ class Network(nn.Module):
 
     def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         """Return masked logits `[B, A]` and values `[B]`; the mask is the tail of the input."""
-        planes, legal = observations.split((2 * TIC_TAC_TOE.num_squares, self.num_actions), dim=1)
+        planes, legal = observations.tensor_split([2 * TIC_TAC_TOE.num_squares], dim=1)
         hidden = self.trunk(planes)
         return self.policy(hidden) + (1.0 - legal) * -1e9, self.value(hidden).squeeze(1)
 
@@ -89,7 +89,8 @@ def update(
     for _ in range(epochs):
         for rows in torch.randperm(num_moves).tensor_split(max(1, round(num_moves / minibatch))):
             part = {name: column[rows] for name, column in batch.items()}
-            total = loss(*network(part["observations"]), part, entropy_coeff)
+            logits, values = network(part["observations"])
+            total = loss(logits, values, part, entropy_coeff)
             optimizer.zero_grad(set_to_none=True)
             total.backward()  # type: ignore[no-untyped-call]  # torch has no annotation here
             nn.utils.clip_grad_norm_(network.parameters(), GRAD_CLIP)

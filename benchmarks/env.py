@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ Play = Callable[[], int]
 def env(quick: bool) -> list[Row]:
     """Measure the contestants, and the ratios to PettingZoo and to Pgx."""
     seconds, runs = (0.1, 2) if quick else (1.0, 5)
-    notes = {name: "" for name in (OURS, PETTINGZOO, OPENSPIEL, PGX)}
+    notes = dict.fromkeys((OURS, PETTINGZOO, OPENSPIEL, PGX), "")
     contestants = {}
     with one_core():
         for name, make in ((OURS, _ours), (PETTINGZOO, _pettingzoo), (OPENSPIEL, _openspiel)):
@@ -99,7 +100,7 @@ def _ours() -> dict[str, Play]:
             boards = boards[~done]
         return moves
 
-    return {f"{n:,} boards in lockstep": lambda n=n: play(n) for n in OUR_BOARDS}
+    return {f"{n:,} boards in lockstep": partial(play, n) for n in OUR_BOARDS}
 
 
 def _pettingzoo() -> dict[str, Play]:
@@ -166,4 +167,4 @@ def _pgx() -> dict[str, Play]:
         jax.block_until_ready(plies(state, jax.random.key(1)))
         return num_boards * PGX_PLIES
 
-    return {f"{n:,} boards, jitted, auto-reset": lambda n=n: play(n) for n in PGX_BOARDS}
+    return {f"{n:,} boards, jitted, auto-reset": partial(play, n) for n in PGX_BOARDS}

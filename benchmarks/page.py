@@ -31,7 +31,9 @@ Json = dict[str, Any]
 def page(document: Json) -> str:
     """Return the page of a document of `benchmarks.rows.document`."""
     machine, installed = document["machine"], document["versions"]
-    packages = ", ".join(f"{name} {number or 'not installed'}" for name, number in installed.items())
+    packages = ", ".join(
+        f"{name} {number or 'not installed'}" for name, number in installed.items()
+    )
     lines = [
         INTRODUCTION.format(command=MAKE),
         f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}, "

@@ -11,13 +11,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.rows import Row, Target, interleaved
 
-__all__ = ["EXPERIMENTS", "ColdRun", "Question", "cold_run", "cold_rows", "present", "seeds"]
+__all__ = [
+    "EXPERIMENTS",
+    "ColdRun",
+    "Question",
+    "cold_rows",
+    "cold_run",
+    "cold_seeds",
+    "present",
+    "seeds",
+]
 
 FOLDER = Path(__file__).parent.parent / "experiments"
 PHASES = ("sample_s", "learn_s", "sync_s", "eval_s")
@@ -77,8 +86,8 @@ class ColdRun:
 
 def seeds(quick: bool) -> list[Row]:
     """Time the commands of all experiments that are there, seed by seed."""
-    questions = present()
-    contestants = {question.experiment: _each_seed(question) for question in questions}
+    questions = present()[: 1 if quick else None]
+    contestants = {question.experiment: cold_seeds(question) for question in questions}
     runs = interleaved(contestants, 1 if quick else max(each.seeds for each in questions))
     return [
         row
@@ -90,6 +99,17 @@ def seeds(quick: bool) -> list[Row]:
 def present() -> tuple[Question, ...]:
     """Return the questions whose experiments exist."""
     return tuple(question for question in EXPERIMENTS if question.file.is_file())
+
+
+def cold_seeds(question: Question) -> Callable[[], ColdRun | None]:
+    """Return a function that runs the next seed, and None when there are no more."""
+    seeds = iter(range(question.seeds))
+
+    def measure() -> ColdRun | None:
+        seed = next(seeds, None)
+        return None if seed is None else cold_run(question, seed)
+
+    return measure
 
 
 def cold_run(question: Question, seed: int) -> ColdRun:
@@ -121,10 +141,18 @@ def cold_rows(question: Question, runs: Sequence[ColdRun]) -> list[Row]:
     figures: list[tuple[str, str, list[float], Target | None]] = [
         ("moves", "moves", [run.moves for run in runs], None),
         ("training", "s", [run.train_s for run in runs], Target(at_most=question.train_s)),
-        *((f"of it {phase[:-2]}", "s", [run.phases[phase] for run in runs], None) for phase in PHASES),
+        *((f"of it {part[:-2]}", "s", [run.phases[part] for run in runs], None) for part in PHASES),
         ("set-up", "s", [run.setup_s for run in runs], None),
         ("whole cold command", "s", [run.command_s for run in runs], command_target),
-        (f"seeds proven {question.proof}", "share", [sum(proven) / len(proven)], Target(1.0)),
+        (
+            f"seeds proven {question.proof}",
+            "share",
+            [sum(proven) / len(proven)],
+            Target(at_least=1.0),
+        ),
     ]
     note = f"{sum(proven)} of {len(proven)} seeds proven {question.proof} by certificate"
-    return [Row("seeds", f"{name}.yaml, {what}", *rest, note=note) for what, *rest in figures]
+    return [
+        Row("seeds", f"{name}.yaml, {what}", unit, figure, target, note)
+        for what, unit, figure, target in figures
+    ]

@@ -36,7 +36,7 @@ class FlatTicTacToe(PettingZooEnv):
         observation_space, action_space = _spaces()
         self.observation_spaces = dict.fromkeys(self.possible_agents, observation_space)
         self.action_spaces = dict.fromkeys(self.possible_agents, action_space)
-        self.observation_space = gym.spaces.Dict(self.observation_spaces)
+        self.observation_space = gym.spaces.Dict({**self.observation_spaces})
         self.action_space = gym.spaces.Dict(self.action_spaces)
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, Any]:
