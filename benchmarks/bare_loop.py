@@ -22,16 +22,12 @@ from ttt_rllib.exact.report import truth_of
 
 __all__ = ["Network", "adam", "loss", "update"]
 
-HIDDEN = 128
-GAMES = 1024
-EPOCHS = 4
-MINIBATCH = 1024
-LR = (3e-3, 2e-4)
-ENTROPY_COEFF = (0.02, 0.0)
-SCHEDULE_MOVES = 200_000
+HIDDEN, GAMES, EPOCHS, MINIBATCH = 128, 1024, 4, 1024
+LR, ENTROPY_COEFF, SCHEDULE_MOVES = (3e-3, 2e-4), (0.02, 0.0), 200_000
 LAMBDA = 0.8
 CLIP, VALUE_COEFF, GRAD_CLIP = 0.2, 0.5, 0.5
 RANDOM_PLIES = (0, 8)
+PLANES = 2 * TIC_TAC_TOE.num_squares
 
 Columns = dict[str, Tensor]
 
@@ -41,19 +37,14 @@ class Network(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.num_actions = TIC_TAC_TOE.num_actions
-        self.trunk = nn.Sequential(
-            nn.Linear(2 * TIC_TAC_TOE.num_squares, HIDDEN),
-            nn.ReLU(),
-            nn.Linear(HIDDEN, HIDDEN),
-            nn.ReLU(),
-        )
-        self.policy = nn.Linear(HIDDEN, self.num_actions)
+        first, second = nn.Linear(PLANES, HIDDEN), nn.Linear(HIDDEN, HIDDEN)
+        self.trunk = nn.Sequential(first, nn.ReLU(), second, nn.ReLU())
+        self.policy = nn.Linear(HIDDEN, TIC_TAC_TOE.num_actions)
         self.value = nn.Linear(HIDDEN, 1)
 
     def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         """Return masked logits `[B, A]` and values `[B]`; the mask is the tail of the input."""
-        planes, legal = observations.tensor_split([2 * TIC_TAC_TOE.num_squares], dim=1)
+        planes, legal = observations.tensor_split([PLANES], dim=1)
         hidden = self.trunk(planes)
         return self.policy(hidden) + (1.0 - legal) * -1e9, self.value(hidden).squeeze(1)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from benchmarks.rows import Row, Target, interleaved, ratios
@@ -92,9 +93,12 @@ def _cpu_s() -> float:
     """Return the CPU seconds so far of this process and of Ray, which is its child."""
     import psutil
 
-    this = psutil.Process()
-    times = [process.cpu_times() for process in (this, *this.children(recursive=True))]
-    return float(sum(each.user + each.system for each in times))
+    this, total_s = psutil.Process(), 0.0
+    for process in (this, *this.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            total_s += times.user + times.system
+    return total_s
 
 
 def _moves(algorithm: Any) -> int:

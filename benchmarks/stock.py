@@ -11,7 +11,6 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from pettingzoo.classic import tictactoe_v3
 from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModuleSpec
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
@@ -32,6 +31,8 @@ class FlatTicTacToe(PettingZooEnv):
     """`tictactoe_v3` with stones and mask in one flat array."""
 
     def __init__(self, config: Any = None) -> None:
+        from pettingzoo.classic import tictactoe_v3
+
         super().__init__(tictactoe_v3.env())
         observation_space, action_space = _spaces()
         self.observation_spaces = dict.fromkeys(self.possible_agents, observation_space)
