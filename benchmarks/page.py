@@ -22,6 +22,7 @@ INTRODUCTION = """# Benchmarks
 Made by `{command}`; do not edit. Every figure is the median of the runs of one session, in
 which the contestants took turns (a, b, a, b, ...); ratios compare run by run. The targets are
 those of the design. A CPU second is one core for one second, whatever else the machine does.
+The figures for programs: `docs/benchmarks.json`, described in `benchmarks/rows.py`.
 """
 MAKE = "python -m benchmarks --json docs/benchmarks.json --markdown docs/benchmarks.md"
 HEADER = "| what | unit | median | min to max | runs | target | |\n|---|---|---|---|---|---|---|"

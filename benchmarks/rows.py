@@ -1,7 +1,13 @@
 """A row of a benchmark: one figure, measured several times, and what it should be.
 
-`document` is the shape of the JSON file, which notebooks read: keys may be added, never
-renamed.
+The JSON file, which notebooks read, is `{"machine", "versions", "rows"}`; keys may be added,
+never renamed:
+
+* `machine`: `cpu` (model), `cores` (usable), `system`, `python`, `date`.
+* `versions`: package -> version, null where it is not installed.
+* `rows`: `benchmark`, `what`, `unit`, `value` (the median), `min`, `max`, `runs` (how many),
+  `command`; `target` is `{"at_least": x}` or `{"at_most": x}` and may be missing, as `note`
+  may. `value`, `min` and `max` are null where `runs` is 0.
 """
 
 from __future__ import annotations
