@@ -63,7 +63,7 @@ def _trainer(seed: int) -> tuple[Any, Any]:
     train_envs, test_envs = (DummyVectorEnv([_env] * NUM_ENVS) for _ in range(2))
     train_envs.seed(seed)
     test_envs.seed(seed)
-    learner.set_eps(1.0)
+    learner.set_eps(TRAIN_EPSILON)
     buffer = VectorReplayBuffer(BUFFER_MOVES, NUM_ENVS)
     collector = Collector(policy, train_envs, buffer, exploration_noise=True)
     collector.collect(n_step=BATCH_MOVES * NUM_ENVS)

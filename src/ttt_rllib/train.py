@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from ttt_rllib.assessment import describe, is_done
+from ttt_rllib.assessment import is_done
 from ttt_rllib.cluster import check_plan, cluster_size, connect, disconnect, make_plan
+from ttt_rllib.description import NOT_PROVABLE, describe
 from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, warn
 from ttt_rllib.door import run as run_door
 from ttt_rllib.exact.report import known_truth
@@ -103,10 +104,10 @@ def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | 
     if known_truth(experiment.env.game) is None:
         if experiment.stop.unexploitable_evals:
             raise InputError(
-                "stop.unexploitable_evals can never be met: the game has too many positions "
-                "for exact evaluation; stop by moves, train_s or iterations"
+                f"stop.unexploitable_evals can never be met: {NOT_PROVABLE}; "
+                "stop by moves, train_s or iterations"
             )
-        console.print("the game has too many positions for exact evaluation: no exact/* metrics")
+        console.print(f"{NOT_PROVABLE}: scores are sampled")
     is_new = run is None
     run = run or new_run_dir(experiment, request.storage, request.name)
     console.print("starting Ray and the trial ...")
