@@ -15,7 +15,7 @@ import typer
 from benchmarks.machine import machine, versions
 from benchmarks.page import page, table
 from benchmarks.rows import document
-from ttt_rllib.door import run
+from ttt_rllib.door import EXIT_FAILED, run, warn
 
 BENCHMARKS = (
     "env",
@@ -49,13 +49,21 @@ def main(
     if not names or len(names) > 1:
         described = {**figures["machine"], **figures["versions"]}
         typer.echo(", ".join(f"{name} {value}" for name, value in described.items()))
+    failed = []
     for name in names or [name for name in BENCHMARKS if name not in PARTS]:
-        figures["rows"] += _here(name, quick) if names == [name] else _elsewhere(name, quick)
+        rows = _here(name, quick) if names == [name] else _elsewhere(name, quick)
+        if rows is None:
+            failed.append(name)
+            continue
+        figures["rows"] += rows
         # After each one, so that what was measured survives what comes.
         if json_file is not None:
             json_file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     if markdown is not None:
         markdown.write_text(page(figures), encoding="utf-8")
+    if failed:
+        warn(f"error: these benchmarks failed: {', '.join(failed)}")
+        raise typer.Exit(EXIT_FAILED)
 
 
 def _here(name: str, quick: bool) -> list[dict[str, Any]]:
@@ -64,12 +72,18 @@ def _here(name: str, quick: bool) -> list[dict[str, Any]]:
     return rows
 
 
-def _elsewhere(name: str, quick: bool) -> list[dict[str, Any]]:
-    """Measure in a new process: Ray, torch and JAX are set up once in a process's life."""
+def _elsewhere(name: str, quick: bool) -> list[dict[str, Any]] | None:
+    """Measure in a new process, as Ray, torch and JAX are set up once in a process's life.
+
+    Returns:
+        The rows; None if it failed.
+    """
     with tempfile.TemporaryDirectory() as folder:
         figures = Path(folder) / "figures.json"
         command = [sys.executable, "-m", "benchmarks", name, "--json", str(figures)]
-        subprocess.run([*command, *(["--quick"] if quick else [])], check=True)  # noqa: S603 - ours
+        done = subprocess.run([*command, *(["--quick"] if quick else [])])  # noqa: S603 - ours
+        if done.returncode != 0:
+            return None
         return list(json.loads(figures.read_text(encoding="utf-8"))["rows"])
 
 

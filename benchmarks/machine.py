@@ -28,13 +28,14 @@ PACKAGES = (
 CPUINFO = Path("/proc/cpuinfo")
 
 
-def machine() -> dict[str, str | int]:
-    """Return the processor's model, the usable cores, the system, Python and the date."""
+def machine() -> dict[str, str | float]:
+    """Return the processor's model, the usable cores, the system, Python, date and load."""
     return {
         "cpu": _cpu_model(),
         "cores": available_cpus(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
+        "load_before": round(os.getloadavg()[0], 1),
         "date": datetime.now(UTC).date().isoformat(),
     }
 

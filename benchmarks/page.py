@@ -31,15 +31,11 @@ Json = dict[str, Any]
 
 def page(document: Json) -> str:
     """Return the page of a document of `benchmarks.rows.document`."""
-    machine, installed = document["machine"], document["versions"]
+    machine = ", ".join(f"{name} {value}" for name, value in document["machine"].items())
     packages = ", ".join(
-        f"{name} {number or 'not installed'}" for name, number in installed.items()
+        f"{name} {number or 'not installed'}" for name, number in document["versions"].items()
     )
-    lines = [
-        INTRODUCTION.format(command=MAKE),
-        f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}, "
-        f"Python {machine['python']}, {machine['date']};\n{packages}.",
-    ]
+    lines = [INTRODUCTION.format(command=MAKE), f"Machine: {machine}.\n\nPackages: {packages}."]
     for name in dict.fromkeys(row["benchmark"] for row in document["rows"]):
         rows = [row for row in document["rows"] if row["benchmark"] == name]
         lines.append(f"\n## {name}\n\n    {rows[0]['command']}\n\n{table(rows)}")

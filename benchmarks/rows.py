@@ -3,7 +3,8 @@
 The JSON file, which notebooks read, is `{"machine", "versions", "rows"}`; keys may be added,
 never renamed:
 
-* `machine`: `cpu` (model), `cores` (usable), `system`, `python`, `date`.
+* `machine`: `cpu` (model), `cores` (usable), `system`, `python`, `load_before`
+  (processes that wanted a core in the minute before; 0 on a quiet machine), `date`.
 * `versions`: package -> version, null where it is not installed.
 * `rows`: `benchmark`, `what`, `unit`, `value` (the median), `min`, `max`, `runs` (how many),
   `command`; `target` is `{"at_least": x}` or `{"at_most": x}` and may be missing, as `note`

@@ -7,14 +7,13 @@ Each run is a process of its own, from nothing to the certificate; its figures a
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.program import last_line
 from benchmarks.rows import Row, Target, interleaved
 
 __all__ = [
@@ -115,10 +114,9 @@ def cold_seeds(question: Question) -> Callable[[], ColdRun | None]:
 def cold_run(question: Question, seed: int) -> ColdRun:
     """Run the command once, with nothing warm but the disk's cache."""
     with tempfile.TemporaryDirectory() as storage:
-        command = [sys.executable, "-m", "ttt_rllib.train", str(question.file)]
-        options = ["--set", f"seed={seed}", "--storage", storage, "--name", "run"]
+        options = ("--set", f"seed={seed}", "--storage", storage, "--name", "run")
         start_s = time.perf_counter()
-        subprocess.run([*command, *options], check=True, capture_output=True)  # noqa: S603 - ours
+        last_line("-m", "ttt_rllib.train", str(question.file), *options)
         command_s = time.perf_counter() - start_s
         run = Path(storage) / question.experiment / "run"
         summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))

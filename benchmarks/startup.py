@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 
+from benchmarks.program import last_line
 from benchmarks.rows import Row, interleaved
 
 __all__ = ["startup"]
@@ -32,8 +31,10 @@ def lap():
 times = {{}}
 connect(None)
 times["ray.init, with import ray"] = lap()
+import torch
+torch.set_num_threads(1)  # as Ray does in an actor of one CPU, such as a trial
 from ttt_rllib.rl.ppo import SelfPlayPPOConfig
-times["import of ttt_rllib.rl.ppo after it"] = lap()
+times["import torch and ttt_rllib.rl.ppo after it"] = lap()
 config = SelfPlayPPOConfig().env_runners(
     num_env_runners={runners}, num_cpus_per_env_runner=0.5, num_envs_per_env_runner=512
 )
@@ -52,9 +53,9 @@ ENV_RUNNERS = (0, 2)
 
 
 def startup(quick: bool) -> list[Row]:
-    """Time each step in new processes, in turn."""
+    """Time each step in new processes, in turn; in a hurry the imports alone."""
     scripts = {module: IMPORT_SCRIPT.format(module=module) for module in IMPORTS}
-    for runners in ENV_RUNNERS[-1:] if quick else ENV_RUNNERS:
+    for runners in () if quick else ENV_RUNNERS:
         scripts[f"build {runners}"] = BUILD_SCRIPT.format(runners=runners)
     contestants = {name: _timed(script) for name, script in scripts.items()}
     runs = interleaved(contestants, 1 if quick else 3)
@@ -68,8 +69,6 @@ def startup(quick: bool) -> list[Row]:
 
 def _timed(script: str) -> Callable[[], dict[str, float]]:
     def measure() -> dict[str, float]:
-        command = [sys.executable, "-c", script]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - ours
-        return dict(json.loads(done.stdout.splitlines()[-1]))
+        return dict(json.loads(last_line("-c", script)))
 
     return measure

@@ -5,6 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from benchmarks.program import last_line
 from benchmarks.rows import Row, Target, interleaved, ratios
 
 ROOT = Path(__file__).parent.parent.parent
@@ -47,7 +50,7 @@ def test_a_quick_run_writes_rows_with_the_documented_keys(tmp_path):
     subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
     document = json.loads(file.read_text())
     assert set(document) == {"machine", "versions", "rows"}
-    assert {"cpu", "cores", "system", "python", "date"} == set(document["machine"])
+    assert {"cpu", "cores", "system", "python", "load_before", "date"} == set(document["machine"])
     assert {"ray", "torch", "numpy", "pettingzoo", "pgx"} < set(document["versions"])
     assert len(document["rows"]) >= 3
     for row in document["rows"]:
@@ -60,3 +63,9 @@ def test_an_unknown_benchmark_is_refused_by_name():
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
     assert "no benchmark 'samplign'; known are env, sampling" in done.stderr
+
+
+def test_a_program_that_fails_says_why():
+    assert last_line("-c", "print('one'); print('two')") == "two"
+    with pytest.raises(RuntimeError, match=r"ended with 1: .*no luck"):
+        last_line("-c", "raise SystemExit('no luck')")
