@@ -32,6 +32,9 @@ class SelfPlayConfig:
         # Tune would overwrite our "perf" with the machine's load under that name.
         self.log_sys_usage = False
         self.rl_module(model_config={"hiddens": (128, 128), "activation": "relu"})
+        self.env_runners(num_envs_per_env_runner=512)
+        # One training step an iteration; DQN's own default would repeat it up to 1,000 moves.
+        self.reporting(min_sample_timesteps_per_iteration=0, min_time_s_per_iteration=0)
         self.disable_env_checking = True
         # Runners hold no state but weights, which `training_step` sends.
         self.merge_env_runner_states = False
