@@ -21,7 +21,13 @@ BAD = {
     "training: {minibatchsize: 1}": "training.minibatchsize: unknown key; "
     "did you mean training.minibatch_size?",
     "num_env_runners: 2": "num_env_runners: unknown key; did you mean env_runners.num_env_runners?",
-    "training: {xyzzy: 1}": "training.xyzzy: unknown key; known are lr, gamma, lambda_, ",
+    "training: {xyzzy: 1}": "training.xyzzy: unknown key; known are gamma, grad_clip, lr, ",
+    "training: {tau: 0.5}": "training.tau: ppo has no such setting; it is one of dqn",
+    "{algorithm: dqn, training: {clip_param: 0.2}}": "training.clip_param: dqn has no such "
+    "setting; it is one of ppo",
+    "{algorithm: dqn, training: {epsilon: 1.5}}": "training.epsilon: is 1.5; it is at most 1",
+    "{algorithm: dqn, training: {replay_buffer_config: {size: 5}}}": "training."
+    "replay_buffer_config.size: unknown key; known are capacity",
     "training: {lr: fast}": 'training.lr: is "fast"; input should be a valid number',
     "training: {lr: -0.1}": "training.lr: is -0.1; it is 0 or greater",
     "training: {lr: .nan}": "training.lr: is NaN; ",

@@ -7,6 +7,7 @@ of ray: `rl.build` turns an `Experiment` into an `AlgorithmConfig`.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,8 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
     field_validator,
     model_validator,
 )
@@ -24,7 +27,7 @@ from pydantic import (
 from ttt_envs.game import GAMES, Game
 from ttt_rllib.wrong_input import nearest
 
-__all__ = ["NAME", "Experiment", "Section"]
+__all__ = ["NAME", "TRAINING", "DQNTraining", "Experiment", "PPOTraining", "Section"]
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 """What can name an experiment or a run, and so a folder."""
@@ -91,12 +94,31 @@ class Model(Section):
 
 
 class Training(Section):
-    """PPO, with RLlib's names (`AlgorithmConfig.training`)."""
+    """What both algorithms have, with RLlib's names (`AlgorithmConfig.training`)."""
+
+    gamma: Share = 1.0
+    """Discount a ply."""
+    grad_clip: PositiveFloat | None = 0.5
+    """Greatest norm of the gradient; null = no limit."""
+
+    @field_validator("lr", "entropy_coeff", "epsilon", check_fields=False)
+    @classmethod
+    def _check_schedule(cls, value: Schedule) -> Schedule:
+        if isinstance(value, tuple):
+            moves = [point[0] for point in value]
+            if moves[0] != 0 or moves != sorted(set(moves)):
+                raise ValueError(f"a schedule starts at 0 moves and ascends; its moves are {moves}")
+        values = [point[1] for point in value] if isinstance(value, tuple) else [value]
+        if min(values) < 0:
+            raise ValueError(f"is {min(values)}; it is 0 or greater")
+        return value
+
+
+class PPOTraining(Training):
+    """PPO."""
 
     lr: Schedule = 3e-3
     """Learning rate of Adam; a number or a schedule over moves."""
-    gamma: Share = 1.0
-    """Discount a ply."""
     lambda_: Share = 0.8
     """Weight of longer returns in the advantage estimates."""
     train_batch_size_per_learner: PositiveInt = 4096
@@ -113,29 +135,64 @@ class Training(Section):
     """Greatest squared value error that counts."""
     entropy_coeff: Schedule = 0.0
     """Weight of the entropy bonus; a number or a schedule over moves."""
-    grad_clip: PositiveFloat | None = 0.5
-    """Greatest norm of the gradient; null = no limit."""
-
-    @field_validator("lr", "entropy_coeff")
-    @classmethod
-    def _check_schedule(cls, value: Schedule) -> Schedule:
-        if isinstance(value, tuple):
-            moves = [point[0] for point in value]
-            if moves[0] != 0 or moves != sorted(set(moves)):
-                raise ValueError(f"a schedule starts at 0 moves and ascends; its moves are {moves}")
-        values = [point[1] for point in value] if isinstance(value, tuple) else [value]
-        if min(values) < 0:
-            raise ValueError(f"is {min(values)}; it is 0 or greater")
-        return value
 
     @model_validator(mode="after")
-    def _check(self) -> Training:
+    def _check(self) -> PPOTraining:
         if self.minibatch_size > self.train_batch_size_per_learner:
             raise ValueError(
                 f"minibatch_size is {self.minibatch_size}; it is at most "
                 f"train_batch_size_per_learner, {self.train_batch_size_per_learner}"
             )
         return self
+
+
+class ReplayBuffer(Section):
+    """Where DQN's moves are kept (`replay_buffer_config`)."""
+
+    capacity: PositiveInt = 100_000
+    """Moves kept; the oldest are overwritten."""
+
+
+class DQNTraining(Training):
+    """Double DQN."""
+
+    lr: Schedule = 1e-3
+    """Learning rate of Adam; a number or a schedule over moves."""
+    train_batch_size_per_learner: PositiveInt = 512
+    """Moves a gradient step of each learner, drawn from the replay buffer."""
+    training_intensity: PositiveFloat = 4.0
+    """How often a move is learnt from on average: moves learnt from by moves sampled."""
+    num_steps_sampled_before_learning_starts: NonNegativeInt = 2_000
+    """Moves sampled before the first gradient step."""
+    epsilon: Schedule = 0.5
+    """Share of uniformly random moves while sampling; a number or a schedule over moves."""
+    double_q: bool = True
+    """Choose the successor's move with the online network, value it with the target network."""
+    tau: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+    """Share of the online weights in an update of the target network."""
+    target_network_update_freq: PositiveInt = 10_000
+    """Moves between updates of the target network, rounded up to whole iterations."""
+    td_error_loss_fn: Literal["huber", "mse"] = "huber"
+    """Loss of the temporal-difference error."""
+    zero_sum_targets: bool = True
+    """Bootstrap from the opponent's next position, which counts negative; false: from the
+    mover's own next turn, as RLlib does."""
+    replay_buffer_config: ReplayBuffer = ReplayBuffer()
+
+    @field_validator("epsilon")
+    @classmethod
+    def _check_share(cls, value: Schedule) -> Schedule:
+        greatest = max(point[1] for point in value) if isinstance(value, tuple) else value
+        if greatest > 1.0:
+            raise ValueError(f"is {greatest}; it is at most 1")
+        return value
+
+
+TRAINING: dict[str, type[PPOTraining] | type[DQNTraining]] = {
+    "ppo": PPOTraining,
+    "dqn": DQNTraining,
+}
+"""The section `training` of each algorithm."""
 
 
 class EnvRunners(Section):
@@ -201,7 +258,7 @@ class Experiment(Section):
 
     name: str = "experiment"
     """Folder under the storage; the YAML file's name unless given."""
-    algorithm: Literal["ppo"] = "ppo"
+    algorithm: Literal["ppo", "dqn"] = "ppo"
     """The training algorithm."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """All randomness follows from it."""
@@ -209,7 +266,8 @@ class Experiment(Section):
     """The game: its name (tic_tac_toe, connect_four) or rows, cols, connect and gravity."""
     opening: Opening = Opening()
     model: Model = Model()
-    training: Training = Training()
+    training: PPOTraining | DQNTraining = Field(default_factory=PPOTraining, validate_default=True)
+    """The algorithm's settings."""
     env_runners: EnvRunners = EnvRunners()
     learners: Learners = Learners()
     resources: Resources = Resources()
@@ -228,6 +286,19 @@ class Experiment(Section):
                 "rename the file, or set another name"
             )
         return value
+
+    @field_validator("training", mode="wrap")
+    @classmethod
+    def _of_this_algorithm(
+        cls, value: Any, union: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> PPOTraining | DQNTraining:
+        # Not left to the union: it would name both algorithms in every error.
+        section = TRAINING[info.data.get("algorithm", "ppo")]
+        if isinstance(value, Training):
+            # The default is PPO's.
+            return section() if type(value) is not section else value
+        # What was read from a file is JSON, where a list is good for a tuple.
+        return section.model_validate_json(json.dumps(value), strict=info.mode == "json")
 
     @field_validator("env", mode="before")
     @classmethod

@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from ttt_envs.game import GAMES
-from ttt_rllib.experiment import Experiment
+from ttt_rllib.experiment import TRAINING, Experiment, PPOTraining
 from ttt_rllib.wrong_input import InputError, nearest, shown
 
 __all__ = ["dump_experiment", "load_experiment"]
@@ -39,7 +39,7 @@ def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
     try:
         return Experiment.model_validate_json(as_json, strict=True)
     except ValidationError as error:
-        raise InputError(f"{path}: {_explain(error)}") from None
+        raise InputError(f"{path}: {_explain(error, data.get('algorithm'))}") from None
 
 
 def dump_experiment(experiment: Experiment) -> str:
@@ -110,18 +110,23 @@ def _apply(data: dict[str, Any], override: str) -> None:
     place[last] = _parse(text, f"--set {override}")
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, algorithm: Any) -> str:
     """One line for the first problem: the key, the value, and what would be right."""
     problem, *others = error.errors()
     if isinstance(problem["input"], list) and others:
         # A schedule may be a number or a list; what is said of the list is meant.
         problem = others[-1]
-    where = [part for part in problem["loc"] if isinstance(part, str) and part in _known_words()]
+    keys = _all_keys(Experiment, algorithm)
+    words = {word for key in keys for word in key.split(".")}
+    where = [part for part in problem["loc"] if isinstance(part, str) and part in words]
     key = ".".join(str(part) for part in problem["loc"] if not _is_union_tag(part))
     value = shown(problem["input"])
     if problem["type"] == "extra_forbidden":
         unknown = str(problem["loc"][-1])
-        return f"{key}: unknown key{_nearest_key(unknown, [str(part) for part in where])}"
+        for other in TRAINING:
+            if key in _all_keys(Experiment, other):
+                return f"{key}: {algorithm or 'ppo'} has no such setting; it is one of {other}"
+        return f"{key}: unknown key{_nearest_key(unknown, [str(part) for part in where], keys)}"
     if problem["type"] == "value_error":
         message = str(problem["ctx"]["error"])
         return f"{key}: {message}" if key else message
@@ -133,22 +138,20 @@ def _is_union_tag(part: Any) -> bool:
     return isinstance(part, str) and ("[" in part or part in {"float", "int", "str"})
 
 
-def _known_words() -> set[str]:
-    return set(_all_keys(Experiment)) | set(Experiment.model_fields)
-
-
-def _all_keys(section: type[BaseModel], prefix: str = "") -> list[str]:
+def _all_keys(section: type[BaseModel], algorithm: Any, prefix: str = "") -> list[str]:
     keys = []
     for name, field in section.model_fields.items():
         keys.append(prefix + name)
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            keys += _all_keys(field.annotation, f"{prefix}{name}.")
+        inner = field.annotation
+        if section is Experiment and name == "training":
+            inner = TRAINING.get(str(algorithm), PPOTraining)
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            keys += _all_keys(inner, algorithm, f"{prefix}{name}.")
     return keys
 
 
-def _nearest_key(unknown: str, section: list[str]) -> str:
+def _nearest_key(unknown: str, section: list[str], keys: list[str]) -> str:
     """Name the key that was meant, or else what the section knows."""
-    keys = _all_keys(Experiment)
     siblings = [key for key in keys if key.split(".")[:-1] == section]
     elsewhere = [key for key in keys if key.endswith("." + unknown)]
     if elsewhere:
