@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -47,8 +48,11 @@ def make_env(name: str, kwargs: Mapping[str, Any] | None = None) -> AECEnv[str, 
         raise InputError(f"env.pettingzoo: the module {module.__name__} has no function env()")
     try:
         env = factory(**(kwargs or {}))
-    except TypeError as error:
-        raise InputError(f"env.kwargs: {name} does not take them: {error}") from error
+    except Exception as error:
+        # Somebody else's constructor may raise anything.
+        raise InputError(
+            f"env: {name} cannot be made with {dict(kwargs or {})}: {_words(error)}"
+        ) from error
     check_env(env, name)
     return env
 
@@ -95,19 +99,27 @@ def _problem(observation: spaces.Space[Any], action: spaces.Space[Any]) -> str |
 
 
 def _import(name: str) -> ModuleType:
-    path = name if "." in name else f"{CLASSIC}.{name}"
+    path = name
+    if "." not in name and (name in _classic_names() or find_spec(name) is None):
+        path = f"{CLASSIC}.{name}"
     try:
         return import_module(path)
     except ModuleNotFoundError as error:
-        if error.name and not f"{path}.".startswith(f"{error.name}."):
+        if error.name and f"{path}.".startswith(f"{error.name}."):
+            known = [] if "." in name else _classic_names()
             raise InputError(
-                f"env.pettingzoo: {name} needs the package {error.name}, which is not installed; "
-                f"{'pip install ttt-rllib[pettingzoo]' if error.name == 'pygame' else 'install it'}"
+                f"env.pettingzoo: there is no module {path!r}{nearest(name, known)}"
             ) from error
-        known = [] if "." in name else _classic_names()
+        extra = "; pip install 'ttt-rllib[pettingzoo]'" if error.name == "pygame" else ""
         raise InputError(
-            f"env.pettingzoo: there is no module {path!r}{nearest(name, known)}"
+            f"env.pettingzoo: {name} needs the package {error.name}, which is not installed{extra}"
         ) from error
+    except ImportError as error:
+        raise InputError(f"env.pettingzoo: {name} cannot be imported: {_words(error)}") from error
+
+
+def _words(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _classic_names() -> list[str]:
@@ -115,6 +127,4 @@ def _classic_names() -> list[str]:
     folders = spec.submodule_search_locations if spec else None
     if not folders:
         return []
-    from pathlib import Path
-
     return sorted(path.stem for path in Path(folders[0]).glob("*_v*.py"))
