@@ -188,7 +188,9 @@ def _check_shapes(policy: NetworkPolicy) -> None:
     while f"trunk.{layer}.weight" in policy.weights:
         width = _check_layer(policy.weights, f"trunk.{layer}", width)
         layer += 1
-    for head, size in (("policy", policy.game.num_actions), ("value", 1)):
+    actions = policy.game.num_actions
+    heads = {"q": actions} if policy.has_q_head else {"policy": actions, "value": 1}
+    for head, size in heads.items():
         if _check_layer(policy.weights, head, width) != size:
             raise ValueError(f"{head} head has {policy.weights[head + '.bias'].shape} outputs")
 

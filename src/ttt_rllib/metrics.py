@@ -87,6 +87,7 @@ METRICS = (
     Metric("play/draw_rate", "0 to 1", "Share of this iteration's sampled games drawn."),
     Metric("play/o_win_rate", "0 to 1", "Share of this iteration's sampled games won by O."),
     Metric("play/moves_per_game", "moves", "Mean moves of a sampled game after its opening."),
+    Metric("play/epsilon", "0 to 1", "Share of uniformly random moves while sampling (DQN)."),
     Metric("perf/moves_per_s", "moves/s", "Moves of this iteration divided by its time.", "higher"),
     Metric("perf/sample_s", "s", "Time of this iteration spent sampling.", "lower"),
     Metric("perf/learn_s", "s", "Time of this iteration spent on gradient steps.", "lower"),
@@ -96,6 +97,9 @@ METRICS = (
     Metric("learner/vf_loss", "", "Clipped squared value error, mean of the update."),
     Metric("learner/entropy", "nat", "Entropy of the policy, mean of the update."),
     Metric("learner/kl", "nat", "Estimated KL(old, new), mean of the update."),
+    Metric("learner/td_loss", "", "Loss of DQN's temporal-difference error, mean of the update."),
+    Metric("learner/td_error", "", "Mean absolute temporal-difference error of the update."),
+    Metric("learner/q_mean", "-1 to 1", "Mean estimated value of the moves learnt from."),
     Metric("learner/lr", "", "Learning rate after the update."),
     Metric("learner/entropy_coeff", "", "Entropy coefficient after the update."),
 )

@@ -83,12 +83,14 @@ class PerfectPolicy:
 
 @dataclass(frozen=True)
 class NetworkPolicy:
-    """A multilayer perceptron with a policy and a value head, evaluated by numpy.
+    """A multilayer perceptron with a policy and a value head, or a Q head, in numpy.
+
+    With a Q head it plays the move of the greatest value, the first one of equals.
 
     Attributes:
         game: The rules.
-        weights: `trunk.<i>.weight|bias`, `policy.weight|bias` and `value.weight|bias`,
-            float32, weights `[out, in]`.
+        weights: `trunk.<i>.weight|bias` and either `policy.weight|bias` with
+            `value.weight|bias`, or `q.weight|bias`; float32, weights `[out, in]`.
         activation: "relu" or "tanh".
 
     Raises:
@@ -106,15 +108,26 @@ class NetworkPolicy:
             )
 
     def __call__(self, boards: Boards) -> Table:
-        """Return probabilities `[B, A]`: the softmax of the logits over the legal moves."""
-        logits = self._head("policy", self._trunk(boards)).astype(np.float64)
-        logits = np.where(boards.legal_mask(), logits, -np.inf)
+        """Return probabilities `[B, A]`: the softmax of the logits, or the greedy move."""
+        outputs = self._head("q" if self.has_q_head else "policy", self._trunk(boards))
+        logits = np.where(boards.legal_mask(), outputs.astype(np.float64), -np.inf)
+        if self.has_q_head:
+            greedy = logits.argmax(axis=1)[:, None]
+            return (np.arange(logits.shape[1]) == greedy).astype(np.float64)
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
         return odds / odds.sum(axis=1, keepdims=True)
 
     def values(self, boards: Boards) -> npt.NDArray[np.float32]:
-        """Return the value head's estimates `[B]`, +1 = the mover wins."""
+        """Return the estimates `[B]` of the value, +1 = the mover wins."""
+        if self.has_q_head:
+            q_values = self._head("q", self._trunk(boards))
+            return np.where(boards.legal_mask(), q_values, -np.inf).max(axis=1)
         return self._head("value", self._trunk(boards))[:, 0]
+
+    @property
+    def has_q_head(self) -> bool:
+        """Whether the network was trained by Q-learning."""
+        return "q.weight" in self.weights
 
     def _trunk(self, boards: Boards) -> npt.NDArray[np.float32]:
         hidden = boards.observe().reshape(len(boards), -1).astype(np.float32)

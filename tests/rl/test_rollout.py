@@ -11,7 +11,9 @@ from ttt_rllib.rl.module import ILLEGAL_LOGIT
 from ttt_rllib.rl.rollout import (
     Evaluation,
     advantages_and_targets,
+    epsilon_greedy_actions,
     flat_observations,
+    greedy_actions,
     play_games,
     sample_actions,
 )
@@ -41,9 +43,13 @@ def arbitrary(num_actions, seed=0):
     return evaluate
 
 
+def half_random(logits, legal, rng):
+    return epsilon_greedy_actions(logits, legal, rng, epsilon=0.5)
+
+
 def games_of(game, num_games, evaluate, seed=0, plies=(0, 4)):
     rng = np.random.default_rng(seed)
-    return play_games(random_openings(game, num_games, plies, rng), evaluate, rng)
+    return play_games(random_openings(game, num_games, plies, rng), evaluate, sample_actions, rng)
 
 
 def by_game(games, *per_ply):
@@ -68,7 +74,7 @@ def test_random_self_play_has_the_known_results():
 def test_replaying_the_actions_gives_the_same_boards_and_endings(game):
     rng = np.random.default_rng(3)
     openings = random_openings(game, 50, (0, 4), rng)
-    games = play_games(openings, arbitrary(game.num_actions), rng)
+    games = play_games(openings, arbitrary(game.num_actions), sample_actions, rng)
     boards = {number: openings[[number]] for number in range(50)}
     for ply in games.plies:
         for position, number in enumerate(ply.games):
@@ -110,7 +116,7 @@ def test_with_lambda_1_the_target_is_the_games_result_for_the_mover():
 def test_sampled_actions_have_the_softmax_frequencies_and_log_probabilities():
     logits = np.array([0.0, 1.0, ILLEGAL_LOGIT, -1.0, 2.0, ILLEGAL_LOGIT], np.float32)
     rows = np.tile(logits, (60_000, 1))
-    actions, logp = sample_actions(rows, np.random.default_rng(0))
+    actions, logp = sample_actions(rows, rows > -1e8, np.random.default_rng(0))
     expected = torch.from_numpy(logits).double().log_softmax(0).numpy()
     assert logp == pytest.approx(expected[actions], abs=1e-6)
     counts = np.bincount(actions, minlength=6) / len(rows)
@@ -125,21 +131,49 @@ def test_an_illegal_action_is_never_sampled_even_at_the_edges_of_the_uniform_num
 
     logits = np.full((8, 4), ILLEGAL_LOGIT, np.float32)
     logits[:, 1:3] = [[0.0, 0.0], [0.0, 30.0], [30.0, 0.0], [-5.0, 5.0]] * 2
-    actions, _ = sample_actions(logits, Edges())
+    actions, _ = sample_actions(logits, logits > -1e8, Edges())
     assert set(actions) <= {1, 2}
 
 
-def test_logits_that_are_no_numbers_are_refused_instead_of_played():
+@pytest.mark.parametrize("choose", [sample_actions, greedy_actions, half_random])
+def test_logits_that_are_no_numbers_are_refused_instead_of_played(choose):
     logits = np.zeros((3, 9), np.float32)
     logits[1, 2] = np.nan
     with pytest.raises(FloatingPointError, match="not finite"):
-        sample_actions(logits, np.random.default_rng(0))
+        choose(logits, np.ones((3, 9), bool), np.random.default_rng(0))
 
 
 def test_without_exploration_the_most_probable_action_is_taken():
     logits = np.random.default_rng(0).normal(size=(100, 9)).astype(np.float32)
-    actions, _ = sample_actions(logits, np.random.default_rng(0), explore=False)
+    actions, _ = greedy_actions(logits, np.ones((100, 9), bool), np.random.default_rng(0))
     assert np.array_equal(actions, logits.argmax(axis=1))
+
+
+def test_epsilon_greedy_has_the_frequencies_of_its_definition_and_never_plays_illegally():
+    q_values = np.array([0.0, 0.3, -np.inf, -0.9, 0.2], np.float32)
+    rows = np.tile(q_values, (60_000, 1))
+    legal = np.isfinite(rows)
+    actions, logp = half_random(rows, legal, np.random.default_rng(0))
+    # Half of the moves are spread evenly over the four legal ones, the rest is the greatest.
+    expected = np.array([0.125, 0.625, 0.0, 0.125, 0.125])
+    assert np.exp(logp) == pytest.approx(expected[actions], abs=1e-6)
+    counts = np.bincount(actions, minlength=5) / len(rows)
+    assert np.all(np.abs(counts - expected) <= 4 * np.sqrt(expected * (1 - expected) / len(rows)))
+    assert counts[2] == 0.0
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 1.0])
+def test_epsilon_0_is_greedy_and_epsilon_1_uniform_over_the_legal_moves(epsilon):
+    rng = np.random.default_rng(1)
+    legal = rng.random((5_000, 9)) < 0.5
+    legal[:, 4] = True
+    q_values = np.where(legal, rng.normal(size=legal.shape), -np.inf).astype(np.float32)
+    actions, logp = epsilon_greedy_actions(q_values, legal, rng, epsilon=epsilon)
+    assert legal[np.arange(5_000), actions].all()
+    if epsilon:
+        assert np.exp(logp) == pytest.approx(1 / legal.sum(axis=1), abs=1e-6)
+    else:
+        assert np.array_equal(actions, q_values.argmax(axis=1))
 
 
 def test_flat_observations_are_stones_of_mover_and_opponent_then_the_mask():

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
+
 from ttt_rllib.experiment import Experiment
+from ttt_rllib.rl.dqn import SelfPlayDQNConfig
 from ttt_rllib.rl.ppo import SelfPlayPPOConfig
 
 __all__ = ["algorithm_config"]
 
 
-def algorithm_config(experiment: Experiment) -> SelfPlayPPOConfig:
+CONFIGS = {"ppo": SelfPlayPPOConfig, "dqn": SelfPlayDQNConfig}
+SCHEDULES = ("lr", "entropy_coeff", "epsilon")
+
+
+def algorithm_config(experiment: Experiment) -> AlgorithmConfig:
     """Translate an experiment, setting by setting; the names are RLlib's."""
     training, runners, learners = experiment.training, experiment.env_runners, experiment.learners
     settings = training.model_dump()
-    for name in ("lr", "entropy_coeff"):
-        settings[name] = _schedule(settings[name])
-    config: SelfPlayPPOConfig = SelfPlayPPOConfig().self_play(
+    for name in SCHEDULES:
+        if name in settings:
+            settings[name] = _schedule(settings[name])
+    config: AlgorithmConfig = CONFIGS[experiment.algorithm]().self_play(
         game=experiment.env.game,
         random_plies=experiment.opening.random_plies,
         exact_interval=experiment.evaluation.exact_interval,

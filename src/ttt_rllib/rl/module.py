@@ -7,6 +7,7 @@ Shapes: `B` positions, `A` actions, `H` units of the last hidden layer.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -16,7 +17,16 @@ from ray.rllib.core.rl_module.apis.value_function_api import ValueFunctionAPI
 from ray.rllib.core.rl_module.torch.torch_rl_module import TorchRLModule
 from torch import Tensor, nn
 
-__all__ = ["ILLEGAL_LOGIT", "MODULE_ID", "BoardActorCritic"]
+__all__ = [
+    "ACTIVATIONS",
+    "ILLEGAL_LOGIT",
+    "MODULE_ID",
+    "BoardActorCritic",
+    "build_trunk",
+    "run_trunk",
+]
+
+Activation = Callable[[Tensor], Tensor]
 
 MODULE_ID = "main"
 """The one policy that plays both seats."""
@@ -24,7 +34,7 @@ MODULE_ID = "main"
 ILLEGAL_LOGIT = -1e9
 """Odds of exp(-1e9) are exactly 0 in float32; -inf would make 0 * -inf = nan in the entropy."""
 
-ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
+ACTIVATIONS: dict[str, Activation] = {"relu": torch.relu, "tanh": torch.tanh}
 
 
 class BoardActorCritic(TorchRLModule, ValueFunctionAPI):
@@ -37,12 +47,10 @@ class BoardActorCritic(TorchRLModule, ValueFunctionAPI):
     def setup(self) -> None:
         """Build the layers from the spaces and `model_config`."""
         self.num_actions = int(self.action_space.n)
-        sizes = [self.observation_space.shape[0] - self.num_actions, *self.model_config["hiddens"]]
-        self.trunk = nn.ModuleList(
-            nn.Linear(inputs, outputs) for inputs, outputs in pairwise(sizes)
-        )
-        self.policy = nn.Linear(sizes[-1], self.num_actions)
-        self.value = nn.Linear(sizes[-1], 1)
+        inputs = self.observation_space.shape[0] - self.num_actions
+        self.trunk, width = build_trunk(inputs, self.model_config["hiddens"])
+        self.policy = nn.Linear(width, self.num_actions)
+        self.value = nn.Linear(width, 1)
         self.activation = ACTIVATIONS[self.model_config["activation"]]
 
     def _forward(self, batch: dict[str, Tensor], **kwargs: Any) -> dict[str, Tensor]:
@@ -50,13 +58,25 @@ class BoardActorCritic(TorchRLModule, ValueFunctionAPI):
         return {Columns.ACTION_DIST_INPUTS: logits, Columns.VF_PREDS: values}
 
     def evaluate(self, observations: Tensor) -> tuple[Tensor, Tensor]:
-        """Return masked logits `[B, A]` and values `[B]` of float32 observations."""
+        """Return masked logits `[B, A]` and values `[B]` of observations of any dtype."""
         hidden, legal = observations[:, : -self.num_actions], observations[:, -self.num_actions :]
-        for layer in self.trunk:
-            hidden = self.activation(layer(hidden))
-        logits = self.policy(hidden) + (1.0 - legal) * ILLEGAL_LOGIT
+        hidden = run_trunk(self.trunk, hidden.float(), self.activation)
+        logits = self.policy(hidden) + (1.0 - legal.float()) * ILLEGAL_LOGIT
         return logits, self.value(hidden).squeeze(-1)
 
     def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> Tensor:
         """Return the value estimates `[B]` of a batch, +1 = the mover wins."""
         return self.evaluate(batch[Columns.OBS])[1]
+
+
+def build_trunk(inputs: int, hiddens: Sequence[int]) -> tuple[nn.ModuleList, int]:
+    """Return the hidden layers and the width of the last one."""
+    sizes = [inputs, *hiddens]
+    return nn.ModuleList(nn.Linear(*pair) for pair in pairwise(sizes)), sizes[-1]
+
+
+def run_trunk(trunk: nn.ModuleList, hidden: Tensor, activation: Activation) -> Tensor:
+    """Pass `[B, inputs]` float32 through the hidden layers."""
+    for layer in trunk:
+        hidden = activation(layer(hidden))
+    return hidden

@@ -33,10 +33,10 @@ from ray.rllib.evaluation.postprocessing import Postprocessing
 from ray.rllib.policy.sample_batch import MultiAgentBatch
 from ray.rllib.utils.metrics import LEARNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME
 
-from ttt_rllib.rl.learner import SelfPlayPPOLearner
 from ttt_rllib.rl.measured import Measured
 from ttt_rllib.rl.module import MODULE_ID, BoardActorCritic
-from ttt_rllib.rl.rollout import Games, advantages_and_targets
+from ttt_rllib.rl.ppo_learner import SelfPlayPPOLearner
+from ttt_rllib.rl.rollout import Choose, Games, advantages_and_targets, sample_actions
 from ttt_rllib.rl.sampling import sample_moves
 from ttt_rllib.rl.self_play import SelfPlayConfig
 
@@ -61,6 +61,10 @@ class SelfPlayPPOConfig(SelfPlayConfig, PPOConfig):
             Postprocessing.ADVANTAGES: np.concatenate(advantages),
             Postprocessing.VALUE_TARGETS: np.concatenate(targets),
         }
+
+    def exploration(self, epsilon: float) -> Choose:
+        """Return sampling from the policy."""
+        return sample_actions
 
     def get_default_rl_module_spec(self) -> RLModuleSpec:
         """Return the spec of the one module; RLlib fills in the spaces."""

@@ -17,16 +17,22 @@ import numpy.typing as npt
 from ttt_envs.boards import Boards
 
 __all__ = [
+    "Choose",
     "Evaluation",
     "Games",
     "Ply",
     "advantages_and_targets",
+    "epsilon_greedy_actions",
     "flat_observations",
+    "greedy_actions",
     "play_games",
     "sample_actions",
 ]
 
 Floats = npt.NDArray[np.floating[Any]]
+Mask = npt.NDArray[np.bool_]
+Chosen = tuple[npt.NDArray[np.int64], Floats]
+Choose = Callable[[Floats, Mask, np.random.Generator], Chosen]
 
 
 class Evaluation(NamedTuple):
@@ -97,17 +103,17 @@ def flat_observations(boards: Boards) -> npt.NDArray[np.int8]:
 def play_games(
     openings: Boards,
     evaluate: Callable[[npt.NDArray[np.int8]], Evaluation],
+    choose: Choose,
     rng: np.random.Generator,
-    *,
-    explore: bool = True,
 ) -> Games:
     """Play every game to its end, one batched evaluation a ply.
 
     Args:
         openings: `[G]` positions to start from, none of them over.
         evaluate: Maps observations `[n, 2 * squares + A]` to logits and values.
+        choose: Picks actions `[n]` from logits and legal mask `[n, A]`, with their
+            log-probabilities.
         rng: The source of all randomness.
-        explore: Sample from the policy; if False take the most probable move.
     """
     plies = []
     boards, games = openings, np.arange(len(openings))
@@ -115,7 +121,8 @@ def play_games(
     while len(games):
         observations = flat_observations(boards)
         logits, values = evaluate(observations)
-        actions, logp = sample_actions(logits, rng, explore=explore)
+        legal = observations[:, -logits.shape[1] :].view(np.bool_)
+        actions, logp = choose(logits, legal, rng)
         x_moved = boards.ply % 2 == 0
         boards, won, done = boards.step(actions)
         plies.append(Ply(games, observations, actions, logp, values, won, done))
@@ -125,15 +132,13 @@ def play_games(
     return Games(plies, x_wins, o_wins, len(openings))
 
 
-def sample_actions(
-    logits: Floats, rng: np.random.Generator, *, explore: bool = True
-) -> tuple[npt.NDArray[np.int64], Floats]:
+def sample_actions(logits: Floats, legal: Mask, rng: np.random.Generator) -> Chosen:
     """Draw an action from the softmax of each row, by inverting its distribution function.
 
     Args:
         logits: `[n, A]` float32; an illegal action's odds must underflow to 0.
+        legal: Not needed: the logits say it.
         rng: The source of randomness.
-        explore: If False, take the most probable action.
 
     Returns:
         `[n]` int64 actions and `[n]` float32 log-probabilities under the softmax.
@@ -141,20 +146,58 @@ def sample_actions(
     Raises:
         FloatingPointError: If a logit is not a number: no action would be the right one.
     """
+    shifted, cumulative = _softmax_sums(logits)
+    total = cumulative[:, -1]
+    # The product is rounded in float64, so it stays below `total`, and the first entry
+    # above it belongs to an action whose odds are greater than 0.
+    level = rng.random(len(logits)) * total
+    actions = (cumulative > level[:, None]).argmax(axis=1)
+    return actions, shifted[np.arange(len(logits)), actions] - np.log(total)
+
+
+def greedy_actions(logits: Floats, legal: Mask, rng: np.random.Generator) -> Chosen:
+    """Take the action with the greatest logit; the log-probability is that of the softmax.
+
+    Raises:
+        FloatingPointError: If a logit is not a number.
+    """
+    shifted, cumulative = _softmax_sums(logits)
+    actions = logits.argmax(axis=1)
+    return actions, shifted[np.arange(len(logits)), actions] - np.log(cumulative[:, -1])
+
+
+def epsilon_greedy_actions(
+    logits: Floats, legal: Mask, rng: np.random.Generator, *, epsilon: float
+) -> Chosen:
+    """Take the greatest logit, or with probability `epsilon` any legal action.
+
+    Args:
+        logits: `[n, A]` float32 Q-values, below all others where illegal.
+        legal: `[n, A]` bool, True where legal.
+        rng: The source of randomness.
+        epsilon: Share of uniformly random actions, in [0, 1].
+
+    Returns:
+        `[n]` int64 actions and `[n]` float32 log-probabilities of having taken them.
+
+    Raises:
+        FloatingPointError: If a logit is not a number.
+    """
+    _softmax_sums(logits)
+    greedy = logits.argmax(axis=1)
+    anything = np.where(legal, rng.random(logits.shape), -1.0).argmax(axis=1)
+    actions = np.where(rng.random(len(logits)) < epsilon, anything, greedy)
+    odds = epsilon / legal.sum(axis=1) + np.where(actions == greedy, 1.0 - epsilon, 0.0)
+    return actions, np.log(odds).astype(np.float32)
+
+
+def _softmax_sums(logits: Floats) -> tuple[Floats, Floats]:
+    """Return logits shifted to a maximum of 0, and the running sums of their odds."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     cumulative = np.exp(shifted).cumsum(axis=1)
-    total = cumulative[:, -1]
-    if not np.isfinite(total).all():
-        raise FloatingPointError("the policy's logits are not finite")
-    if explore:
-        # The product is rounded in float64, so it stays below `total`, and the first
-        # entry above it belongs to an action whose odds are greater than 0.
-        level = rng.random(len(logits)) * total
-        actions = (cumulative > level[:, None]).argmax(axis=1)
-    else:
-        actions = logits.argmax(axis=1)
-    logp = shifted[np.arange(len(logits)), actions] - np.log(total)
-    return actions, logp
+    if not np.isfinite(cumulative[:, -1]).all():
+        raise FloatingPointError("the network's outputs are not finite")
+    return shifted, cumulative
 
 
 def advantages_and_targets(

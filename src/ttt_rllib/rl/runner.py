@@ -16,7 +16,6 @@ import numpy.typing as npt
 import ray
 import torch
 from ray.rllib.core import COMPONENT_RL_MODULE
-from ray.rllib.core.columns import Columns
 from ray.rllib.env import INPUT_ENV_SINGLE_SPACES, INPUT_ENV_SPACES
 from ray.rllib.env.env_runner import EnvRunner
 from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
@@ -33,7 +32,14 @@ from ray.rllib.utils.metrics import (
 from ttt_envs.boards import random_openings
 from ttt_envs.game import Game
 from ttt_rllib.rl.module import ILLEGAL_LOGIT, MODULE_ID
-from ttt_rllib.rl.rollout import Evaluation, Games, play_games
+from ttt_rllib.rl.rollout import (
+    Choose,
+    Evaluation,
+    Games,
+    greedy_actions,
+    play_games,
+    sample_actions,
+)
 
 __all__ = ["DRAWS", "O_WINS", "X_WINS", "BoardEnvRunner", "board_spaces"]
 
@@ -51,12 +57,15 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
 
     `env_config` holds `game` (a `Game`) and `random_plies` (least and greatest number of
     random opening plies). `num_envs_per_env_runner` boards are played at a time.
+    `epsilon` is the share of random moves where the config's `exploration` has one; the
+    algorithm sets it before it samples.
     """
 
     def __init__(self, *, config: Any, **kwargs: Any) -> None:
         super().__init__(config=config, **kwargs)
         self.spaces = kwargs.get("spaces") or {}
         self.weights_seq_no = 0
+        self.epsilon = 0.0
         self._calls_with_these_weights = 0
         # Without a seed every runner draws its own; with one, all randomness follows from it.
         self._entropy = (
@@ -97,13 +106,13 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
             force_reset: Without effect; no game outlives a call.
 
         Returns:
-            One batch with all moves of both players, ready for the PPO learner.
+            One batch with all moves of both players, as the config's `columns` wants them.
         """
         columns: list[dict[str, npt.NDArray[Any]]] = []
         moves = games = 0
         rng = self._next_generator()
-        explore = self.config.explore if explore is None else explore
         evaluate = self._evaluate_uniformly if random_actions else self.evaluate
+        choose = self._chooser(explore, random_actions)
         while not columns or moves < (num_timesteps or 0) or games < (num_episodes or 0):
             boards = self.config.num_envs_per_env_runner
             if columns and not num_episodes:
@@ -111,7 +120,7 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
                 missing = (num_timesteps or 0) - moves
                 boards = min(boards, math.ceil(missing * games / moves))
             openings = random_openings(self.game, boards, self.random_plies, rng)
-            played = play_games(openings, evaluate, rng, explore=explore or random_actions)
+            played = play_games(openings, evaluate, choose, rng)
             columns.append(self.config.columns(played))
             moves += played.num_moves
             games += played.num_games
@@ -122,13 +131,17 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
         return [MultiAgentBatch({MODULE_ID: SampleBatch(merged)}, env_steps=moves)]
 
     def evaluate(self, observations: npt.NDArray[np.int8]) -> Evaluation:
-        """Return masked logits `[n, A]` and values `[n]` of flat observations, float32."""
+        """Return masked logits or Q-values `[n, A]` and values `[n]` of flat observations."""
         with torch.inference_mode():
-            batch = {Columns.OBS: torch.from_numpy(observations).float()}
-            out = self.module[MODULE_ID].forward_exploration(batch)
-            return Evaluation(
-                out[Columns.ACTION_DIST_INPUTS].numpy(), out[Columns.VF_PREDS].numpy()
-            )
+            logits, values = self.module[MODULE_ID].evaluate(torch.from_numpy(observations))
+            return Evaluation(logits.numpy(), values.numpy())
+
+    def _chooser(self, explore: bool | None, random_actions: bool) -> Choose:
+        if random_actions:
+            return sample_actions
+        explore = self.config.explore if explore is None else explore
+        chooser: Choose = self.config.exploration(self.epsilon) if explore else greedy_actions
+        return chooser
 
     def _evaluate_uniformly(self, observations: npt.NDArray[np.int8]) -> Evaluation:
         legal = observations[:, -self.game.num_actions :]

@@ -17,12 +17,12 @@ RESTART_TIMEOUT_S = 300.0
 RESTART_POLL_S = 0.25
 
 
-def sample_moves(algorithm: Any, moves: int, **settings: Any) -> MultiAgentBatch:
-    """Play whole games on all env runners until there are enough moves.
+def sample_moves(algorithm: Any, moves: int | None = None, **settings: Any) -> MultiAgentBatch:
+    """Play whole games on all env runners.
 
     Args:
         algorithm: The RLlib Algorithm; its metrics take in those of the runners.
-        moves: Least number of moves.
+        moves: Least number of moves; None = every board plays one game.
         **settings: Attributes set on every runner first, such as `epsilon`.
 
     Returns:
@@ -39,18 +39,21 @@ def sample_moves(algorithm: Any, moves: int, **settings: Any) -> MultiAgentBatch
     return concat_samples([part for parts, _ in answers for part in parts])
 
 
-def _ask(runner: Any, moves: int, settings: dict[str, Any]) -> tuple[list[MultiAgentBatch], Any]:
+def _ask(
+    runner: Any, moves: int | None, settings: dict[str, Any]
+) -> tuple[list[MultiAgentBatch], Any]:
     for name, value in settings.items():
         setattr(runner, name, value)
     return runner.sample(num_timesteps=moves), runner.get_metrics()
 
 
-def _ask_remotely(algorithm: Any, moves: int, settings: dict[str, Any]) -> list[Any]:
+def _ask_remotely(algorithm: Any, moves: int | None, settings: dict[str, Any]) -> list[Any]:
     """Sample on all runners that are there, and wait for one if none is."""
     group = algorithm.env_runner_group
     deadline_s = time.monotonic() + RESTART_TIMEOUT_S
     while time.monotonic() < deadline_s:
-        share = math.ceil(moves / max(1, group.num_healthy_remote_workers()))
+        runners = max(1, group.num_healthy_remote_workers())
+        share = None if moves is None else math.ceil(moves / runners)
         answers = group.foreach_env_runner(
             lambda runner, share=share: _ask(runner, share, settings), local_env_runner=False
         )

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ttt_envs.game import TIC_TAC_TOE, Game
 from ttt_rllib.rl.module import MODULE_ID
-from ttt_rllib.rl.rollout import Games
+from ttt_rllib.rl.rollout import Choose, Games
 from ttt_rllib.rl.runner import BoardEnvRunner, board_spaces
 
 __all__ = ["SelfPlayConfig"]
@@ -71,6 +71,14 @@ class SelfPlayConfig:
 
     def columns(self, games: Games) -> dict[str, npt.NDArray[Any]]:
         """Return the columns of `[M]` moves that the learner of this algorithm wants."""
+        raise NotImplementedError
+
+    def exploration(self, epsilon: float) -> Choose:
+        """Return how moves are chosen while sampling.
+
+        Args:
+            epsilon: Share of uniformly random moves, for algorithms that explore by it.
+        """
         raise NotImplementedError
 
     def validate_train_batch_size_vs_rollout_fragment_length(self) -> None:

@@ -1,0 +1,180 @@
+"""Self-play DQN on RLlib's new API stack, with vectorised boards and exact evaluation.
+
+`SelfPlayDQN` is RLlib's DQN with another `training_step`: every iteration each board plays
+one game, the moves go into a ring buffer that is part of the checkpoint, and the
+LearnerGroup makes as many gradient steps as `training_intensity` asks for.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from ray.rllib.algorithms.algorithm import Algorithm
+from ray.rllib.algorithms.dqn.dqn import DQN, DQNConfig
+from ray.rllib.algorithms.dqn.dqn_learner import QF_LOSS_KEY, QF_MEAN_KEY, TD_ERROR_MEAN_KEY
+from ray.rllib.core.columns import Columns
+from ray.rllib.core.learner.learner import DEFAULT_OPTIMIZER, LR_KEY
+from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
+from ray.rllib.utils.from_config import NotProvided
+from ray.rllib.utils.metrics import LEARNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME
+
+from ttt_rllib.rl.dqn_learner import SelfPlayDQNLearner
+from ttt_rllib.rl.measured import Measured
+from ttt_rllib.rl.module import MODULE_ID
+from ttt_rllib.rl.q_module import BoardQNetwork
+from ttt_rllib.rl.replay import ReplayBuffer
+from ttt_rllib.rl.rollout import Choose, Games, epsilon_greedy_actions
+from ttt_rllib.rl.sampling import sample_moves
+from ttt_rllib.rl.self_play import SelfPlayConfig
+from ttt_rllib.rl.transitions import transitions
+
+__all__ = ["SelfPlayDQN", "SelfPlayDQNConfig"]
+
+REPLAY_BUFFER = "replay_buffer"
+
+
+class SelfPlayDQNConfig(SelfPlayConfig, DQNConfig):
+    """DQNConfig for board games; call `self_play` to choose the game."""
+
+    def __init__(self, algo_class: type[Algorithm] | None = None) -> None:
+        super().__init__(algo_class=algo_class or SelfPlayDQN)
+        self.zero_sum_targets = True
+        self.gamma = 1.0
+        # RLlib's own buffers hold episodes and are not checkpointed.
+        self.replay_buffer_config = {
+            "type": "EpisodeReplayBuffer",
+            "capacity": 100_000,
+            "no_local_replay_buffer": True,
+        }
+        self.set_up_self_play()
+
+    def training(self, *, zero_sum_targets: bool = NotProvided, **kwargs: Any) -> Any:
+        """Set what DQN's `training` sets, and the kind of target.
+
+        Args:
+            zero_sum_targets: Bootstrap from the opponent's next position, which counts
+                negative, instead of the mover's own next turn.
+            **kwargs: As for `DQNConfig.training`.
+
+        Returns:
+            This config.
+        """
+        if zero_sum_targets is not NotProvided:
+            self.zero_sum_targets = zero_sum_targets
+        return super().training(**kwargs)
+
+    def columns(self, games: Games) -> dict[str, npt.NDArray[Any]]:
+        """Return what DQN learns from: transitions."""
+        parts = transitions(games, zero_sum=self.zero_sum_targets)
+        return {
+            Columns.OBS: np.concatenate([ply.observations for ply in games.plies]),
+            Columns.ACTIONS: np.concatenate([ply.actions for ply in games.plies]),
+            Columns.NEXT_OBS: np.concatenate([part.successors for part in parts]),
+            Columns.REWARDS: np.concatenate([part.rewards for part in parts]),
+            Columns.TERMINATEDS: np.concatenate([part.terminateds for part in parts]),
+            "n_step": np.concatenate([part.n_step for part in parts]),
+        }
+
+    def exploration(self, epsilon: float) -> Choose:
+        """Return epsilon-greedy choice among the legal moves."""
+        return partial(epsilon_greedy_actions, epsilon=epsilon)
+
+    def get_default_rl_module_spec(self) -> RLModuleSpec:
+        """Return the spec of the one module; RLlib fills in the spaces."""
+        return RLModuleSpec(module_class=BoardQNetwork, model_config=self.model_config)
+
+    def get_default_learner_class(self) -> type[SelfPlayDQNLearner]:
+        """Return the learner that takes columns."""
+        return SelfPlayDQNLearner
+
+
+class SelfPlayDQN(Measured, DQN):
+    """DQN self-play with exact evaluation."""
+
+    ALGORITHM = "DQN"
+    LEARNER_FIGURES: ClassVar[dict[str, str]] = {
+        "td_loss": QF_LOSS_KEY,
+        "td_error": TD_ERROR_MEAN_KEY,
+        "q_mean": QF_MEAN_KEY,
+        "lr": f"{DEFAULT_OPTIMIZER}_{LR_KEY}",
+    }
+
+    @classmethod
+    def get_default_config(cls) -> SelfPlayDQNConfig:
+        """Return a config for tic-tac-toe."""
+        return SelfPlayDQNConfig()
+
+    def setup(self, config: Any) -> None:
+        """Build everything, as RLlib does, and the replay buffer."""
+        super().setup(config)
+        self.replay_buffer = ReplayBuffer(self.config.replay_buffer_config["capacity"])
+
+    def training_step(self) -> None:
+        """Sample, learn from the replay buffer, send the weights, evaluate."""
+        before, start_s = self.moves(), time.perf_counter()
+        epsilon = _scheduled(self.config.epsilon, before)
+        batch = sample_moves(self, epsilon=epsilon)
+        self.replay_buffer.add(dict(batch.policy_batches[MODULE_ID]))
+        sampled_s = time.perf_counter()
+        self._learn(self._gradient_steps(self.moves()) - self._gradient_steps(before))
+        learned_s = time.perf_counter()
+        self.env_runner_group.sync_weights(
+            from_worker_or_learner_group=self.learner_group, inference_only=True
+        )
+        phases = {
+            "sample_s": sampled_s - start_s,
+            "learn_s": learned_s - sampled_s,
+            "sync_s": time.perf_counter() - learned_s,
+        }
+        self.measure(phases, batch.env_steps())
+        self._figures["play"]["epsilon"] = epsilon
+
+    def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return RLlib's state and the replay buffer."""
+        state = super().get_state(*args, **kwargs)
+        return {**state, REPLAY_BUFFER: self.replay_buffer.get_state()}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take over a state made by `get_state`."""
+        super().set_state(state)
+        if REPLAY_BUFFER in state:
+            self.replay_buffer.set_state(state[REPLAY_BUFFER])
+
+    def _gradient_steps(self, moves: int) -> int:
+        """Return how many gradient steps are due by so many moves."""
+        config = self.config
+        learning = max(0, moves - config.num_steps_sampled_before_learning_starts)
+        return int(learning * config.training_intensity / self._moves_a_step())
+
+    def _moves_a_step(self) -> int:
+        learners = max(1, self.config.num_learners)
+        return int(self.config.train_batch_size_per_learner * learners)
+
+    def _learn(self, gradient_steps: int) -> None:
+        if not gradient_steps:
+            return
+        # As with the env runners, all randomness follows from where the run is.
+        seed = self.config.seed if self.config.seed is not None else self.moves()
+        rng = np.random.default_rng([seed, self.moves()])
+        rows = gradient_steps * self._moves_a_step()
+        drawn = SampleBatch(self.replay_buffer.sample(rows, rng))
+        results = self.learner_group.update(
+            batch=MultiAgentBatch({MODULE_ID: drawn}, rows),
+            timesteps={NUM_ENV_STEPS_SAMPLED_LIFETIME: self.moves()},
+            num_epochs=1,
+            minibatch_size=self.config.train_batch_size_per_learner,
+        )
+        self.metrics.aggregate(results, key=LEARNER_RESULTS)
+
+
+def _scheduled(schedule: Any, moves: int) -> float:
+    """Return a number, or RLlib's piecewise linear schedule at `moves`."""
+    if isinstance(schedule, (int, float)):
+        return float(schedule)
+    points, values = zip(*schedule, strict=True)
+    return float(np.interp(moves, points, values))

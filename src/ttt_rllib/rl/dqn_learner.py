@@ -1,0 +1,103 @@
+"""Double DQN on columns, for zero-sum games.
+
+Shapes: `B` moves of a minibatch, `A` actions.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from ray.rllib.algorithms.dqn.dqn_learner import (
+    QF_LOSS_KEY,
+    QF_MEAN_KEY,
+    QF_NEXT_PREDS,
+    QF_PREDS,
+    QF_TARGET_NEXT_PREDS,
+    TD_ERROR_MEAN_KEY,
+)
+from ray.rllib.algorithms.dqn.torch.dqn_torch_learner import DQNTorchLearner
+from ray.rllib.core.columns import Columns
+from torch import Tensor
+
+from ttt_rllib.rl.learner import ColumnsLearner, Tensors
+from ttt_rllib.rl.module import MODULE_ID
+
+__all__ = ["DQNLoss", "SelfPlayDQNLearner", "dqn_loss"]
+
+LAST_TARGET_UPDATE = "last_target_update"
+
+LOSSES = {"huber": torch.nn.functional.smooth_l1_loss, "mse": torch.nn.functional.mse_loss}
+
+
+class DQNLoss(NamedTuple):
+    """The loss of double DQN and what is reported beside it, scalars.
+
+    Attributes:
+        total: What is minimised, the mean over the minibatch.
+        q_mean: Mean value of the moves made.
+        td_error: Mean absolute temporal-difference error.
+    """
+
+    total: Tensor
+    q_mean: Tensor
+    td_error: Tensor
+
+
+def dqn_loss(
+    out: Tensors, batch: Tensors, *, gamma: float, double_q: bool, zero_sum: bool, loss: str
+) -> DQNLoss:
+    """Double Q-learning with the successor seen by whoever is to move there.
+
+    van Hasselt, Guez and Silver, "Deep Reinforcement Learning with Double Q-learning",
+    2016, eq. 4. Deviation: where the successor is the opponent's position its value counts
+    negative, `r - gamma max_a Q(s', a)`, as in minimax-Q (Littman, "Markov games as a
+    framework for multi-agent reinforcement learning", 1994) with alternating moves.
+
+    Args:
+        out: `[B, A]` Q-values of the positions (`qf_preds`), of the successors
+            (`qf_next_preds`) and of the successors by the target network
+            (`qf_target_next_preds`), -inf where illegal.
+        batch: Columns of `B` moves: actions, rewards, terminateds, n_step.
+        gamma: Discount a ply.
+        double_q: Choose the successor's move with the online network.
+        zero_sum: The successor is the opponent's position.
+        loss: "huber" or "mse".
+    """
+    target = out[QF_TARGET_NEXT_PREDS]
+    chooser = out[QF_NEXT_PREDS] if double_q else target
+    best = target.gather(1, chooser.argmax(dim=1, keepdim=True)).squeeze(1)
+    # After the end no move is legal, and the best of none is -inf.
+    value = torch.where(batch[Columns.TERMINATEDS], torch.zeros_like(best), best)
+    discount = gamma ** batch["n_step"].float() * (-1.0 if zero_sum else 1.0)
+    wanted = (batch[Columns.REWARDS] + discount * value).detach()
+    q = out[QF_PREDS].gather(1, batch[Columns.ACTIONS].unsqueeze(1)).squeeze(1)
+    return DQNLoss(LOSSES[loss](q, wanted), q.mean(), (q - wanted).abs().mean())
+
+
+class SelfPlayDQNLearner(ColumnsLearner, DQNTorchLearner):
+    """DQN learner for the columns of `BoardEnvRunner`."""
+
+    FIGURES = (QF_LOSS_KEY, QF_MEAN_KEY, TD_ERROR_MEAN_KEY)
+
+    def loss_parts(self, minibatch: Tensors) -> tuple[Tensor, ...]:
+        """Return the DQN loss and what is reported beside it."""
+        # Under DDP this is the wrapped module, whose backward pass averages the gradients.
+        return dqn_loss(
+            self.module[MODULE_ID].forward_train(minibatch),
+            minibatch,
+            gamma=self.config.gamma,
+            double_q=self.config.double_q,
+            zero_sum=self.config.zero_sum_targets,
+            loss=self.config.td_error_loss_fn,
+        )
+
+    def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return RLlib's state and when the target network was updated; RLlib forgets that."""
+        state: dict[str, Any] = super().get_state(*args, **kwargs)
+        return {**state, LAST_TARGET_UPDATE: dict(self.last_update_ts_by_mid)}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take over a state made by `get_state`."""
+        super().set_state(state)
+        self.last_update_ts_by_mid.update(state.get(LAST_TARGET_UPDATE, {}))

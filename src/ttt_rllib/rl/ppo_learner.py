@@ -1,0 +1,116 @@
+"""PPO on columns: RLlib's PPO loss without what is not used here.
+
+Shapes: `B` moves of a minibatch, `A` actions.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from ray.rllib.algorithms.ppo.ppo import LEARNER_RESULTS_KL_KEY
+from ray.rllib.algorithms.ppo.torch.ppo_torch_learner import PPOTorchLearner
+from ray.rllib.core.columns import Columns
+from ray.rllib.core.learner.learner import ENTROPY_KEY, POLICY_LOSS_KEY, VF_LOSS_KEY
+from ray.rllib.evaluation.postprocessing import Postprocessing
+from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
+from torch import Tensor
+
+from ttt_rllib.rl.learner import ColumnsLearner, Tensors
+from ttt_rllib.rl.module import MODULE_ID
+
+__all__ = ["PPOLoss", "SelfPlayPPOLearner", "ppo_loss"]
+
+
+class PPOLoss(NamedTuple):
+    """The parts of the PPO loss, scalars.
+
+    Attributes:
+        total: What is minimised.
+        policy: Minus the clipped surrogate objective.
+        value: Mean of the clipped squared value error.
+        entropy: Mean entropy of the policy in nats.
+        kl: Mean of old minus new log-probability, an estimate of KL(old, new) in nats.
+    """
+
+    total: Tensor
+    policy: Tensor
+    value: Tensor
+    entropy: Tensor
+    kl: Tensor
+
+
+def ppo_loss(
+    logits: Tensor,
+    values: Tensor,
+    batch: Tensors,
+    *,
+    clip_param: float,
+    vf_loss_coeff: float,
+    vf_clip_param: float,
+    entropy_coeff: float | Tensor,
+) -> PPOLoss:
+    """RLlib's PPO loss without its KL term, on masked logits.
+
+    Schulman et al., "Proximal Policy Optimization Algorithms", 2017, eq. 7 and 9, with
+    RLlib's clipping of the squared value error.
+
+    Args:
+        logits: `[B, A]` hugely negative where illegal.
+        values: `[B]` value estimates.
+        batch: Columns of `B` moves: actions, action_logp, advantages, value_targets.
+        clip_param: Greatest deviation of the probability ratio from 1.
+        vf_loss_coeff: Weight of the value loss.
+        vf_clip_param: Greatest squared value error that counts.
+        entropy_coeff: Weight of the entropy bonus.
+    """
+    log_probs = logits.log_softmax(dim=1)
+    logp = log_probs.gather(1, batch[Columns.ACTIONS].unsqueeze(1)).squeeze(1)
+    log_ratio = logp - batch[Columns.ACTION_LOGP]
+    ratio = log_ratio.exp()
+    advantages = batch[Postprocessing.ADVANTAGES]
+    surrogate = torch.min(
+        advantages * ratio, advantages * ratio.clamp(1.0 - clip_param, 1.0 + clip_param)
+    )
+    policy = -surrogate.mean()
+    errors = values - batch[Postprocessing.VALUE_TARGETS]
+    value = errors.square().clamp(max=vf_clip_param).mean()
+    entropy = -(log_probs.exp() * log_probs).sum(dim=1).mean()
+    total = policy + vf_loss_coeff * value - entropy_coeff * entropy
+    return PPOLoss(total, policy, value, entropy, -log_ratio.mean())
+
+
+class SelfPlayPPOLearner(ColumnsLearner, PPOTorchLearner):
+    """PPO learner for the columns of `BoardEnvRunner`."""
+
+    FIGURES = (
+        PPOTorchLearner.TOTAL_LOSS_KEY,
+        POLICY_LOSS_KEY,
+        VF_LOSS_KEY,
+        ENTROPY_KEY,
+        LEARNER_RESULTS_KL_KEY,
+    )
+
+    def before_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
+        """Set the schedules to where the run is.
+
+        RLlib sets the entropy coefficient after an update only, so a resumed learner would
+        begin with that of move 0.
+        """
+        super().before_gradient_based_update(timesteps=timesteps)
+        entropy = self.entropy_coeff_schedulers_per_module[MODULE_ID]
+        entropy.update(timestep=timesteps.get(NUM_ENV_STEPS_SAMPLED_LIFETIME, 0))
+
+    def loss_parts(self, minibatch: Tensors) -> tuple[Tensor, ...]:
+        """Return the parts of the PPO loss."""
+        # Under DDP this is the wrapped module, whose backward pass averages the gradients.
+        out = self.module[MODULE_ID].forward_train(minibatch)
+        return ppo_loss(
+            out[Columns.ACTION_DIST_INPUTS],
+            out[Columns.VF_PREDS],
+            minibatch,
+            clip_param=self.config.clip_param,
+            vf_loss_coeff=self.config.vf_loss_coeff,
+            vf_clip_param=self.config.vf_clip_param,
+            entropy_coeff=self.entropy_coeff_schedulers_per_module[MODULE_ID].get_current_value(),
+        )

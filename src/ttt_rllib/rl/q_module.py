@@ -1,0 +1,80 @@
+"""The Q-network: an MLP whose outputs are the values of the moves, masked where illegal.
+
+Works for every board, on our fast path and with RLlib's own DQN. The weights' names are
+those of `ttt_rllib.policies.NetworkPolicy`. Shapes: `B` positions, `A` actions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from ray.rllib.algorithms.dqn.dqn_learner import QF_NEXT_PREDS, QF_PREDS, QF_TARGET_NEXT_PREDS
+from ray.rllib.core.columns import Columns
+from ray.rllib.core.learner.utils import make_target_network
+from ray.rllib.core.rl_module.apis import InferenceOnlyAPI, QNetAPI, TargetNetworkAPI
+from ray.rllib.core.rl_module.torch.torch_rl_module import TorchRLModule
+from torch import Tensor, nn
+
+from ttt_rllib.rl.module import ACTIVATIONS, build_trunk, run_trunk
+
+__all__ = ["BoardQNetwork"]
+
+
+class BoardQNetwork(TorchRLModule, InferenceOnlyAPI, TargetNetworkAPI, QNetAPI):
+    """Masked Q-network over flat observations `[B, 2 * squares + A]`.
+
+    `model_config` holds `hiddens` and `activation`, as for `BoardActorCritic`. An illegal
+    move has value -inf, so it is never the greatest one.
+    """
+
+    def setup(self) -> None:
+        """Build the layers from the spaces and `model_config`."""
+        self.num_actions = int(self.action_space.n)
+        inputs = self.observation_space.shape[0] - self.num_actions
+        self.trunk, width = build_trunk(inputs, self.model_config["hiddens"])
+        self.q = nn.Linear(width, self.num_actions)
+        self.activation = ACTIVATIONS[self.model_config["activation"]]
+
+    def evaluate(self, observations: Tensor) -> tuple[Tensor, Tensor]:
+        """Return masked Q-values `[B, A]` and the greatest of each row `[B]`."""
+        q_values = self._q_values(observations, self.trunk, self.q)
+        return q_values, q_values.amax(dim=1)
+
+    def compute_q_values(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the masked Q-values `[B, A]` of `obs` under RLlib's key."""
+        return {QF_PREDS: self._q_values(batch[Columns.OBS], self.trunk, self.q)}
+
+    def make_target_networks(self) -> None:
+        """Copy the network; the copy is not trained."""
+        self.target = make_target_network(nn.ModuleList([self.trunk, self.q]))
+
+    def get_target_network_pairs(self) -> list[tuple[nn.Module, nn.Module]]:
+        """Return what the target network is updated from."""
+        trunk, q = self.target
+        return [(self.trunk, trunk), (self.q, q)]
+
+    def get_non_inference_attributes(self) -> list[str]:
+        """Return what env runners do not need."""
+        return ["target"]
+
+    def forward_target(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Return the target network's masked Q-values `[B, A]` of `obs`."""
+        return {QF_PREDS: self._q_values(batch[Columns.OBS], *self.target)}
+
+    def _forward(self, batch: dict[str, Tensor], **kwargs: Any) -> dict[str, Tensor]:
+        q_values, _ = self.evaluate(batch[Columns.OBS])
+        return {QF_PREDS: q_values, Columns.ACTION_DIST_INPUTS: q_values}
+
+    def _forward_train(self, batch: dict[str, Tensor], **kwargs: Any) -> dict[str, Tensor]:
+        observations, successors = batch[Columns.OBS], batch[Columns.NEXT_OBS]
+        both = self._q_values(torch.cat([observations, successors]), self.trunk, self.q)
+        q_values, next_values = torch.tensor_split(both, 2)
+        target = self.forward_target({Columns.OBS: successors})[QF_PREDS]
+        return {QF_PREDS: q_values, QF_NEXT_PREDS: next_values, QF_TARGET_NEXT_PREDS: target}
+
+    def _q_values(self, observations: Tensor, trunk: nn.ModuleList, q: nn.Linear) -> Tensor:
+        stones = observations[:, : -self.num_actions].float()
+        legal = observations[:, -self.num_actions :] > 0
+        hidden = run_trunk(trunk, stones, self.activation)
+        return q(hidden).masked_fill(~legal, -torch.inf)
