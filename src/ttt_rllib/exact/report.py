@@ -91,10 +91,10 @@ class ExactReport:
 
 
 @lru_cache(maxsize=64)
-def known_truth(game: Game) -> Truth | None:
-    """Return `truth_of(game)`, or None where the game is too large; either is kept."""
+def known_truth(game: Game | None) -> Truth | None:
+    """Return `truth_of(game)`, or None where the game is unknown or too large; it is kept."""
     try:
-        return truth_of(game)
+        return None if game is None else truth_of(game)
     except TooManyPositionsError:
         return None
 
