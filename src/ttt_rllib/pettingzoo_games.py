@@ -80,7 +80,7 @@ def known_game(env: AECEnv[str, Any, Any]) -> Game | None:
         return None
     # A wrapper may show another picture of the board, which no policy of ours could read.
     space = env.observation_space(env.possible_agents[0])
-    same = space[OBSERVATION].shape == (game.rows, game.cols, 2)  # type: ignore[index]
+    same = space[OBSERVATION].shape == (game.rows, game.cols, 2)
     return game if same and len(env.possible_agents) == len(("x", "o")) else None
 
 

@@ -100,13 +100,7 @@ def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | 
     console.print(plan.describe(cpus, gpus), soft_wrap=True)
     if request.plan:
         return None
-    if known_truth(experiment.env.game) is None:
-        if experiment.stop.unexploitable_evals:
-            raise InputError(
-                "stop.unexploitable_evals can never be met: the game has too many positions "
-                "for exact evaluation; stop by moves, train_s or iterations"
-            )
-        console.print("the game has too many positions for exact evaluation: no exact/* metrics")
+    _check_measurable(experiment, console)
     is_new = run is None
     run = run or new_run_dir(experiment, request.storage, request.name)
     console.print("starting Ray and the trial ...")
@@ -117,6 +111,25 @@ def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | 
     if is_new:
         create_run_dir(run, experiment)
     return experiment, run
+
+
+def _check_measurable(experiment: Experiment, console: Console) -> None:
+    """Say so if the agent cannot be measured exactly, and refuse to wait until it is."""
+    game = experiment.env.game
+    if known_truth(game) is not None:
+        return
+    reason = (
+        "the rules of this environment are not known to ttt_rllib"
+        if game is None
+        else "the game has too many positions for exact evaluation"
+    )
+    if experiment.stop.unexploitable_evals:
+        raise InputError(
+            f"stop.unexploitable_evals can never be met: {reason}; "
+            "stop by moves, train_s or iterations"
+        )
+    no_agent = ", and no agent/ to take away" if game is None else ""
+    console.print(f"{reason}: no exact/* metrics{no_agent}", soft_wrap=True)
 
 
 def _execute(experiment: Experiment, run: RunDir, request: Request, console: Console) -> int:

@@ -70,11 +70,15 @@ class MaskedAECEnv(MultiAgentEnv):
         agents = list(self.env.possible_agents)
         self.possible_agents = agents
         self.agents = agents[:]
-        self.observation_spaces = {a: flat_space(self.env.observation_space(a)) for a in agents}
+        self.observation_spaces: dict[str, gym.Space[Any]] = {
+            agent: flat_space(self.env.observation_space(agent)) for agent in agents
+        }
         self.action_spaces = {a: self.env.action_space(a) for a in agents}
         self.observation_space = gym.spaces.Dict(self.observation_spaces)
         self.action_space = gym.spaces.Dict(self.action_spaces)
-        self._forget_game()
+        self._held_back = _Report()
+        self._shown: set[str] = set()
+        self._left: set[str] = set()
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -85,7 +89,7 @@ class MaskedAECEnv(MultiAgentEnv):
             The observation of the agent on move, and its info.
         """
         self.env.reset(seed=seed, options=options)
-        self._forget_game()
+        self._held_back, self._shown, self._left = _Report(), set(), set()
         self.agents = list(self.env.agents)
         mover = self.env.agent_selection
         self._shown.add(mover)
@@ -149,11 +153,6 @@ class MaskedAECEnv(MultiAgentEnv):
         board = observation[OBSERVATION]
         mask = np.asarray(observation[ACTION_MASK]).astype(board.dtype)
         return np.concatenate([board.ravel(), mask])
-
-    def _forget_game(self) -> None:
-        self._held_back = _Report()
-        self._shown: set[str] = set()
-        self._left: set[str] = set()
 
     def close(self) -> None:
         """Close the environment."""

@@ -34,6 +34,9 @@ from ttt_rllib.wrong_input import InputError
 
 __all__ = ["StockDQN", "StockDQNConfig", "StockPPO", "StockPPOConfig"]
 
+MOVES_OF_GAMES = "moves_of_games"
+"""Moves of the games that ended, whenever they were sampled."""
+
 SEATS = 2
 """X moves first; where there are more agents, nobody is X or O."""
 
@@ -57,10 +60,12 @@ class CountResults(RLlibCallback):
     ) -> None:
         """Count one game; RLlib hands its earlier parts over separately."""
         agents = env.envs[0].unwrapped.possible_agents
+        parts = (*prev_episode_chunks, episode)
+        metrics_logger.log_value(MOVES_OF_GAMES, sum(map(len, parts)), reduce="sum")
         if len(agents) != SEATS:
             return
         returns: dict[str, float] = defaultdict(float)
-        for part in (*prev_episode_chunks, episode):
+        for part in parts:
             for agent, moves in part.agent_episodes.items():
                 returns[agent] += moves.get_return()
         x_return, o_return = (returns[agent] for agent in agents)
@@ -178,7 +183,9 @@ class Stock(Measured):
         # What is left is sampling, and filling the replay buffer if there is one.
         phases = {"sample_s": seconds["all"] - learn_s - sync_s, "learn_s": learn_s}
         moves = int(sampled[NUM_ENV_STEPS_SAMPLED])
-        self.measure({**phases, "sync_s": sync_s}, moves, totals=sampled)
+        # Games under way are not counted, so neither are their moves.
+        totals = {**sampled, NUM_ENV_STEPS_SAMPLED: sampled.get(MOVES_OF_GAMES, 0)}
+        self.measure({**phases, "sync_s": sync_s}, moves, totals=totals)
 
     def _put_clock_on(self, owner: Any, method: str, phase: str) -> None:
         inner = getattr(owner, method)
