@@ -24,24 +24,45 @@ def ray_cluster() -> Iterator[None]:
     ray.shutdown()
 
 
+TRAINING: dict[str, dict[str, Any]] = {
+    "ppo": {
+        "train_batch_size_per_learner": 600,
+        "minibatch_size": 200,
+        "lr": [[0, 3e-3], [20_000, 3e-4]],
+        "entropy_coeff": [[0, 0.02], [20_000, 0.0]],
+    },
+    "dqn": {
+        "train_batch_size_per_learner": 128,
+        "num_steps_sampled_before_learning_starts": 300,
+        "lr": [[0, 1e-3], [20_000, 3e-4]],
+        "epsilon": [[0, 1.0], [5_000, 0.2]],
+        "target_network_update_freq": 700,
+        "replay_buffer_config": {"capacity": 900},
+    },
+}
+
+
 @pytest.fixture
 def build(ray_cluster: None) -> Iterator[Callable[..., Any]]:
-    """Return a function that builds a small SelfPlayPPO; all of them are stopped at the end."""
+    """Return a function that builds a small algorithm; all of them are stopped at the end."""
     from ttt_rllib.experiment import Experiment
     from ttt_rllib.rl.build import algorithm_config
 
     built = []
 
-    def build_algorithm(*, num_env_runners: int = 0, num_learners: int = 0, seed: int = 0) -> Any:
+    def build_algorithm(
+        name: str = "ppo",
+        *,
+        num_env_runners: int = 0,
+        num_learners: int = 0,
+        seed: int = 0,
+        **training: Any,
+    ) -> Any:
         experiment = Experiment.model_validate(
             {
                 "seed": seed,
-                "training": {
-                    "train_batch_size_per_learner": 600,
-                    "minibatch_size": 200,
-                    "lr": [[0, 3e-3], [20_000, 3e-4]],
-                    "entropy_coeff": [[0, 0.02], [20_000, 0.0]],
-                },
+                "algorithm": name,
+                "training": {**TRAINING[name], **training},
                 "env_runners": {
                     "num_env_runners": num_env_runners,
                     "num_envs_per_env_runner": 64,

@@ -49,6 +49,9 @@ BAD = {
     "stop: {moves: null, train_s: null}": "stop has no limit at all; set one of ",
     "{evaluation: {exact_interval: 0}, stop: {unexploitable_evals: 1}}": "stop.unexploitable_evals "
     "needs exact evaluation",
+    "{evaluation: {exact_interval: 0}, stop: {optimal_move_rate: 1.0}}": "stop.optimal_move_rate "
+    "needs exact evaluation",
+    "stop: {optimal_move_rate: 2}": "stop.optimal_move_rate: is 2; ",
     "opening: 3": "opening: is 3; ",
     "name: a/b": "name: is 'a/b'; a name has letters, digits, '.', '_' and '-' only",
     "- 1": "holds [1]; an experiment is a mapping of settings",

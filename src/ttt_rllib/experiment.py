@@ -275,6 +275,8 @@ class Stop(Section):
 
     unexploitable_evals: PositiveInt | None = None
     """Exact evaluations in a row with NashConv 0 of the greedy policy."""
+    optimal_move_rate: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    """Share of all decision positions that the greedy policy plays optimally; 1 = perfect."""
     moves: PositiveInt | None = 1_000_000
     """Moves sampled, openings not counted."""
     train_s: PositiveFloat | None = 600.0
@@ -375,11 +377,12 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Experiment:
-        if self.stop.unexploitable_evals and not self.evaluation.exact_interval:
-            raise ValueError(
-                "stop.unexploitable_evals needs exact evaluation; "
-                "set evaluation.exact_interval to 1 or more"
-            )
+        for name in ("unexploitable_evals", "optimal_move_rate"):
+            if getattr(self.stop, name) and not self.evaluation.exact_interval:
+                raise ValueError(
+                    f"stop.{name} needs exact evaluation; "
+                    "set evaluation.exact_interval to 1 or more"
+                )
         if not any(limit for _, limit in self.stop):
             raise ValueError("stop has no limit at all; set one of " + ", ".join(Stop.model_fields))
         return self._check_pettingzoo() if self.on_pettingzoo else self._check_opening()

@@ -139,6 +139,7 @@ def _restored(experiment: Experiment, run: RunDir) -> Any:
 def _stop(experiment: Experiment) -> dict[str, float]:
     limits = {
         "exact/unexploitable_evals": experiment.stop.unexploitable_evals,
+        "exact/optimal_move_rate": experiment.stop.optimal_move_rate,
         "play/moves": experiment.stop.moves,
         "perf/train_s": experiment.stop.train_s,
         "perf/iteration": experiment.stop.iterations,
