@@ -6,6 +6,7 @@ Knows nothing of ray. Every way in which an environment cannot be trained on is 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
@@ -103,7 +104,10 @@ def _import(name: str) -> ModuleType:
     if "." not in name and (name in _classic_names() or find_spec(name) is None):
         path = f"{CLASSIC}.{name}"
     try:
-        return import_module(path)
+        with warnings.catch_warnings():
+            # PettingZoo is about to replace its modules by a registry.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return import_module(path)
     except ModuleNotFoundError as error:
         if error.name and f"{path}.".startswith(f"{error.name}."):
             known = [] if "." in name else _classic_names()
