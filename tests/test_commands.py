@@ -67,7 +67,8 @@ def test_the_run_directory_has_everything_the_contract_names(run):
     rows = MetricsFile(path / "metrics.csv").rows()
     assert [int(row["perf/iteration"]) for row in rows] == [1, 2, 3]
     assert all(set(row) == {metric.name for metric in METRICS} for row in rows)
-    assert all(value != "" for row in rows for value in row.values())
+    empty = {name for row in rows for name, value in row.items() if value == ""}
+    assert empty == {name for name in rows[0] if name.startswith("play/score_vs_")}, "not sampled"
 
 
 def test_the_summary_names_trial_moves_phases_seeds_versions_commit_and_machine(run):
@@ -182,9 +183,16 @@ def test_a_game_too_large_for_exact_evaluation_trains_and_says_so(tmp_path):
     rows = MetricsFile(tmp_path / "debug" / "a" / "metrics.csv").rows()
     assert len(rows) == 2
     assert {row[name] for row in rows for name in row if name.startswith("exact/")} == {""}
-    assert not (tmp_path / "debug" / "a" / "certificate.json").exists()
-    required = command("evaluate", tmp_path / "debug" / "a", "--require", "unexploitable")
-    assert required.returncode == 1
+    run = tmp_path / "debug" / "a"
+    assert not (run / "certificate.json").exists()
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["verdict"].startswith("not proved: the game has too many positions")
+    assert "sampled instead" in done.stdout
+    evaluated = command("evaluate", run, "--json", "--require", "unexploitable")
+    assert evaluated.returncode == 1
+    scores = json.loads(evaluated.stdout)["metrics"]
+    assert len(scores) == 3
+    assert scores.items() <= summary["metrics"].items()
 
 
 def test_a_diverging_trial_exits_with_1_names_the_cause_and_how_to_go_on(tmp_path):

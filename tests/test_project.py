@@ -17,11 +17,12 @@ LAYERS = (
     ("ttt_envs",),
     ("ttt_rllib", "ttt_rllib.exact"),
     ("ttt_rllib.policies",),
-    ("ttt_rllib.bundle",),
+    ("ttt_rllib.bundle", "ttt_rllib.opponents", "ttt_rllib.matches", "ttt_rllib.sampled"),
     (
         "ttt_rllib.wrong_input",
         "ttt_rllib.metrics",
         "ttt_rllib.assessment",
+        "ttt_rllib.description",
         "ttt_rllib.door",
         "ttt_rllib.interrupts",
     ),

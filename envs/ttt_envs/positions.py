@@ -135,8 +135,8 @@ def enumerate_positions(game: Game, max_positions: int = MAX_POSITIONS) -> Posit
         starts.append(starts[-1] + len(below))
         if starts[-1] > max_positions:
             raise TooManyPositionsError(
-                f"{game} has more than {max_positions:,} positions "
-                f"({starts[-1]:,} within {len(starts) - 2} plies)"
+                f"a {game.rows} x {game.cols} board with lines of {game.connect} has more than "
+                f"{max_positions:,} positions ({starts[-1]:,} within {len(starts) - 2} plies)"
             )
     return Positions(
         boards=Boards(

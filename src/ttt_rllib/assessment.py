@@ -1,4 +1,6 @@
-"""An agent's exact figures and its certificate, as data and as text.
+"""An agent's figures and its certificate, as data.
+
+They are exact where the game is small enough, else sampled, and say which they are.
 
 Used by `train` at the end of a run and by `evaluate` at any time, so that both say the
 same; needs neither ray nor torch.
@@ -19,19 +21,20 @@ import ttt_rllib
 from ttt_rllib.bundle import Bundle, BundleError, load_bundle
 from ttt_rllib.exact.report import ExactReport, evaluate, known_truth
 from ttt_rllib.policies import policy_table
+from ttt_rllib.sampled import NUM_GAMES, SEED, SampledReport, sampled_report
 
 __all__ = [
+    "Report",
     "assess",
     "certificate_json",
-    "describe",
-    "exact_metrics",
     "find_bundle",
     "is_done",
+    "report_metrics",
     "same_certificate",
-    "verdict",
 ]
 
-LINES_SHOWN = 5
+Report = ExactReport | SampledReport
+"""Exact figures wherever they can be had."""
 
 
 def find_bundle(path: Path) -> Bundle:
@@ -69,17 +72,24 @@ def is_done(run: Path) -> bool:
     return isinstance(summary, dict) and summary.get("status") == "done"
 
 
-def assess(bundle: Bundle) -> ExactReport | None:
-    """Measure an agent exactly; None where its game has too many positions."""
+def assess(bundle: Bundle, *, seed: int = SEED, num_games: int = NUM_GAMES) -> Report:
+    """Measure an agent: exactly, or by sampled games where its game has too many positions.
+
+    Args:
+        bundle: The agent.
+        seed: Of the sampled games.
+        num_games: Sampled games against each player, an even number.
+    """
     truth = known_truth(bundle.policy.game)
     if truth is None:
-        return None
+        return sampled_report(bundle.policy, seed=seed, num_games=num_games)
     return evaluate(truth, policy_table(truth.positions, bundle.policy))
 
 
-def exact_metrics(report: ExactReport) -> dict[str, float]:
-    """Return the `exact/*` metrics of a report, by the names under which training logs them."""
-    return {f"exact/{name}": figure for name, figure in report.metrics().items()}
+def report_metrics(report: Report) -> dict[str, float]:
+    """Return the metrics of a report, by the names under which training logs them."""
+    group = "exact" if isinstance(report, ExactReport) else "play"
+    return {f"{group}/{name}": figure for name, figure in report.metrics().items()}
 
 
 def certificate_json(bundle: Bundle, report: ExactReport) -> dict[str, Any]:
@@ -106,51 +116,3 @@ def same_certificate(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool
         return plain
 
     return claims(ours) == claims(theirs)
-
-
-def describe(bundle: Bundle, report: ExactReport | None) -> str:
-    """Return the assessment as lines of text for people, at most 80 columns wide."""
-    game = bundle.policy.game
-    title = f"{game.rows} x {game.cols}, connect {game.connect}" + ", gravity" * game.gravity
-    if report is None:
-        return f"{title}: too many positions for exact evaluation"
-    certificate = report.certificate
-    ceilings = report.ceilings
-    lines = [
-        verdict(report),
-        "",
-        f"game                  {title}",
-        f"weights               sha256 {bundle.sha256[:16]}...",
-        f"positions checked     {certificate.positions_as_x} as X, {certificate.positions_as_o} "
-        "as O: all that any opponent can reach",
-        f"optimal moves         {report.optimal_move_rate:.2%}, {certificate.mistakes} mistakes "
-        f"in {certificate.decision_positions} decision positions",
-        f"NashConv              {report.nash_conv_greedy:.4f} greedy, "
-        f"{report.nash_conv:.4f} stochastic",
-        f"against random as X   {report.score_vs_random_x:.4f} of at best {ceilings.as_x:.4f}",
-        f"against random as O   {report.score_vs_random_o:.4f} of at best {ceilings.as_o:.4f}",
-    ]
-    if certificate.losing_lines:
-        lines += ["", f"shortest of {certificate.losing_line_count} losing games (action numbers):"]
-        lines += [
-            f"  as {line.seat.upper()}: {' '.join(map(str, line.moves))}"
-            for line in certificate.losing_lines[:LINES_SHOWN]
-        ]
-    return "\n".join(lines)
-
-
-def verdict(report: ExactReport) -> str:
-    """Return the verdict in one sentence."""
-    certificate = report.certificate
-    if certificate.perfect:
-        return "perfect: every move in every position of the game keeps its value"
-    if certificate.unexploitable:
-        return (
-            "unexploitable: no opponent whatever beats it"
-            if certificate.game_value == 0
-            else "unexploitable: no opponent whatever gets more than perfect play gives"
-        )
-    return (
-        f"exploitable: opponents can bring about {certificate.losing_positions} positions "
-        f"that give the game away"
-    )

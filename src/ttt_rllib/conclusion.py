@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import ttt_rllib
-from ttt_rllib.assessment import assess, certificate_json, exact_metrics, verdict
+from ttt_rllib.assessment import Report, assess, certificate_json, report_metrics
 from ttt_rllib.bundle import Bundle, load_bundle
+from ttt_rllib.description import verdict
 from ttt_rllib.exact.report import ExactReport
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.metrics import flatten
@@ -30,7 +31,7 @@ PACKAGES = ("ray", "torch", "numpy", "gymnasium", "pettingzoo")
 
 def conclude(
     experiment: Experiment, run: RunDir, outcome: TrialOutcome, session: dict[str, float]
-) -> tuple[Bundle, ExactReport | None] | None:
+) -> tuple[Bundle, Report] | None:
     """Write everything a finished, failed or interrupted run has to show.
 
     Args:
@@ -40,7 +41,7 @@ def conclude(
         session: Wall seconds of this session: set-up, and in all.
 
     Returns:
-        The agent and its exact figures; None if there is no checkpoint with a bundle.
+        The agent and its figures; None if there is no checkpoint with a bundle.
     """
     rows: list[dict[str, str]] = []
     if outcome.folder and (outcome.folder / METRICS_FILE).is_file():
@@ -59,7 +60,7 @@ def conclude(
         "best_trial": outcome.folder.name if outcome.folder else None,
         "checkpoint": _relative(outcome.checkpoint, run),
         "moves": int(metrics.get("play/moves", 0)),
-        "metrics": {**metrics, **(exact_metrics(report) if report else {})},
+        "metrics": {**metrics, **(report_metrics(report) if report else {})},
         "wall_s": {
             "setup_s": round(sum(one["setup_s"] for one in sessions), 3),
             "train_s": round(metrics.get("perf/train_s", 0.0), 3),
@@ -76,7 +77,7 @@ def conclude(
     return assessed
 
 
-def _assess(run: RunDir, checkpoint: Path | None) -> tuple[Bundle, ExactReport | None] | None:
+def _assess(run: RunDir, checkpoint: Path | None) -> tuple[Bundle, Report] | None:
     # Without a bundle, the game is not one of ours.
     if checkpoint is None or not (checkpoint / "agent").is_dir():
         return None
@@ -87,7 +88,7 @@ def _assess(run: RunDir, checkpoint: Path | None) -> tuple[Bundle, ExactReport |
     part.rename(run.agent)
     bundle = load_bundle(run.agent)
     report = assess(bundle)
-    if report is not None:
+    if isinstance(report, ExactReport):
         write_json(run.certificate, certificate_json(bundle, report))
     return bundle, report
 

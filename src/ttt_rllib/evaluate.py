@@ -1,4 +1,4 @@
-"""`python -m ttt_rllib.evaluate AGENT`: the exact report of an agent; no ray, no torch."""
+"""`python -m ttt_rllib.evaluate AGENT`: how good an agent is; no ray, no torch."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from typing import Annotated, Any
 import typer
 
 from ttt_rllib.assessment import (
+    Report,
     assess,
     certificate_json,
-    describe,
-    exact_metrics,
     find_bundle,
+    report_metrics,
     same_certificate,
 )
 from ttt_rllib.bundle import Bundle, BundleError
+from ttt_rllib.description import NOT_PROVABLE, describe
 from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run, warn
 from ttt_rllib.exact.report import ExactReport
+from ttt_rllib.sampled import NUM_GAMES, SEED, SampledReport
+from ttt_rllib.wrong_input import InputError
 
 __all__ = ["evaluate"]
 
@@ -40,18 +43,25 @@ def evaluate(
     require: Annotated[
         Requirement | None, typer.Option(help="Exit with 1 if the agent is not that good.")
     ] = None,
+    games: Annotated[
+        int, typer.Option(help="Sampled games against each player, where the game is large.")
+    ] = NUM_GAMES,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sampled games.")] = SEED,
 ) -> None:
     """Measure an agent exactly, and check its certificate if it has one.
+
+    In a game with too many positions for that, sample games against three fixed players.
 
     Exit codes: 0 done, 1 the agent falls short or its certificate is wrong, 2 no agent.
     """
     try:
+        _check_games(games)
         bundle = find_bundle(agent)
         stored = _stored_certificate(agent)
-    except BundleError as error:
+    except (BundleError, InputError) as error:
         warn(f"error: {error}")
         raise typer.Exit(EXIT_BAD_INPUT) from None
-    report = assess(bundle)
+    report = assess(bundle, seed=seed, num_games=games)
     print(json.dumps(_as_json(bundle, report), indent=2) if as_json else describe(bundle, report))
     raise typer.Exit(_judge(agent, bundle, report, stored, require))
 
@@ -59,17 +69,25 @@ def evaluate(
 def _judge(
     agent: Path,
     bundle: Bundle,
-    report: ExactReport | None,
+    report: Report,
     stored: dict[str, Any] | None,
     require: Requirement | None,
 ) -> int:
     code = EXIT_DONE
-    if stored is not None and report is not None:
+    if isinstance(report, SampledReport):
+        if stored is not None:
+            warn(f"{agent / 'certificate.json'}: cannot be checked: {NOT_PROVABLE}")
+            code = EXIT_FAILED
+        if require is not None:
+            warn(f"{agent}: cannot be proved {require}: {NOT_PROVABLE}")
+            code = EXIT_FAILED
+        return code
+    if stored is not None:
         matches = same_certificate(certificate_json(bundle, report), stored)
         if not matches:
             warn(f"{agent / 'certificate.json'}: does not hold for these weights")
             code = EXIT_FAILED
-    if require is not None and (report is None or not getattr(report.certificate, require)):
+    if require is not None and not getattr(report.certificate, require):
         warn(f"{agent}: not {require}")
         code = EXIT_FAILED
     return code
@@ -88,18 +106,23 @@ def _stored_certificate(agent: Path) -> dict[str, Any] | None:
     return certificate
 
 
-def _as_json(bundle: Bundle, report: ExactReport | None) -> dict[str, Any]:
-    agent = {
+def _check_games(games: int) -> None:
+    if games < 2 or games % 2:
+        raise InputError(
+            f"--games is {games}; half are played in each seat: give an even number, 2 or more"
+        )
+
+
+def _as_json(bundle: Bundle, report: Report) -> dict[str, Any]:
+    exact = report if isinstance(report, ExactReport) else None
+    sampled = report if isinstance(report, SampledReport) else None
+    return {
         "game": asdict(bundle.policy.game),
         "weights_sha256": bundle.sha256,
         "provenance": bundle.provenance,
-    }
-    if report is None:
-        return {**agent, "metrics": {}, "certificate": None}
-    return {
-        **agent,
-        "metrics": exact_metrics(report),
-        "certificate": certificate_json(bundle, report),
+        "metrics": report_metrics(report),
+        "certificate": certificate_json(bundle, exact) if exact else None,
+        "sampled": sampled.as_json() if sampled else None,
     }
 
 

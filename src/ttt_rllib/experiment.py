@@ -267,7 +267,8 @@ class Evaluation(Section):
     """How the agent is measured."""
 
     exact_interval: NonNegativeInt = 1
-    """Iterations between exact evaluations; 0 = never. Off for games too large to enumerate."""
+    """Iterations between evaluations; 0 = never. Games too large to enumerate are evaluated by
+    sampled matches against fixed players instead of exactly."""
 
 
 class Stop(Section):

@@ -88,6 +88,26 @@ METRICS = (
     Metric("play/o_win_rate", "0 to 1", "Share of this iteration's sampled games won by O."),
     Metric("play/moves_per_game", "moves", "Mean moves of a sampled game after its opening."),
     Metric("play/epsilon", "0 to 1", "Share of uniformly random moves while sampling (DQN)."),
+    Metric(
+        "play/score_vs_random",
+        "-1 to 1",
+        "Sampled mean score of the greedy agent in both seats against the uniformly random "
+        "player; only for games too large for exact evaluation.",
+        "higher",
+    ),
+    Metric(
+        "play/score_vs_one_ply",
+        "-1 to 1",
+        "The same sampled score against a player that wins at once, else parries, else plays "
+        "at random.",
+        "higher",
+    ),
+    Metric(
+        "play/score_vs_alpha_beta",
+        "-1 to 1",
+        "The same sampled score against a player that searches 4 plies.",
+        "higher",
+    ),
     Metric("perf/moves_per_s", "moves/s", "Moves of this iteration divided by its time.", "higher"),
     Metric("perf/sample_s", "s", "Time of this iteration spent sampling.", "lower"),
     Metric("perf/learn_s", "s", "Time of this iteration spent on gradient steps.", "lower"),

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from ray.tune import Callback
 from rich.console import Console
@@ -111,12 +111,14 @@ class Progress(Callback):
 
     Args:
         console: Where to.
-        ceilings: Best possible scores against random as X and as O; None where unknown.
+        ceilings: Best possible scores against random as X and as O; None where the game is
+            too large for exact evaluation.
     """
 
     def __init__(self, console: Console, ceilings: tuple[float, float] | None) -> None:
         self._console = console
         self._ceilings = ceilings
+        self._columns = _columns(exact=ceilings is not None)
         self._rows: deque[tuple[str, ...]] = deque(maxlen=LINES_ON_SCREEN)
         self._live: Live | None = None
         self._last_print_s = 0.0
@@ -128,7 +130,11 @@ class Progress(Callback):
         result = info["result"]
         if self.first_result_s is None:
             self.first_result_s = time.time() - float(result.get("time_this_iter_s", 0.0))
-        cells = _cells(flatten(result))
+        row = flatten(result)
+        cells = tuple(
+            column.form.format(row[column.metric]) if column.metric in row else "-"
+            for column in self._columns
+        )
         if self._console.is_terminal:
             self._rows.append(cells)
             self._show()
@@ -155,55 +161,67 @@ class Progress(Callback):
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in HEADINGS:
-            table.add_column(name, justify="right", no_wrap=True)
+        for column in self._columns:
+            table.add_column(column.heading, justify="right", no_wrap=True)
         if self._ceilings:
             table.add_row(*_best_possible(self._ceilings), style="dim")
         for row in self._rows:
-            table.add_row(*row, style="green" if row[3] == UNEXPLOITABLE else "")
+            table.add_row(*row, style="green" if self._ceilings and row[3] == UNEXPLOITABLE else "")
         return table
 
     def _print(self, cells: tuple[str, ...]) -> None:
         if not self._last_print_s:
-            self._console.print(_line(HEADINGS), soft_wrap=True)
+            self._print_cells(tuple(column.heading for column in self._columns))
             if self._ceilings:
-                best = _best_possible(self._ceilings)
-                self._console.print(_line(best), soft_wrap=True)
+                self._print_cells(_best_possible(self._ceilings))
         self._pending = cells
         if time.monotonic() - self._last_print_s >= PLAIN_INTERVAL_S:
             self._print_line(cells)
 
     def _print_line(self, cells: tuple[str, ...]) -> None:
-        self._console.print(_line(cells), soft_wrap=True)
+        self._print_cells(cells)
         self._last_print_s = time.monotonic()
         self._pending = None
 
+    def _print_cells(self, cells: tuple[str, ...]) -> None:
+        widths = (column.width for column in self._columns)
+        line = " ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
+        self._console.print(line.rstrip(), soft_wrap=True)
 
-HEADINGS = ("iter", "moves", "moves/s", "greedy", "NashConv", "optimal", "rand X", "rand O", "time")
-WIDTHS = (5, 10, 8, 7, 9, 8, 7, 7, 7)
+
+class Column(NamedTuple):
+    """A column of the progress: heading, width, metric and how its figure is written."""
+
+    heading: str
+    width: int
+    metric: str
+    form: str
 
 
-def _cells(row: dict[str, float]) -> tuple[str, ...]:
-    def cell(name: str, form: str) -> str:
-        return form.format(row[name]) if name in row else "-"
+EXACT_COLUMNS = (
+    Column("greedy", 7, "exact/nash_conv_greedy", "{:.3f}"),
+    Column("NashConv", 9, "exact/nash_conv", "{:.3f}"),
+    Column("optimal", 8, "exact/optimal_move_rate", "{:.2%}"),
+    Column("rand X", 7, "exact/score_vs_random_x", "{:.3f}"),
+    Column("rand O", 7, "exact/score_vs_random_o", "{:.3f}"),
+)
+SAMPLED_COLUMNS = (
+    Column("vs random", 10, "play/score_vs_random", "{:.2f}"),
+    Column("one-ply", 8, "play/score_vs_one_ply", "{:.2f}"),
+    Column("alpha-beta", 11, "play/score_vs_alpha_beta", "{:.2f}"),
+)
 
+
+def _columns(exact: bool) -> tuple[Column, ...]:
     return (
-        cell("perf/iteration", "{:.0f}"),
-        cell("play/moves", "{:,.0f}"),
-        cell("perf/moves_per_s", "{:,.0f}"),
-        cell("exact/nash_conv_greedy", "{:.3f}"),
-        cell("exact/nash_conv", "{:.3f}"),
-        cell("exact/optimal_move_rate", "{:.2%}"),
-        cell("exact/score_vs_random_x", "{:.3f}"),
-        cell("exact/score_vs_random_o", "{:.3f}"),
-        cell("perf/train_s", "{:.1f}s"),
+        Column("iter", 5, "perf/iteration", "{:.0f}"),
+        Column("moves", 10, "play/moves", "{:,.0f}"),
+        Column("moves/s", 8, "perf/moves_per_s", "{:,.0f}"),
+        *(EXACT_COLUMNS if exact else SAMPLED_COLUMNS),
+        Column("time", 7, "perf/train_s", "{:.1f}s"),
     )
 
 
 def _best_possible(ceilings: tuple[float, float]) -> tuple[str, ...]:
     scores = [f"{score:.3f}" for score in ceilings]
     return ("", "", "at best", UNEXPLOITABLE, UNEXPLOITABLE, "100.00%", *scores, "")
-
-
-def _line(cells: tuple[str, ...]) -> str:
-    return " ".join(cell.rjust(width) for cell, width in zip(cells, WIDTHS, strict=True)).rstrip()

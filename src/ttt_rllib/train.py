@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from ttt_rllib.assessment import describe, is_done
+from ttt_rllib.assessment import is_done
 from ttt_rllib.cluster import check_plan, cluster_size, connect, disconnect, make_plan
+from ttt_rllib.description import NOT_PROVABLE, describe
 from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, warn
 from ttt_rllib.door import run as run_door
 from ttt_rllib.exact.report import known_truth
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from ttt_rllib.tuning import TrialOutcome
 
 __all__ = ["train"]
+
+UNKNOWN_GAME = (
+    "the rules of this environment are not known here, so there is no agent/ and no proof"
+)
 
 
 @dataclass(frozen=True)
@@ -118,18 +123,14 @@ def _check_measurable(experiment: Experiment, console: Console) -> None:
     game = experiment.env.game
     if known_truth(game) is not None:
         return
-    reason = (
-        "the rules of this environment are not known to ttt_rllib"
-        if game is None
-        else "the game has too many positions for exact evaluation"
-    )
+    reason = UNKNOWN_GAME if game is None else NOT_PROVABLE
     if experiment.stop.unexploitable_evals:
         raise InputError(
             f"stop.unexploitable_evals can never be met: {reason}; "
             "stop by moves, train_s or iterations"
         )
-    no_agent = ", and no agent/ to take away" if game is None else ""
-    console.print(f"{reason}: no exact/* metrics{no_agent}", soft_wrap=True)
+    consequence = "it trains, unmeasured" if game is None else "scores are sampled"
+    console.print(f"{reason}: {consequence}", soft_wrap=True)
 
 
 def _execute(experiment: Experiment, run: RunDir, request: Request, console: Console) -> int:

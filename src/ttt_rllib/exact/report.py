@@ -18,7 +18,7 @@ from ttt_rllib.exact.scores import Ceilings, Outcome, match, score_ceilings
 from ttt_rllib.exact.solver import Solution, solve
 from ttt_rllib.exact.tables import Table, greedy_table, uniform_table
 
-__all__ = ["ExactReport", "Truth", "evaluate", "known_truth", "truth_of"]
+__all__ = ["ExactReport", "Truth", "evaluate", "known_truth", "truth_of", "why_unknown"]
 
 
 class Truth(NamedTuple):
@@ -90,13 +90,18 @@ class ExactReport:
         }
 
 
-@lru_cache(maxsize=64)
 def known_truth(game: Game | None) -> Truth | None:
     """Return `truth_of(game)`, or None where the game is unknown or too large; it is kept."""
-    try:
-        return None if game is None else truth_of(game)
-    except TooManyPositionsError:
+    if game is None:
         return None
+    found = _truth_or_reason(game)
+    return None if isinstance(found, str) else found
+
+
+def why_unknown(game: Game) -> str | None:
+    """Return why a game has no exact evaluation, as a clause; None where it has."""
+    found = _truth_or_reason(game)
+    return found if isinstance(found, str) else None
 
 
 @lru_cache(maxsize=8)
@@ -109,6 +114,14 @@ def truth_of(game: Game) -> Truth:
     positions = enumerate_positions(game)
     uniform = uniform_table(positions)
     return Truth(positions, solve(positions), uniform, score_ceilings(positions, uniform))
+
+
+@lru_cache(maxsize=64)
+def _truth_or_reason(game: Game) -> Truth | str:
+    try:
+        return truth_of(game)
+    except TooManyPositionsError as error:
+        return str(error)
 
 
 def evaluate(truth: Truth, table: Table, max_lines: int = MAX_LOSING_LINES) -> ExactReport:

@@ -26,6 +26,7 @@ from ttt_rllib.exact.report import ExactReport, evaluate, known_truth
 from ttt_rllib.policies import AgentPolicy, NetworkPolicy, policy_table
 from ttt_rllib.rl.module import MODULE_ID
 from ttt_rllib.rl.runner import DRAWS, O_WINS, X_WINS
+from ttt_rllib.sampled import sampled_report
 
 __all__ = ["Measured"]
 
@@ -139,7 +140,7 @@ class Measured:
         """
         start_s = time.perf_counter()
         self._figures["exact"] = self._exact_figures()
-        self._figures["play"] = self._play_figures(totals)
+        self._figures["play"] = {**self._play_figures(totals), **self._sampled_figures()}
         eval_s = time.perf_counter() - start_s
         total_s = sum(phases.values()) + eval_s
         self._figures["perf"] = {"moves_per_s": moves / total_s, **phases, "eval_s": eval_s}
@@ -175,6 +176,14 @@ class Measured:
             self._unexploitable_evals = self._unexploitable_evals + 1 if unexploitable else 0
         figures: dict[str, float] = {"unexploitable_evals": self._unexploitable_evals}
         return figures if report is None else {**figures, **report.metrics()}
+
+    def _sampled_figures(self) -> dict[str, float]:
+        """Play against fixed players if it is due and the game too large for exact figures."""
+        interval = self.config.exact_interval
+        due = interval and (self.iteration + 1) % interval == 0
+        if not due or self.game is None or known_truth(self.game) is not None:
+            return {}
+        return sampled_report(self.network_policy()).metrics()
 
     def _learner_figures(self, results: dict[str, Any]) -> dict[str, float]:
         """Return the figures of the learner, of several modules their mean."""

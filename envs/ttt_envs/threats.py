@@ -1,0 +1,100 @@
+"""What one more stone would complete, without playing it.
+
+Shapes: `N` boards.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ttt_envs.boards import Bits, Boards
+from ttt_envs.game import Game
+
+__all__ = ["line_completing_squares", "safe_actions", "threat_actions", "winning_actions"]
+
+
+ONE = np.uint64(1)
+NOTHING = np.uint64(0)
+
+
+def winning_actions(boards: Boards) -> Bits:
+    """`[N]` uint64 whose bit `a` is set where action `a` is legal and wins at once.
+
+    Args:
+        boards: `[N]` positions in which the game is not over.
+    """
+    return _actions(boards, line_completing_squares(boards.game, boards.mover))
+
+
+def threat_actions(boards: Boards) -> Bits:
+    """`[N]` uint64: the actions with which the opponent would win, were it to move.
+
+    Args:
+        boards: `[N]` positions in which the game is not over.
+    """
+    return _actions(boards, line_completing_squares(boards.game, boards.opponent))
+
+
+def safe_actions(boards: Boards) -> Bits:
+    """`[N]` uint64: the legal actions after which the opponent cannot win at once.
+
+    Args:
+        boards: `[N]` positions in which the game is not over.
+    """
+    game = boards.game
+    landing, fatal = _landing(boards), line_completing_squares(boards.game, boards.opponent)
+    safe = _columns(game, landing)
+    threats = _columns(game, landing & fatal)
+    only_one = threats & (threats - ONE) == 0
+    # Only a stone on the threatened square itself parries.
+    safe = np.where(threats == 0, safe, np.where(only_one, threats, NOTHING))
+    if game.gravity:
+        # A stone lifts the opponent's next one to the square above.
+        safe &= ~_columns(game, landing & fatal << np.uint64(game.cols))
+    return safe
+
+
+def line_completing_squares(game: Game, stones: Bits) -> Bits:
+    """`[N]` bitboards of the squares with which `stones` would hold a line.
+
+    Squares that are taken, or that nobody can reach yet, are not left out.
+
+    Args:
+        game: The rules.
+        stones: `[N]` uint64 bitboards of one player without a line.
+    """
+    squares = np.zeros_like(stones)
+    for distance, starts in game.lines:
+        shifted = [stones >> np.uint64(place * distance) for place in range(game.connect)]
+        for missing in range(game.connect):
+            rest = np.full_like(stones, starts)
+            for place, stone in enumerate(shifted):
+                if place != missing:
+                    rest &= stone
+            squares |= rest << np.uint64(missing * distance)
+    return squares
+
+
+def _actions(boards: Boards, squares: Bits) -> Bits:
+    """Return the legal actions whose stone comes to lie on one of the squares."""
+    return _columns(boards.game, _landing(boards) & squares)
+
+
+def _landing(boards: Boards) -> Bits:
+    """Return the squares on which a stone can come to lie."""
+    game = boards.game
+    occupied = boards.mover | boards.opponent
+    if not game.gravity:
+        return ~occupied & np.uint64(game.action_bits)
+    bottom_row = np.uint64(game.action_bits << (game.num_squares - game.cols))
+    return ~occupied & (occupied >> np.uint64(game.cols) | bottom_row)
+
+
+def _columns(game: Game, squares: Bits) -> Bits:
+    """Return the actions that name these squares."""
+    if not game.gravity:
+        return squares
+    columns = np.zeros_like(squares)
+    for row in range(game.rows):
+        columns |= squares >> np.uint64(row * game.cols)
+    return columns & np.uint64(game.action_bits)

@@ -1,0 +1,211 @@
+"""Agents of games too large for the truth: sampled scores, the command and the summary."""
+
+import json
+import os
+import subprocess
+import sys
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Game
+from ttt_rllib.assessment import assess, report_metrics
+from ttt_rllib.bundle import load_bundle, save_bundle
+from ttt_rllib.description import describe, verdict
+from ttt_rllib.exact import greedy_table, match
+from ttt_rllib.exact.report import known_truth, truth_of, why_unknown
+from ttt_rllib.matches import play_match
+from ttt_rllib.metrics import METRICS
+from ttt_rllib.opponents import AlphaBetaPolicy, OnePlyPolicy
+from ttt_rllib.policies import NetworkPolicy, RandomPolicy, policy_table
+from ttt_rllib.sampled import ALPHA_BETA_DEPTH, sampled_report
+
+FOUR_BY_FOUR = Game(4, 4, 4)
+
+
+def random_network(game, hidden=16):
+    rng = np.random.default_rng(0)
+    weights, sizes = {}, {"trunk.0": (hidden, 2 * game.num_squares)}
+    sizes |= {"policy": (game.num_actions, hidden), "value": (1, hidden)}
+    for name, size in sizes.items():
+        weights[f"{name}.weight"] = rng.normal(size=size).astype(np.float32)
+        weights[f"{name}.bias"] = rng.normal(size=size[0]).astype(np.float32)
+    return NetworkPolicy(game, weights, "relu")
+
+
+@pytest.fixture(scope="module")
+def agent(tmp_path_factory):
+    """The bundle of a Connect Four agent."""
+    folder = tmp_path_factory.mktemp("connect four") / "agent"
+    save_bundle(random_network(CONNECT_FOUR), folder, {"algorithm": "none"})
+    return folder
+
+
+def evaluate(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "ttt_rllib.evaluate", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "80"},
+    )
+
+
+# ---- the report ----------------------------------------------------------------------------
+
+
+def test_the_same_seed_gives_the_same_report_to_the_last_digit_and_another_another():
+    policy = random_network(CONNECT_FOUR)
+    first, again, other = (sampled_report(policy, seed=seed) for seed in (3, 3, 4))
+    assert json.dumps(first.as_json()) == json.dumps(again.as_json())
+    assert first.results() != other.results()
+
+
+def test_each_score_lies_within_its_interval_around_the_exact_score_on_tic_tac_toe():
+    truth = truth_of(TIC_TAC_TOE)
+    players = (
+        RandomPolicy(TIC_TAC_TOE),
+        OnePlyPolicy(TIC_TAC_TOE),
+        AlphaBetaPolicy(TIC_TAC_TOE, ALPHA_BETA_DEPTH),
+    )
+    for policy in (random_network(TIC_TAC_TOE), *players):
+        greedy = greedy_table(truth.positions, policy_table(truth.positions, policy))
+        report = sampled_report(policy, seed=1, num_games=400)
+        for player, result in zip(players, report.results().values(), strict=True):
+            table = policy_table(truth.positions, player)
+            as_x = match(truth.positions, greedy, table).score
+            as_o = -match(truth.positions, table, greedy).score
+            low, high = result.interval
+            assert low <= (as_x + as_o) / 2 <= high, (policy, player)
+
+
+def test_each_of_the_three_players_beats_the_one_before():
+    # The stronger player plays the first of its best moves, which weakens it; even so.
+    game, rng = CONNECT_FOUR, np.random.default_rng(0)
+    ladder = (RandomPolicy(game), OnePlyPolicy(game), AlphaBetaPolicy(game, ALPHA_BETA_DEPTH))
+    for weaker, stronger in pairwise(ladder):
+        assert play_match(stronger, weaker, 100, rng).interval[0] > 0.0
+
+
+def test_metric_names_are_those_of_the_metrics_file_and_name_the_depth():
+    names = report_metrics(sampled_report(RandomPolicy(FOUR_BY_FOUR), num_games=2))
+    known = {metric.name: metric for metric in METRICS}
+    assert list(names) == [name for name in known if name.startswith("play/score_vs_")]
+    assert f"{ALPHA_BETA_DEPTH} plies" in known["play/score_vs_alpha_beta"].meaning
+    assert all("ampled" in known[name].meaning for name in names)
+
+
+def test_why_a_game_has_no_truth_is_told_and_a_small_game_has_one():
+    assert why_unknown(TIC_TAC_TOE) is None
+    assert known_truth(CONNECT_FOUR) is None
+    assert why_unknown(CONNECT_FOUR) == (
+        "a 6 x 7 board has 42 squares; exact evaluation takes at most 32"
+    )
+    assert str(why_unknown(FOUR_BY_FOUR)).startswith(
+        "a 4 x 4 board with lines of 4 has more than 1,000,000 positions ("
+    )
+
+
+@pytest.mark.parametrize("game", [CONNECT_FOUR, FOUR_BY_FOUR, Game(8, 8, 8)], ids=str)
+def test_the_description_fits_80_columns_even_with_a_million_games(game, tmp_path):
+    save_bundle(random_network(game), tmp_path, {})
+    bundle = load_bundle(tmp_path)
+    report = assess(bundle, seed=2**31 - 1, num_games=2)
+    text = describe(bundle, report)
+    assert max(map(len, text.splitlines())) <= 80
+    # A record of a million games is 10 digits a seat longer than that of two.
+    records = [line for line in text.splitlines() if "won-drawn-lost" in line]
+    assert len(records) == 3
+    assert max(map(len, records)) + 2 * 15 <= 80
+
+
+# ---- the command ---------------------------------------------------------------------------
+
+
+def test_evaluate_says_why_nothing_is_proved_and_what_was_sampled(agent):
+    done = evaluate(agent, "--games", 10, "--seed", 7)
+    assert (done.returncode, done.stderr) == (0, "")
+    text = " ".join(done.stdout.split())
+    assert text.startswith("not proved: the game has too many positions for exact evaluation; ")
+    assert "game 6 x 7, connect 4, gravity" in text
+    assert "a 6 x 7 board has 42 squares; exact evaluation takes at most 32" in text
+    assert "10 games against each player, half in each seat, seed 7" in text
+    results = sampled_report(load_bundle(agent).policy, seed=7, num_games=10).results()
+    for name, result in results.items():
+        low, high = result.interval
+        player = name.replace("_", "-")
+        assert f"against {player} {result.score:.4f}, 95 % interval {low:.4f} to {high:.4f}" in text
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_evaluates_json_equals_the_report_that_training_would_log(agent):
+    done = evaluate(agent, "--json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    report = sampled_report(load_bundle(agent).policy)
+    assert said["metrics"] == {f"play/{name}": score for name, score in report.metrics().items()}
+    assert said["sampled"] == report.as_json()
+    assert (said["sampled"]["seed"], said["sampled"]["num_games"]) == (0, 64)
+    assert said["certificate"] is None
+    assert {entry.name for entry in agent.iterdir()} == {"agent.json", "weights.npz"}
+
+
+@pytest.mark.parametrize("requirement", ["unexploitable", "perfect"])
+def test_evaluate_exits_with_1_where_nothing_can_be_proved(agent, requirement):
+    done = evaluate(agent, "--require", requirement)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"{agent}: cannot be proved {requirement}: "
+        "the game has too many positions for exact evaluation\n"
+    )
+    assert "against alpha-beta" in done.stdout
+
+
+def test_a_certificate_of_a_game_without_truth_is_found_out(agent, tmp_path):
+    (tmp_path / "agent").symlink_to(agent)
+    (tmp_path / "certificate.json").write_text('{"unexploitable": true}')
+    done = evaluate(tmp_path)
+    assert done.returncode == 1
+    assert "certificate.json: cannot be checked" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--games", 63), "--games is 63; half are played in each seat: give an even number"),
+        (("--games", 0), "--games is 0"),
+        (("--seed", -1), "Invalid value for '--seed'"),
+    ],
+)
+def test_wrong_numbers_of_games_and_seeds_exit_with_2_and_one_line(agent, options, expected):
+    done = evaluate(agent, *options)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert expected in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+# ---- the end of a run ----------------------------------------------------------------------
+
+
+def test_a_run_ends_without_certificate_and_with_the_verdict_and_scores_evaluate_gives(
+    agent, tmp_path
+):
+    from ttt_rllib.conclusion import conclude
+    from ttt_rllib.experiment import Experiment
+    from ttt_rllib.rundir import RunDir
+    from ttt_rllib.tuning import TrialOutcome
+
+    run = RunDir(tmp_path)
+    outcome = TrialOutcome(None, agent.parent, {"play": {"moves": 9}}, None, interrupted=False)
+    experiment = Experiment(env="connect_four")
+    concluded = conclude(experiment, run, outcome, {"setup_s": 1.0, "total_s": 2.0})
+    assert concluded is not None
+    summary = json.loads(run.summary.read_text())
+    said = json.loads(evaluate(tmp_path, "--json").stdout)
+    assert summary["metrics"] == {"play/moves": 9.0, **said["metrics"]}
+    assert summary["verdict"] == verdict(concluded[1])
+    assert summary["verdict"].startswith("not proved: the game has too many positions")
+    assert f"{said['metrics']['play/score_vs_random']:.2f} against random" in summary["verdict"]
+    assert not run.certificate.exists()
