@@ -101,9 +101,9 @@ def test_no_illegal_move_in_thousands_of_moves_at_any_epsilon(build):
 @pytest.mark.parametrize("zero_sum", [True, False])
 def test_learning_moves_the_policy_towards_optimal_play(build, zero_sum):
     algorithm = build("dqn", zero_sum_targets=zero_sum, replay_buffer_config={"capacity": 20_000})
-    rates = [algorithm.train()["exact"]["optimal_move_rate"] for _ in range(60)]
+    rates = [algorithm.train()["exact"]["optimal_move_rate"] for _ in range(40)]
     # A move drawn at random keeps the value in about 59 % of the positions.
-    assert max(rates[:2]) < 0.7
+    assert rates[0] < 0.7
     assert rates[-1] > 0.75
 
 
