@@ -151,8 +151,15 @@ def check_game(game, agents, moves):
     return score
 
 
-@pytest.mark.parametrize("algorithm", ["ppo", "dqn"])
-@pytest.mark.parametrize(("name", "least"), [("tictactoe_v3", 300), ("connect_four_v3", 40)])
+@pytest.mark.parametrize(
+    ("algorithm", "name", "least"),
+    [
+        ("ppo", "tictactoe_v3", 200),
+        pytest.param("dqn", "tictactoe_v3", 500, marks=pytest.mark.long),
+        pytest.param("ppo", "connect_four_v3", 50, marks=pytest.mark.long),
+        pytest.param("dqn", "connect_four_v3", 50, marks=pytest.mark.long),
+    ],
+)
 def test_hundreds_of_sampled_games_replayed_on_our_boards_say_the_same(algorithm, name, least):
     config = configured(algorithm, name, boards=16)
     runner = MultiAgentEnvRunner(config=config)
@@ -177,7 +184,7 @@ def test_hundreds_of_sampled_games_replayed_on_our_boards_say_the_same(algorithm
     )
 
 
-@pytest.mark.parametrize("algorithm", ["ppo", "dqn"])
+@pytest.mark.parametrize("algorithm", ["ppo", pytest.param("dqn", marks=pytest.mark.long)])
 def test_a_seed_gives_the_same_episodes_and_another_seed_others(algorithm):
     def episodes(seed):
         runner = MultiAgentEnvRunner(config=configured(algorithm, seed=seed))
@@ -283,7 +290,12 @@ def boards_of(own, other):
     return Boards(TIC_TAC_TOE, *bits)
 
 
-VARIANTS = [("ppo", "shared"), ("ppo", "separate"), ("dqn", "shared"), ("dqn", "separate")]
+VARIANTS = [
+    ("ppo", "separate"),
+    ("dqn", "shared"),
+    pytest.param("ppo", "shared", marks=pytest.mark.long),
+    pytest.param("dqn", "separate", marks=pytest.mark.long),
+]
 
 
 @pytest.mark.parametrize(("algorithm", "policies"), VARIANTS)
@@ -420,6 +432,7 @@ def test_an_env_whose_game_is_not_ours_trains_without_exact_figures_and_without_
         trained.network_policy()
 
 
+@pytest.mark.long
 def test_remote_runners_sample_with_the_trained_weights_and_the_clock_adds_up(build):
     trained = build(configured("ppo", runners=2, policies="separate"))
     row = flatten(trained.train())
