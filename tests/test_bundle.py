@@ -82,7 +82,7 @@ def test_seats_with_a_missing_layer_are_refused(tmp_path):
     without = NetworkPolicy(TIC_TAC_TOE, {**whole.weights}, "relu")
     del without.weights["value.bias"]
     save_bundle(SeatPolicies(whole, without), tmp_path, {})
-    with pytest.raises(BundleError, match="value.bias"):
+    with pytest.raises(BundleError, match=r"value\.bias"):
         load_bundle(tmp_path)
 
 

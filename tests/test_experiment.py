@@ -53,9 +53,9 @@ BAD = {
     "needs exact evaluation",
     "stop: {optimal_move_rate: 2}": "stop.optimal_move_rate: is 2; ",
     "opening: 3": "opening: is 3; ",
-    "env: {pettingzoo: tictactoe_v3, rows: 4}": "env.rows: unknown key; known are pettingzoo, kwargs",
+    "env: {pettingzoo: tictactoe_v3, rows: 4}": "env.rows: unknown key; known are pettingzoo, ",
     "env: {pettingzoo: 3}": "env.pettingzoo: is 3; ",
-    "env: {petingzoo: tictactoe_v3}": "env.petingzoo: unknown key; known are rows, cols",
+    "env: {petingzoo: tictactoe_v3}": "env.petingzoo: unknown key; known are rows, ",
     "{env: {pettingzoo: tictactoe_v3}, opening: {random_plies: [0, 8]}}": "opening.random_plies "
     "is [0, 8]; with env.pettingzoo games begin as the environment begins them: leave it out",
     "{algorithm: dqn, env: {pettingzoo: tictactoe_v3}, training: {zero_sum_targets: true}}": "train"
