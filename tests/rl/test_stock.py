@@ -367,7 +367,7 @@ def test_the_weights_of_a_seat_move_only_with_its_own_moves(build, algorithm):
         return [weights_sha256(weights) for weights in online]
 
     for seat in range(len(agents)):
-        episodes = trained.env_runner.sample(num_timesteps=200)
+        episodes = trained.env_runner.sample(num_episodes=30)
         if algorithm == "dqn":
             buffer = MultiAgentEpisodeReplayBuffer(capacity=1000)
             buffer.add(episodes)
