@@ -283,7 +283,7 @@ def test_a_truncated_game_is_truncated_and_not_terminated_also_in_rllibs_episode
 
 
 @pytest.mark.parametrize("leaver", ["a", "b", "c"])
-@pytest.mark.parametrize("ply", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("ply", [1, 2, 4])
 def test_an_agent_that_leaves_early_has_its_last_reward_and_the_others_play_on(leaver, ply):
     factory = partial(Counting, "abc", truncate_at=9, leave_at={leaver: ply})
     for episode in runner(factory).sample(num_episodes=3):
