@@ -60,9 +60,6 @@ BAD = {
     "is [0, 8]; with env.pettingzoo games begin as the environment begins them: leave it out",
     "{algorithm: dqn, env: {pettingzoo: tictactoe_v3}, training: {zero_sum_targets: true}}": "train"
     "ing.zero_sum_targets is true; with env.pettingzoo RLlib's own DQN learns",
-    "{algorithm: dqn, env: {pettingzoo: tictactoe_v3}, env_runners: {num_env_runners: 2}}": "train"
-    "ing.num_steps_sampled_before_learning_starts is 2000; before RLlib's own DQN can learn, both "
-    "players need a whole turn on each of 1024 boards: set it to 3072 or more",
     "multi_agent: {policies: separate}": "multi_agent.policies is separate; one network plays both",
     "multi_agent: {policies: two}": 'multi_agent.policies: is "two"; ',
     "name: a/b": "name: is 'a/b'; a name has letters, digits, '.', '_' and '-' only",

@@ -120,9 +120,6 @@ class Opening(Section):
         return self
 
 
-PLIES_TO_BOTH_TURNS = 3
-"""X's first turn lasts until it sees the board again, after the second ply, O's after the third."""
-
 NO_OPENING = Opening(random_plies=(0, 0))
 
 
@@ -402,8 +399,6 @@ class Experiment(Section):
                 "training.zero_sum_targets is true; with env.pettingzoo RLlib's own DQN learns, "
                 "whose targets are the mover's own next turn: set it to false"
             )
-        if isinstance(self.training, DQNTraining):
-            self._check_first_batch(self.training.num_steps_sampled_before_learning_starts)
         if self.opening.random_plies == NO_OPENING.random_plies:
             return self
         if "random_plies" in self.opening.model_fields_set:
@@ -412,17 +407,6 @@ class Experiment(Section):
                 "games begin as the environment begins them: leave it out"
             )
         return self.model_copy(update={"opening": NO_OPENING})
-
-    def _check_first_batch(self, moves: int) -> None:
-        """RLlib's buffer fails while it holds no whole turn, from a move to the mover's next."""
-        runners = self.env_runners
-        boards = runners.num_envs_per_env_runner * max(1, runners.num_env_runners)
-        if moves < PLIES_TO_BOTH_TURNS * boards:
-            raise ValueError(
-                f"training.num_steps_sampled_before_learning_starts is {moves}; before RLlib's own "
-                f"DQN can learn, both players need a whole turn on each of {boards} boards: "
-                f"set it to {PLIES_TO_BOTH_TURNS * boards} or more"
-            )
 
     def _check_opening(self) -> Experiment:
         assert isinstance(self.env, Env)  # noqa: S101 - for the type checker
