@@ -325,6 +325,9 @@ def test_a_trained_agent_its_checkpoint_and_its_bundle_are_the_same_policy(
     try:
         assert weights_sha256(restored.network_policy().weights) == bundle.sha256
         assert restored.moves() == trained.moves()
+        if algorithm == "dqn":
+            sizes = [one.local_replay_buffer.get_num_timesteps() for one in (trained, restored)]
+            assert sizes[0] == sizes[1] > 300, "RLlib's own replay buffer is in the checkpoint"
         again = flatten(restored.train())
         assert again["play/moves"] > row["play/moves"]
         assert again["perf/iteration"] == 2.0

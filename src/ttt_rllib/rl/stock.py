@@ -22,7 +22,7 @@ from ray.rllib.utils.schedules.scheduler import Scheduler
 
 from ttt_rllib.pettingzoo_games import known_game
 from ttt_rllib.policies import AgentPolicy, SeatPolicies
-from ttt_rllib.rl.dqn import SelfPlayDQN
+from ttt_rllib.rl.dqn import REPLAY_BUFFER, SelfPlayDQN
 from ttt_rllib.rl.measured import Measured
 from ttt_rllib.rl.module import MODULE_ID, BoardActorCritic
 from ttt_rllib.rl.pettingzoo_adapter import MaskedAECEnv
@@ -252,6 +252,17 @@ class StockDQN(Stock, DQN):
     def get_default_config(cls) -> StockDQNConfig:
         """Return a config without an environment."""
         return StockDQNConfig()
+
+    def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return RLlib's state and its replay buffer, which RLlib itself leaves out."""
+        state = super().get_state(*args, **kwargs)
+        return {**state, REPLAY_BUFFER: self.local_replay_buffer.get_state()}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take over a state made by `get_state`."""
+        super().set_state(state)
+        if REPLAY_BUFFER in state:
+            self.local_replay_buffer.set_state(state[REPLAY_BUFFER])
 
     def after_training(self, results: dict[str, Any]) -> None:
         """Measure the agent, and note how much it explores by now."""
