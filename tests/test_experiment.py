@@ -52,6 +52,8 @@ BAD = {
     "{evaluation: {exact_interval: 0}, stop: {optimal_move_rate: 1.0}}": "stop.optimal_move_rate "
     "needs exact evaluation",
     "stop: {optimal_move_rate: 2}": "stop.optimal_move_rate: is 2; ",
+    "{env: {pettingzoo: tictactoe_v3}, training: {exploring_starts: 0.5}}": "training."
+    "exploring_starts is 0.5; with env.pettingzoo",
     "opening: 3": "opening: is 3; ",
     "env: {pettingzoo: tictactoe_v3, rows: 4}": "env.rows: unknown key; known are pettingzoo, ",
     "env: {pettingzoo: 3}": "env.pettingzoo: is 3; ",

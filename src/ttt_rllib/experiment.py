@@ -174,6 +174,9 @@ class PPOTraining(Training):
     """Greatest squared value error that counts."""
     entropy_coeff: Schedule = 0.0
     """Weight of the entropy bonus; a number or a schedule over moves."""
+    exploring_starts: Share = 0.0
+    """Share of games whose first move after the opening is uniformly random; it is learnt from
+    where it turns out better than expected."""
 
     @model_validator(mode="after")
     def _check(self) -> PPOTraining:
@@ -398,6 +401,11 @@ class Experiment(Section):
             raise ValueError(
                 "training.zero_sum_targets is true; with env.pettingzoo RLlib's own DQN learns, "
                 "whose targets are the mover's own next turn: set it to false"
+            )
+        if isinstance(self.training, PPOTraining) and self.training.exploring_starts:
+            raise ValueError(
+                f"training.exploring_starts is {self.training.exploring_starts}; with "
+                "env.pettingzoo RLlib's own env runner plays, which has none: set it to 0"
             )
         if self.opening.random_plies == NO_OPENING.random_plies:
             return self

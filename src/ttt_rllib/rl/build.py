@@ -31,6 +31,7 @@ def algorithm_config(experiment: Experiment) -> AlgorithmConfig:
         if name in settings:
             settings[name] = _schedule(settings[name])
     config = _pettingzoo(experiment) if experiment.on_pettingzoo else _self_play(experiment)
+    settings.pop("exploring_starts", None)
     if experiment.on_pettingzoo:
         settings.pop("zero_sum_targets", None)
     config.rl_module(model_config=experiment.model.model_dump())
@@ -46,6 +47,7 @@ def _self_play(experiment: Experiment) -> AlgorithmConfig:
     config: AlgorithmConfig = CONFIGS[experiment.algorithm]().self_play(
         game=experiment.env.game,
         random_plies=experiment.opening.random_plies,
+        exploring_starts=getattr(experiment.training, "exploring_starts", 0.0),
         exact_interval=experiment.evaluation.exact_interval,
     )
     return config
