@@ -26,6 +26,7 @@ LAYERS = (
         "ttt_rllib.door",
         "ttt_rllib.interrupts",
     ),
+    ("ttt_rllib.play",),
     ("ttt_rllib.experiment",),
     ("ttt_rllib.experiment_file",),
     ("ttt_rllib.cluster", "ttt_rllib.rundir"),
