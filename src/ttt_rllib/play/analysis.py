@@ -129,6 +129,8 @@ def move_sentence(record: GameRecord, subject: str = "you") -> str | None:
     now = _words(subject, after, over=record.is_over)
     if before is None:
         return now
+    if before.value == after.value == 0 and not record.is_over:
+        return "still a draw"
     if after.value < before.value:
         return f"{subject} could {_chance(before)}; now {now}"
     if after.plies != before.plies - 1:
@@ -154,7 +156,7 @@ def position_sentence(record: GameRecord) -> str | None:
 def _words(subject: str, outlook: Outlook, *, over: bool) -> str:
     """Say an outlook after a move, for the one who made it."""
     if outlook.value == 0:
-        return "it is a draw" if over else "it is a draw with best play"
+        return "it is a draw"
     verb = ("win" if outlook.value > 0 else "lose") + ("" if subject == "you" else "s")
     return f"{subject} {verb}" if over else f"{subject} {verb} {_when(outlook)}"
 
