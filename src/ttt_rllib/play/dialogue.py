@@ -164,7 +164,7 @@ class Dialogue:
     def _beliefs(self, analysis: Analysis) -> list[str]:
         if analysis.estimate is None:
             return []
-        exact = "" if analysis.outlook is None else f"; exact is {analysis.outlook.value:+d}"
+        exact = "" if analysis.outlook is None else f"; exact is {analysis.outlook.value}"
         return [f"it values {self.seat} at {analysis.estimate:+.2f}{exact}"]
 
     def _undo(self) -> str:
