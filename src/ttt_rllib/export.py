@@ -79,13 +79,13 @@ def _checked_target(to: Path) -> Path:
     if files and not (_is_bundle(target) and files <= BUNDLE_FILES):
         foreign = sorted(files - BUNDLE_FILES) or sorted(files)
         raise InputError(
-            f"--to {to}: holds {foreign[0]}, which is no part of a bundle; give a new folder"
+            f"--to {to}: is no bundle and not empty, it holds {foreign[0]}; give a new folder"
         )
     return target
 
 
 def _is_bundle(folder: Path) -> bool:
-    """Tell whether a folder describes an agent; a damaged one may be replaced."""
+    """Tell whether a folder describes an agent, be it one that does not load."""
     try:
         agent = json.loads((folder / AGENT_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -111,7 +111,7 @@ def _folder_in_the_making(target: Path) -> Iterator[Path]:
 
 
 def _fill(folder: Path, bundle: Bundle, *, with_onnx: bool) -> str | None:
-    """Write all files; return what the comparison of agent.onnx found, if there is one.
+    """Write all files; return what the comparison of agent.onnx found, if it was made.
 
     Raises:
         InputError: If onnx is not installed.
