@@ -1,8 +1,11 @@
 """Export: the bundle is the same agent, agent.onnx answers alike, nothing foreign is harmed."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -177,6 +180,25 @@ def test_a_bundle_is_replaced_with_all_its_files_and_may_be_its_own_source(run, 
     assert load_bundle(to).sha256 == find_bundle(run).sha256
     (tmp_path / "empty").mkdir()
     assert exit_code(run, to=tmp_path / "empty") == 0
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["agent", "empty", "run"]
+
+
+def test_if_the_last_rename_fails_the_old_bundle_is_back(run, tmp_path, capsys, monkeypatch):
+    to = tmp_path / "agent"
+    assert exit_code(run, to=to) == 0
+    before = {file.name: file.read_bytes() for file in to.iterdir()}
+    rename = Path.rename
+
+    def full_disk(self, target):
+        if ".part-" in self.name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", full_disk)
+    assert exit_code(run, to=to, onnx=True) == 2
+    assert "cannot be written: No space left on device" in capsys.readouterr().err
+    assert {file.name: file.read_bytes() for file in to.iterdir()} == before
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["agent", "run"]
 
 
 @pytest.mark.parametrize(

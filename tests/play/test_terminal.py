@@ -255,6 +255,8 @@ def test_without_colour_there_is_no_escape_and_ctrl_c_leaves_with_130(tmp_path, 
     terminal.read_until("X> ")
     terminal.type("4\n")
     terminal.read_until("X> (.|\n)*X> ")
+    # Python loses a signal between the prompt and the read that follows it.
+    time.sleep(0.5)
     terminal.type("\x03")
     assert terminal.leave() == 130
     assert "\x1b" not in terminal.text
