@@ -18,9 +18,15 @@ from ttt_rllib.assessment import find_bundle
 from ttt_rllib.bundle import Bundle, load_bundle, save_bundle, weights_sha256
 from ttt_rllib.export import export
 from ttt_rllib.onnx_model import OPSET, TOLERANCE, build_model, compare
-from ttt_rllib.policies import NetworkPolicy
+from ttt_rllib.policies import NetworkPolicy, SeatPolicies
 
-KINDS = [{"q_head": False, "activation": "relu"}, {"activation": "tanh"}, {"q_head": True}]
+KINDS = [
+    {"q_head": False, "activation": "relu"},
+    {"activation": "tanh"},
+    {"q_head": True},
+    {"seats": True},
+    {"seats": True, "q_head": True},
+]
 
 
 @pytest.fixture
@@ -35,6 +41,18 @@ def exit_code(*arguments, **options):
     with pytest.raises(typer.Exit) as left:
         export(*arguments, **options)
     return left.value.exit_code
+
+
+@pytest.fixture
+def new_agent(new_network):
+    """Return a function that makes a network or, with `seats`, one for each seat."""
+
+    def make(*arguments, seed=0, seats=False, **kind):
+        network = new_network(*arguments, seed=seed, **kind)
+        other = new_network(*arguments, seed=seed + 100, **kind)
+        return SeatPolicies(network, other) if seats else network
+
+    return make
 
 
 def as_bundle(policy):
@@ -54,8 +72,8 @@ def ask(model, boards):
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_onnx_equals_numpy_in_all_4520_positions_and_in_any_batch(new_network, kind):
-    policy = new_network(seed=4, **kind)
+def test_onnx_equals_numpy_in_all_4520_positions_and_in_any_batch(new_agent, kind):
+    policy = new_agent(seed=4, **kind)
     model = build_model(as_bundle(policy))
     boards = decisions()
     assert len(boards) == 4520
@@ -93,12 +111,12 @@ def test_the_model_says_what_it_is_by_onnx_itself(new_network):
     assert shapes(model.graph.output) == {"probabilities": ["batch", 9], "value": ["batch"]}
 
 
-def test_another_agents_model_is_found_out(new_network, tmp_path):
+def test_another_agents_model_is_found_out(new_agent, tmp_path):
     path = tmp_path / "agent.onnx"
     for kind in KINDS:
-        path.write_bytes(build_model(as_bundle(new_network(seed=1, **kind))))
-        assert compare(path, as_bundle(new_network(seed=1, **kind))).greatest <= TOLERANCE
-        assert compare(path, as_bundle(new_network(seed=2, **kind))).greatest > 0.1
+        path.write_bytes(build_model(as_bundle(new_agent(seed=1, **kind))))
+        assert compare(path, as_bundle(new_agent(seed=1, **kind))).greatest <= TOLERANCE
+        assert compare(path, as_bundle(new_agent(seed=2, **kind))).greatest > 0.1
 
 
 @pytest.mark.parametrize(("raised", "probabilities"), [(1e-7, 0.0), (1e-3, 1.0)])
