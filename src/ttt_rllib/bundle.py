@@ -21,7 +21,9 @@ from ttt_envs.game import Game
 from ttt_rllib.policies import AgentPolicy, NetworkPolicy, SeatPolicies, Weights
 
 __all__ = [
+    "AGENT_FILE",
     "FORMAT_VERSION",
+    "WEIGHTS_FILE",
     "Bundle",
     "BundleError",
     "load_bundle",

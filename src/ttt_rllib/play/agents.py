@@ -1,0 +1,272 @@
+"""The agents that can be chosen: fixed players, and the agents of runs.
+
+A slug names an agent for good. Looking one up compares it with those of the list and
+nothing else, so that a slug from outside never becomes a path.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ttt_envs.boards import Boards
+from ttt_envs.game import GAMES, TIC_TAC_TOE, Game
+from ttt_rllib.assessment import find_bundle
+from ttt_rllib.bundle import Bundle, BundleError
+from ttt_rllib.exact.report import known_truth
+from ttt_rllib.matches import greedy_actions, sampled_actions
+from ttt_rllib.opponents import AlphaBetaPolicy, OnePlyPolicy
+from ttt_rllib.policies import PerfectPolicy, Policy, RandomPolicy
+from ttt_rllib.sampled import ALPHA_BETA_DEPTH
+from ttt_rllib.wrong_input import InputError, nearest
+
+__all__ = [
+    "FIXED_PLAYERS",
+    "OWN_SLUG",
+    "Agent",
+    "AgentList",
+    "Skipped",
+    "agent_at",
+    "choose_agent",
+    "choose_move",
+    "fixed_players",
+    "game_name",
+    "list_agents",
+    "newest_run",
+]
+
+FIXED_PLAYERS = {
+    "perfect": "perfect player",
+    "random": "random player",
+    "one_ply": "one-ply player",
+    "alpha_beta": f"alpha-beta player, {ALPHA_BETA_DEPTH} plies",
+}
+"""Slugs of the fixed players of tic-tac-toe, and their names for people."""
+
+OWN_SLUG = "own"
+"""The slug of an agent outside the results folder; only a door can bring one in."""
+
+RUN_SEPARATOR = "~"
+"""Between experiment and run in a slug: safe in a URL, and in no name of either."""
+
+NAME = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A player that can be chosen.
+
+    Attributes:
+        slug: Names it for good: letters, digits and `_.-~`.
+        name: For people.
+        policy: Plays.
+        is_trained: It comes from a bundle. A trained agent plays its most probable move,
+            which is what a certificate is about; a fixed player draws from its moves.
+        verdict: "perfect", "unexploitable" or "exploitable" by the certificate in the run;
+            None where there is none for these weights.
+    """
+
+    slug: str
+    name: str
+    policy: Policy
+    is_trained: bool
+    verdict: str | None
+
+    @property
+    def game(self) -> Game:
+        """The rules it plays by."""
+        return self.policy.game
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A run that offers no agent: where, relative to the results folder, and why."""
+
+    place: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class AgentList:
+    """What can be chosen.
+
+    Attributes:
+        agents: Fixed players of every game, then runs, the newest first; slugs are unique.
+        skipped: Runs whose agent cannot be loaded.
+    """
+
+    agents: tuple[Agent, ...]
+    skipped: tuple[Skipped, ...]
+
+    def find(self, slug: str) -> Agent:
+        """Return the agent with this slug.
+
+        Raises:
+            InputError: If there is none.
+        """
+        for agent in self.agents:
+            if agent.slug == slug:
+                return agent
+        known = [agent.slug for agent in self.agents]
+        raise InputError(f"no agent is called {slug[:80]!r}{nearest(slug[:80], known)}")
+
+
+def list_agents(results: Path, own: Agent | None = None) -> AgentList:
+    """List the fixed players and the agents of all runs, finished or not.
+
+    Args:
+        results: Folder of all results; it need not exist.
+        own: One more agent, such as `agent_at` or `choose_agent` return it.
+    """
+    found, skipped = _runs(results)
+    games = dict.fromkeys((*GAMES.values(), *([own.game] if own else ())))
+    games |= dict.fromkeys(agent.game for agent in found)
+    fixed = [agent for game in games for agent in fixed_players(game)]
+    known = {agent.slug for agent in (*fixed, *found)}
+    extra = [own] if own is not None and own.slug not in known else []
+    return AgentList((*fixed, *extra, *found), tuple(skipped))
+
+
+def fixed_players(game: Game) -> tuple[Agent, ...]:
+    """Return the fixed players of a game; a perfect one only where the game is solved."""
+    policies: dict[str, Policy] = {
+        "random": RandomPolicy(game),
+        "one_ply": OnePlyPolicy(game),
+        "alpha_beta": AlphaBetaPolicy(game, ALPHA_BETA_DEPTH),
+    }
+    if known_truth(game) is not None:
+        policies = {"perfect": PerfectPolicy(game), **policies}
+    suffix = "" if game == TIC_TAC_TOE else f".{game_name(game)}"
+    return tuple(
+        Agent(f"{slug}{suffix}", FIXED_PLAYERS[slug], policy, is_trained=False, verdict=None)
+        for slug, policy in policies.items()
+    )
+
+
+def newest_run(results: Path) -> Agent | None:
+    """Return the agent that was written last, None if no run offers one."""
+    found, _ = _runs(results)
+    return found[0] if found else None
+
+
+def agent_at(path: Path) -> Agent:
+    """Load the agent of a run, checkpoint or bundle anywhere. For doors only.
+
+    Raises:
+        BundleError: If there is no agent, or it is damaged.
+    """
+    bundle = find_bundle(path)
+    return _trained(OWN_SLUG, str(path), path, bundle)
+
+
+def choose_agent(choice: str | None, results: Path) -> Agent:
+    """Return the agent that a user named on the command line.
+
+    Args:
+        choice: A slug, else a path of a run, checkpoint or bundle; None takes the newest
+            run, and the perfect player where there is none.
+        results: Folder of all results.
+
+    Raises:
+        InputError: If it is neither.
+        BundleError: If it is a path without a usable agent.
+    """
+    if choice is None:
+        return newest_run(results) or fixed_players(TIC_TAC_TOE)[0]
+    listed = list_agents(results)
+    if any(agent.slug == choice for agent in listed.agents):
+        return listed.find(choice)
+    path = Path(choice)
+    if not path.exists():
+        known = [agent.slug for agent in listed.agents]
+        raise InputError(
+            f"{choice}: neither an agent nor a run, checkpoint or bundle{nearest(choice, known)}"
+        )
+    place = _place(path, results)
+    same = [agent for agent in listed.agents if place and agent.slug == _slug(*place)]
+    return same[0] if same else agent_at(path)
+
+
+def choose_move(agent: Agent, board: Boards, rng: np.random.Generator) -> int:
+    """Return the agent's move: trained ones play their best, fixed ones draw theirs.
+
+    Args:
+        agent: Who moves.
+        board: A batch of one, the game not over.
+        rng: The source of all randomness.
+    """
+    if agent.is_trained:
+        return int(greedy_actions(agent.policy, board)[0])
+    return int(sampled_actions(agent.policy, board, rng)[0])
+
+
+def game_name(game: Game) -> str:
+    """Return the game's own name, or its size such as "4x4x3" or "4x4x3_gravity"."""
+    for name, known in GAMES.items():
+        if known == game:
+            return name
+    return f"{game.rows}x{game.cols}x{game.connect}" + "_gravity" * game.gravity
+
+
+def _runs(results: Path) -> tuple[list[Agent], list[Skipped]]:
+    """Load every run's agent, the one written last first."""
+    agents, skipped = [], []
+    for run in sorted(_run_folders(results), key=_written, reverse=True):
+        experiment, name = run.parent.name, run.name
+        try:
+            slug = _slug(experiment, name)
+            agents.append(_trained(slug, f"{experiment}/{name}", run, find_bundle(run)))
+        except (BundleError, InputError, OSError) as error:
+            skipped.append(Skipped(f"{experiment}/{name}", str(error)))
+    return agents, skipped
+
+
+def _run_folders(results: Path) -> Iterable[Path]:
+    """Find what looks like a run: two levels down, with an agent or trials."""
+    marks = {file.parent for mark in ("agent", "trials") for file in results.glob(f"*/*/{mark}")}
+    return sorted(folder for folder in marks if folder.is_dir())
+
+
+def _written(run: Path) -> float:
+    """Time of the run's newest agent in seconds, 0 if it has none yet."""
+    files = (*run.glob("agent/agent.json"), *run.glob("trials/*/checkpoint_*/agent/agent.json"))
+    return max((file.stat().st_mtime for file in files), default=0.0)
+
+
+def _slug(experiment: str, run: str) -> str:
+    if not NAME.fullmatch(experiment) or not NAME.fullmatch(run):
+        raise InputError(
+            f"{experiment}/{run}: names of runs have letters, digits, '.', '_' and '-' only"
+        )
+    return f"{experiment}{RUN_SEPARATOR}{run}"
+
+
+def _place(path: Path, results: Path) -> tuple[str, str] | None:
+    """Return experiment and run if the path is a run in the results folder."""
+    resolved = path.resolve()
+    if resolved.parent.parent != results.resolve():
+        return None
+    return resolved.parent.name, resolved.name
+
+
+def _trained(slug: str, name: str, folder: Path, bundle: Bundle) -> Agent:
+    return Agent(slug, name, bundle.policy, is_trained=True, verdict=_verdict(folder, bundle))
+
+
+def _verdict(folder: Path, bundle: Bundle) -> str | None:
+    """Read the verdict of the run's certificate, if it is about these weights."""
+    try:
+        certificate = json.loads((folder / "certificate.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(certificate, dict) or certificate.get("weights_sha256") != bundle.sha256:
+        return None
+    for claim in ("perfect", "unexploitable"):
+        if certificate.get(claim) is True:
+            return claim
+    return "exploitable"

@@ -1,0 +1,171 @@
+"""`python -m ttt_rllib.play [AGENT]`: play against an agent; no ray, no torch.
+
+A door: it chooses the agent, reads lines, prints answers. What is said is in `dialogue`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from enum import StrEnum
+from importlib import import_module
+from importlib.util import find_spec
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from ttt_rllib.bundle import BundleError
+from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_INTERRUPTED, warn
+from ttt_rllib.play.agents import Agent, choose_agent, list_agents
+from ttt_rllib.play.board_text import ansi, no_colour
+from ttt_rllib.play.dialogue import Dialogue
+from ttt_rllib.play.game_record import Seat
+from ttt_rllib.wrong_input import InputError
+
+__all__ = ["play"]
+
+PIPE_WIDTH = 40
+"""Columns of a transcript: the same on every machine."""
+
+MIN_WIDTH, MAX_WIDTH = 20, 80
+
+
+class SeatChoice(StrEnum):
+    """Where the person sits."""
+
+    x = "x"
+    o = "o"
+    ask = "ask"
+
+
+def play(
+    agent: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="AGENT",
+            help="A run, checkpoint or bundle, or a name that --list shows; without it the "
+            "newest run, else the perfect player.",
+            show_default=False,
+        ),
+    ] = None,
+    seat: Annotated[
+        SeatChoice | None,
+        typer.Option(
+            help="Your seat; X moves first. Asked for in a terminal, X in a pipe.",
+            case_sensitive=False,
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Repeats the moves of an agent that draws them.")
+    ] = None,
+    results: Annotated[Path, typer.Option(help="Folder of all results.")] = Path("results"),
+    list_: Annotated[bool, typer.Option("--list", help="Show who can be played, and end.")] = False,
+    web: Annotated[bool, typer.Option("--web", help="Play in the browser.")] = False,
+    host: Annotated[str, typer.Option(help="With --web: where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="With --web: the port.")] = 8000,
+) -> None:
+    """Play against an agent, with the exact verdict on every move.
+
+    Exit codes: 0 done, 2 no such agent, 130 interrupted.
+    """
+    code = EXIT_DONE
+    try:
+        if list_:
+            _show_list(results)
+        elif web:
+            _serve(agent, results, host, port)
+        else:
+            _play(choose_agent(agent, results), seat, seed)
+    except (BundleError, InputError) as error:
+        warn(f"error: {error}")
+        code = EXIT_BAD_INPUT
+    except EOFError:
+        pass
+    except KeyboardInterrupt:
+        warn("")
+        code = EXIT_INTERRUPTED
+    raise typer.Exit(code)
+
+
+def _play(agent: Agent, seat: SeatChoice | None, seed: int | None) -> None:
+    """Play until the person leaves.
+
+    Raises:
+        EOFError: At the end of the input.
+    """
+    for stream, errors in ((sys.stdin, "replace"), (sys.stdout, "backslashreplace")):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors=errors)
+    interactive = sys.stdin.isatty() and sys.stdout.isatty()
+    dialogue = Dialogue(
+        agent,
+        np.random.default_rng(seed),
+        _width() if interactive else PIPE_WIDTH,
+        ansi if interactive and _has_colour() else no_colour,
+    )
+    print(dialogue.introduction())
+    answer: str | None = dialogue.start(_seat(seat, interactive=interactive))
+    while answer is not None:
+        print(answer, end="\n" if answer else "", flush=True)
+        answer = dialogue.answer(_read(dialogue.prompt, interactive=interactive))
+
+
+def _seat(choice: SeatChoice | None, *, interactive: bool) -> Seat:
+    """Return the seat, asking for it if need be.
+
+    Raises:
+        EOFError: If the input ends before an answer.
+    """
+    if choice is None:
+        choice = SeatChoice.ask if interactive else SeatChoice.x
+    answer = choice.value
+    while answer not in ("x", "o"):
+        if answer != SeatChoice.ask:
+            print("answer x or o; X moves first")
+        answer = _read("your seat, x or o? ", interactive=interactive).strip().lower()
+    return "X" if answer == "x" else "O"
+
+
+def _read(prompt: str, *, interactive: bool) -> str:
+    """Return the next line; a pipe gets no prompt.
+
+    Raises:
+        EOFError: At the end of the input.
+    """
+    if interactive:
+        try:
+            return input(prompt)
+        except EOFError:
+            print()
+            raise
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError
+    return line
+
+
+def _width() -> int:
+    return min(max(shutil.get_terminal_size().columns, MIN_WIDTH), MAX_WIDTH)
+
+
+def _has_colour() -> bool:
+    """Follow no-color.org and the dumb terminal."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def _show_list(results: Path) -> None:
+    listed = list_agents(results)
+    for agent in listed.agents:
+        print(agent.slug, *([f"({agent.verdict})"] if agent.verdict else []))
+    for skipped in listed.skipped:
+        warn(f"skipped: {skipped.reason}")
+
+
+def _serve(agent: str | None, results: Path, host: str, port: int) -> None:
+    if find_spec("ttt_rllib.play.web") is None:
+        raise InputError("--web: this version has no web page yet; leave --web out")
+    import_module("ttt_rllib.play.web").serve(agent, results, host, port)

@@ -1,0 +1,190 @@
+"""A person's game against an agent, as lines of text; reads and prints nothing itself."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+
+import numpy as np
+
+from ttt_rllib.description import NOT_PROVABLE
+from ttt_rllib.play.agents import Agent, choose_move, fixed_players
+from ttt_rllib.play.analysis import Analysis, analyse, move_sentence, position_sentence
+from ttt_rllib.play.board_text import Painter, board_text, no_colour, percent_text
+from ttt_rllib.play.game_record import GameRecord, IllegalMoveError, Seat
+
+__all__ = ["Dialogue"]
+
+MAX_DIGITS = 2
+"""No board has more than 64 squares."""
+
+HELP = """\
+number  play there
+h       hint: the best moves
+p       the agent's probabilities here
+u       undo your last move
+b       show the board
+n       new game
+s       new game in the other seat
+q       leave (or Ctrl-D)"""
+
+
+class Dialogue:
+    """A game, and what is said about it.
+
+    Args:
+        agent: The opponent.
+        rng: Of an agent that draws its moves.
+        width: Columns that a line may take; boards of 13 columns and more take what they need.
+        paint: Colours the boards.
+    """
+
+    def __init__(
+        self,
+        agent: Agent,
+        rng: np.random.Generator,
+        width: int,
+        paint: Painter = no_colour,
+    ) -> None:
+        self.agent = agent
+        self.seat: Seat = "X"
+        self.record = GameRecord(agent.game)
+        self._rng = rng
+        self._width = width
+        self._paint = paint
+
+    @property
+    def prompt(self) -> str:
+        """What a terminal shows before the person's answer."""
+        return "game over> " if self.record.is_over else f"{self.seat}> "
+
+    def introduction(self) -> str:
+        """Say who plays what."""
+        agent, game = self.agent, self.agent.game
+        rules = f"{game.rows} x {game.cols}, connect {game.connect}" + ", gravity" * game.gravity
+        verdict = f", {agent.verdict} by its certificate" if agent.verdict else ""
+        return self._text([f"{agent.name}{verdict}", f"{rules}; ? for help"])
+
+    def start(self, seat: Seat) -> str:
+        """Begin a new game, with the agent's first move if it is X.
+
+        Args:
+            seat: The person's.
+        """
+        self.seat = seat
+        self.record = GameRecord(self.agent.game)
+        lines = [f"you are {self.seat}, the agent is {self._other}"]
+        return self._text([*lines, *self._agent_moves(), *self._board()])
+
+    def answer(self, line: str) -> str | None:
+        """Do what a line of input says and return what is to be shown; None: leave.
+
+        Args:
+            line: A number or one of the letters of the help; anything else is said to be wrong.
+        """
+        word = line.strip().lower()
+        if word in ("q", "quit", "exit"):
+            return None
+        if word.isdecimal() and word.isascii() and len(word) <= MAX_DIGITS:
+            return self._play(int(word))
+        commands: dict[str, Callable[[], str]] = {
+            "": lambda: "",
+            "?": lambda: HELP,
+            "h": self._hint,
+            "p": self._probabilities,
+            "u": self._undo,
+            "b": lambda: self._text(self._board()),
+            "n": lambda: self.start(self.seat),
+            "s": lambda: self.start(self._other),
+        }
+        if word not in commands:
+            return self._text([f"{line.strip()[:20]!r} is no move and no command; ? for help"])
+        return commands[word]()
+
+    @property
+    def _other(self) -> Seat:
+        return "O" if self.seat == "X" else "X"
+
+    def _play(self, action: int) -> str:
+        try:
+            self.record = self.record.play(action)
+        except IllegalMoveError as error:
+            return self._text([str(error)])
+        lines = [self._said("you", action)]
+        if not self.record.is_over:
+            lines += self._agent_moves()
+        return self._text([*lines, *self._board(), *self._end()])
+
+    def _agent_moves(self) -> list[str]:
+        """Let the agent move if it is its turn, and say so."""
+        if self.record.is_over or self.record.turn == self.seat:
+            return []
+        action = choose_move(self.agent, self.record.board, self._rng)
+        self.record = self.record.play(action)
+        return [self._said(self._other, action)]
+
+    def _said(self, subject: str, action: int) -> str:
+        """Say what the last move was and what it did."""
+        verb = "play" if subject == "you" else "plays"
+        sentence = move_sentence(self.record, subject)
+        return f"{subject} {verb} {action}" + (f": {sentence}" if sentence else "")
+
+    def _end(self) -> list[str]:
+        if not self.record.is_over:
+            return []
+        results = {self.seat: "you win", self._other: "you lose", "draw": "a draw"}
+        result = results[self.record.result or "draw"]
+        return [f"game over: {result}; n new game, u undo, q leave"]
+
+    def _hint(self) -> str:
+        if self.record.is_over:
+            return self._text(["the game is over: n new game, u undo"])
+        best = analyse(self.record).best_actions
+        if best:
+            sentence = position_sentence(self.record)
+            return self._text([f"best: {' '.join(map(str, best))} ({sentence})"])
+        # Without the truth the strongest of the fixed players gives the advice.
+        adviser = fixed_players(self.agent.game)[-1]
+        moves = np.flatnonzero(adviser.policy(self.record.board)[0])
+        return self._text(
+            [f"the {adviser.name} would play {' '.join(map(str, moves))}; {NOT_PROVABLE}"]
+        )
+
+    def _probabilities(self) -> str:
+        if self.record.is_over:
+            return self._text(["the game is over: n new game, u undo"])
+        analysis = analyse(self.record, self.agent.policy)
+        chances = np.zeros(self.agent.game.num_actions)
+        for move in analysis.moves:
+            chances[move.action] = move.probability
+        return self._text(
+            [
+                f"what the agent would play as {self.seat}, in %:",
+                percent_text(self.record, chances.tolist(), self._paint),
+                *self._beliefs(analysis),
+            ]
+        )
+
+    def _beliefs(self, analysis: Analysis) -> list[str]:
+        if analysis.estimate is None:
+            return []
+        exact = "" if analysis.outlook is None else f"; exact is {analysis.outlook.value}"
+        return [f"it values {self.seat} at {analysis.estimate:+.2f}{exact}"]
+
+    def _undo(self) -> str:
+        """Take back the person's last move, and the agent's reply to it if there was one."""
+        own_moves_end = len(self.record.moves) - (self.record.turn == self.seat)
+        if own_moves_end < 1:
+            return self._text(["nothing to undo: you have not moved yet"])
+        self.record = GameRecord(self.agent.game, self.record.moves[: own_moves_end - 1])
+        return self._text(["taken back", *self._board()])
+
+    def _board(self) -> list[str]:
+        return ["", board_text(self.record, self._paint), ""]
+
+    def _text(self, parts: list[str]) -> str:
+        """Join parts, wrapping those of one line; boards have several, or their own width."""
+        return "\n".join(
+            part if "\n" in part else textwrap.fill(part, self._width, subsequent_indent="  ")
+            for part in parts
+        )
