@@ -30,6 +30,8 @@ __all__ = ["ColumnsLearner", "Tensors"]
 
 Tensors = dict[str, Tensor]
 
+OBSERVATIONS = {Columns.OBS, Columns.NEXT_OBS}
+
 
 class ColumnsLearner:
     """Mixed into an RLlib TorchLearner: `update` on the columns of `BoardEnvRunner`.
@@ -95,9 +97,11 @@ class ColumnsLearner:
         figures: list[Tensor] = []
         for _ in range(num_epochs):
             order = torch.from_numpy(rng.permutation(num_moves)).to(self._device)
+            # Shuffled as a whole, a column is gathered once an epoch; minibatches are views.
+            shuffled = {name: column[order].tensor_split(parts) for name, column in columns.items()}
             figures.extend(
-                self._gradient_step({key: column[rows] for key, column in columns.items()})
-                for rows in order.tensor_split(parts)
+                self._gradient_step({name: views[part] for name, views in shuffled.items()})
+                for part in range(parts)
             )
         self._check_finite()
         self._log_update(torch.stack(figures).mean(dim=0), num_moves * num_epochs)
@@ -105,10 +109,14 @@ class ColumnsLearner:
         return self.metrics.reduce()
 
     def _tensors(self: Any, batch: MultiAgentBatch) -> Tensors:
-        return {
+        tensors = {
             key: torch.from_numpy(np.ascontiguousarray(value)).to(self._device)
             for key, value in batch.policy_batches[MODULE_ID].items()
         }
+        for key in OBSERVATIONS & tensors.keys():
+            # Once for all minibatches of all epochs.
+            tensors[key] = tensors[key].float()
+        return tensors
 
     def _gradient_step(self: Any, minibatch: Tensors) -> Tensor:
         parts = self.loss_parts(minibatch)
