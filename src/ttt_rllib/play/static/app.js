@@ -92,12 +92,14 @@ function turnWords(position) {
   return you() ? `Your move, with ${seat}.` : `${seat} is to move.`;
 }
 
-function showSide({ course, game }) {
+function showSide({ course, game, solved }) {
   const at = { course, game, moves: table.moves, ply: table.ply };
   drawCourse($("course"), at, go);
   listMoves($("moves"), at, go);
-  const estimates = course.some((point) => point.estimate !== null);
-  $("course-key").hidden = !estimates;
+  const isKnown = (field) => course.some((point) => point[field] !== null);
+  $("course").hidden = !isKnown("value") && !isKnown("estimate");
+  $("course-key").hidden = !isKnown("estimate");
+  $("truth-label").hidden = !solved;
   const whose = nameOf(analyst(table.ply));
   $("whose").textContent = $("show-policy").checked ? `of ${whose}` : "";
   $("about").replaceChildren(...["X", "O"].flatMap((seat) => aboutSeat(seat)));
@@ -208,7 +210,7 @@ async function showOpenings() {
   const id = $("openings-agent").value;
   const atlas = await api.atlas(id);
   if (id !== $("openings-agent").value) return;
-  $("openings-verdict").textContent = sentence(atlasVerdict(atlas, agentOf(id).name));
+  $("openings-verdict").textContent = atlasVerdict(atlas);
   drawAtlas($("openings-list"), atlas, (moves) => {
     table.seats = { X: id, O: id };
     table.seats[mover(moves.length)] = YOU;

@@ -75,11 +75,11 @@ function board(game, position) {
   );
 }
 
-export function atlasVerdict({ positions }, name) {
+export function atlasVerdict({ positions }) {
   if (positions.some((position) => position.outlook === null)) {
-    return `${name}: this game is too large for exact values.`;
+    return "This game is too large for exact values.";
   }
   const wrong = positions.filter((position) => !position.keeps_value).length;
-  if (wrong === 0) return `${name} opens without a mistake.`;
-  return `${name} errs in ${wrong} of ${positions.length} openings.`;
+  if (wrong === 0) return `No mistake in ${positions.length} openings.`;
+  return `${wrong === 1 ? "A mistake" : `${wrong} mistakes`} in ${positions.length} openings.`;
 }

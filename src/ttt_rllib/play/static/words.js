@@ -38,9 +38,9 @@ export function valueShort(outlook) {
 }
 
 export function percent(share) {
-  if (share > 0 && share < 0.005) return "< 1 %";
-  if (share < 1 && share > 0.995) return "> 99 %";
-  return `${Math.round(100 * share)} %`;
+  if (share > 0 && share < 0.005) return "<\u00a01\u202f%";
+  if (share < 1 && share > 0.995) return ">\u00a099\u202f%";
+  return `${Math.round(100 * share)}\u202f%`;
 }
 
 export function sentence(clause) {
