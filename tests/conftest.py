@@ -44,6 +44,30 @@ TRAINING: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.fixture(scope="session")
+def new_network() -> Callable[..., Any]:
+    """Return a function that makes a random network with small weights."""
+    import numpy as np
+
+    from ttt_envs import TIC_TAC_TOE, Game
+    from ttt_rllib.policies import NetworkPolicy
+
+    def make(
+        game: Game = TIC_TAC_TOE, *, seed: int = 0, q_head: bool = False, activation: str = "relu"
+    ) -> NetworkPolicy:
+        rng = np.random.default_rng(seed)
+        heads = {"q": game.num_actions} if q_head else {"policy": game.num_actions, "value": 1}
+        sizes = {"trunk.0": (2 * game.num_squares, 16), "trunk.1": (16, 12)}
+        sizes |= {head: (12, outputs) for head, outputs in heads.items()}
+        weights = {}
+        for name, (inputs, outputs) in sizes.items():
+            weights[f"{name}.weight"] = rng.normal(size=(outputs, inputs)).astype(np.float32)
+            weights[f"{name}.bias"] = rng.normal(size=outputs).astype(np.float32)
+        return NetworkPolicy(game, weights, activation)
+
+    return make
+
+
 @pytest.fixture
 def build(ray_cluster: None) -> Iterator[Callable[..., Any]]:
     """Return a function that builds a small algorithm; all of them are stopped at the end."""

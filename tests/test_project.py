@@ -17,7 +17,13 @@ LAYERS = (
     ("ttt_envs",),
     ("ttt_rllib", "ttt_rllib.exact"),
     ("ttt_rllib.policies",),
-    ("ttt_rllib.bundle", "ttt_rllib.opponents", "ttt_rllib.matches", "ttt_rllib.sampled"),
+    (
+        "ttt_rllib.bundle",
+        "ttt_rllib.opponents",
+        "ttt_rllib.matches",
+        "ttt_rllib.sampled",
+        "ttt_rllib.onnx_model",
+    ),
     (
         "ttt_rllib.wrong_input",
         "ttt_rllib.metrics",
@@ -34,7 +40,7 @@ LAYERS = (
     ("ttt_rllib.tracking",),
     ("ttt_rllib.tuning",),
     ("ttt_rllib.conclusion",),
-    ("ttt_rllib.train", "ttt_rllib.evaluate"),
+    ("ttt_rllib.train", "ttt_rllib.evaluate", "ttt_rllib.export"),
     ("ttt_rllib.cli",),
     ("ttt_rllib.__main__",),
 )

@@ -20,7 +20,9 @@ from ttt_envs.game import Game
 from ttt_rllib.policies import NetworkPolicy, Weights
 
 __all__ = [
+    "AGENT_FILE",
     "FORMAT_VERSION",
+    "WEIGHTS_FILE",
     "Bundle",
     "BundleError",
     "load_bundle",

@@ -2,6 +2,8 @@
 
 from ttt_rllib.door import run
 from ttt_rllib.evaluate import evaluate
+from ttt_rllib.export import export
+from ttt_rllib.play.command import play
 from ttt_rllib.train import train
 
 __all__ = ["main"]
@@ -12,6 +14,8 @@ def main() -> None:
     run(
         train,
         evaluate,
+        export,
+        play,
         name="ttt",
         help="Self-play reinforcement learning on RLlib that proves its result.",
     )

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ttt_envs.boards import Boards
 from ttt_envs.game import Game
+from ttt_envs.positions import Positions
 from ttt_rllib.exact.distance import plies_to_end
 from ttt_rllib.exact.report import known_truth
 from ttt_rllib.play.game_record import GameRecord
@@ -93,7 +94,7 @@ def analyse(record: GameRecord, policy: Policy | None = None) -> Analysis:
     """
     if policy is not None and policy.game != record.game:
         raise ValueError(f"the agent plays {policy.game}, the position is of {record.game}")
-    outlooks = {action: _outlook_after(record, action) for action in record.legal}
+    here, outlooks = _look(record)
     best = max((_merit(outlook) for outlook in outlooks.values()), default=None)
     probabilities = None if policy is None or record.is_over else policy(record.board)[0]
     moves = tuple(
@@ -105,7 +106,7 @@ def analyse(record: GameRecord, policy: Policy | None = None) -> Analysis:
         )
         for action, outlook in outlooks.items()
     )
-    return Analysis(_outlook(record.board), moves, _estimate(record, policy))
+    return Analysis(here, moves, _estimate(record, policy))
 
 
 def move_sentence(record: GameRecord, subject: str = "you") -> str | None:
@@ -172,25 +173,41 @@ def _when(outlook: Outlook) -> str:
     return f"in {outlook.winner_moves}" if outlook.plies else "at once"
 
 
+class _Book(NamedTuple):
+    """Everything known of a solved game, a row a position."""
+
+    positions: Positions
+    values: npt.NDArray[np.int8]
+    plies: npt.NDArray[np.int8]
+
+    def outlook(self, row: int) -> Outlook:
+        return Outlook(int(self.values[row]), int(self.plies[row]))
+
+
 @lru_cache(maxsize=8)
-def _distances(game: Game) -> npt.NDArray[np.int8] | None:
-    """`[P]` plies to the end of every position; None where the game is too large."""
+def _book(game: Game) -> _Book | None:
     truth = known_truth(game)
-    return None if truth is None else plies_to_end(truth.positions, truth.solution)
+    if truth is None:
+        return None
+    plies = plies_to_end(truth.positions, truth.solution)
+    return _Book(truth.positions, truth.solution.values, plies)
 
 
 def _outlook(board: Boards) -> Outlook | None:
     """Look up what best play leads to, for the mover of a board `[1]`."""
-    truth, distances = known_truth(board.game), _distances(board.game)
-    if truth is None or distances is None:
-        return None
-    row = int(truth.positions.find(board)[0])
-    return Outlook(int(truth.solution.values[row]), int(distances[row]))
+    book = _book(board.game)
+    return None if book is None else book.outlook(int(book.positions.find(board)[0]))
 
 
-def _outlook_after(record: GameRecord, action: int) -> Outlook | None:
-    """Look up an action's outlook for the player who makes it."""
-    return _turned(_outlook(record.board.step(np.array([action])).boards))
+def _look(record: GameRecord) -> tuple[Outlook | None, dict[int, Outlook | None]]:
+    """Look up the position for its mover, and every legal action for who makes it."""
+    book = _book(record.game)
+    if book is None:
+        return None, dict.fromkeys(record.legal)
+    row = int(book.positions.find(record.board)[0])
+    children = book.positions.children[row]
+    after = {action: _turned(book.outlook(children[action])) for action in record.legal}
+    return book.outlook(row), after
 
 
 def _turned(outlook: Outlook | None) -> Outlook | None:

@@ -106,13 +106,12 @@ def _play(agent: Agent, seat: SeatChoice | None, seed: int | None) -> None:
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
     dialogue = Dialogue(
         agent,
-        _seat(seat, interactive=interactive),
         np.random.default_rng(seed),
         _width() if interactive else PIPE_WIDTH,
         ansi if interactive and _has_colour() else no_colour,
     )
     print(dialogue.introduction())
-    answer: str | None = dialogue.start()
+    answer: str | None = dialogue.start(_seat(seat, interactive=interactive))
     while answer is not None:
         print(answer, end="\n" if answer else "", flush=True)
         answer = dialogue.answer(_read(dialogue.prompt, interactive=interactive))
@@ -129,7 +128,7 @@ def _seat(choice: SeatChoice | None, *, interactive: bool) -> Seat:
     answer = choice.value
     while answer not in ("x", "o"):
         if answer != SeatChoice.ask:
-            print("X moves first; answer x or o")
+            print("answer x or o; X moves first")
         answer = _read("your seat, x or o? ", interactive=interactive).strip().lower()
     return "X" if answer == "x" else "O"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable
 
 import numpy as np
 
@@ -33,7 +34,6 @@ class Dialogue:
 
     Args:
         agent: The opponent.
-        seat: The person's.
         rng: Of an agent that draws its moves.
         width: Columns that a line may take; boards of 13 columns and more take what they need.
         paint: Colours the boards.
@@ -42,13 +42,12 @@ class Dialogue:
     def __init__(
         self,
         agent: Agent,
-        seat: Seat,
         rng: np.random.Generator,
         width: int,
         paint: Painter = no_colour,
     ) -> None:
         self.agent = agent
-        self.seat: Seat = seat
+        self.seat: Seat = "X"
         self.record = GameRecord(agent.game)
         self._rng = rng
         self._width = width
@@ -66,8 +65,13 @@ class Dialogue:
         verdict = f", {agent.verdict} by its certificate" if agent.verdict else ""
         return self._text([f"{agent.name}{verdict}", f"{rules}; ? for help"])
 
-    def start(self) -> str:
-        """Begin a new game, with the agent's first move if it is X."""
+    def start(self, seat: Seat) -> str:
+        """Begin a new game, with the agent's first move if it is X.
+
+        Args:
+            seat: The person's.
+        """
+        self.seat = seat
         self.record = GameRecord(self.agent.game)
         lines = [f"you are {self.seat}, the agent is {self._other}"]
         return self._text([*lines, *self._agent_moves(), *self._board()])
@@ -83,15 +87,15 @@ class Dialogue:
             return None
         if word.isdecimal() and word.isascii() and len(word) <= MAX_DIGITS:
             return self._play(int(word))
-        commands = {
+        commands: dict[str, Callable[[], str]] = {
             "": lambda: "",
             "?": lambda: HELP,
             "h": self._hint,
             "p": self._probabilities,
             "u": self._undo,
             "b": lambda: self._text(self._board()),
-            "n": self.start,
-            "s": self._swap,
+            "n": lambda: self.start(self.seat),
+            "s": lambda: self.start(self._other),
         }
         if word not in commands:
             return self._text([f"{line.strip()[:20]!r} is no move and no command; ? for help"])
@@ -164,7 +168,7 @@ class Dialogue:
     def _beliefs(self, analysis: Analysis) -> list[str]:
         if analysis.estimate is None:
             return []
-        exact = "" if analysis.outlook is None else f"; exact is {analysis.outlook.value:+d}"
+        exact = "" if analysis.outlook is None else f"; exact is {analysis.outlook.value}"
         return [f"it values {self.seat} at {analysis.estimate:+.2f}{exact}"]
 
     def _undo(self) -> str:
@@ -175,10 +179,6 @@ class Dialogue:
             return self._text(["nothing to undo: you have not moved yet"])
         self.record = GameRecord(self.agent.game, self.record.moves[: own_moves_end - 1])
         return self._text(["taken back", *self._board()])
-
-    def _swap(self) -> str:
-        self.seat = self._other
-        return self.start()
 
     def _board(self) -> list[str]:
         return ["", board_text(self.record, self._paint), ""]

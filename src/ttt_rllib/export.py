@@ -1,0 +1,151 @@
+"""`python -m ttt_rllib.export CHECKPOINT --to DIR`: the agent to take away; no ray, no torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ttt_rllib.assessment import assess, certificate_json, find_bundle
+from ttt_rllib.bundle import AGENT_FILE, WEIGHTS_FILE, Bundle, BundleError, save_bundle
+from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run, warn
+from ttt_rllib.exact.report import ExactReport, known_truth
+from ttt_rllib.onnx_model import INSTALL, OPSET, TOLERANCE, build_model, compare
+from ttt_rllib.wrong_input import InputError
+
+__all__ = ["export"]
+
+ONNX_FILE, CERTIFICATE_FILE = "agent.onnx", "certificate.json"
+BUNDLE_FILES = {AGENT_FILE, WEIGHTS_FILE, ONNX_FILE, CERTIFICATE_FILE}
+
+
+class ExportError(RuntimeError):
+    """The agent could not be exported as it should be."""
+
+
+def export(
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="CHECKPOINT", help="A run, a checkpoint or a bundle.")
+    ],
+    to: Annotated[
+        Path, typer.Option(metavar="DIR", help="New folder, or a bundle to be replaced.")
+    ],
+    onnx: Annotated[bool, typer.Option("--onnx", help="Add agent.onnx.")] = False,
+) -> None:
+    """Write an agent as a bundle that loads with numpy alone, with its certificate.
+
+    Exit codes: 0 done, 1 agent.onnx differs from the agent, 2 the input is wrong.
+    """
+    code = EXIT_DONE
+    try:
+        bundle = find_bundle(checkpoint)
+        target = _checked_target(to)
+        with _folder_in_the_making(target) as part:
+            checked = _fill(part, bundle, with_onnx=onnx)
+    except (BundleError, InputError) as error:
+        warn(f"error: {error}")
+        code = EXIT_BAD_INPUT
+    except OSError as error:
+        warn(f"error: {to}: cannot be written: {error.strerror}")
+        code = EXIT_BAD_INPUT
+    except ExportError as error:
+        warn(f"error: {error}")
+        code = EXIT_FAILED
+    else:
+        if checked:
+            print(checked)
+        print(f"bundle: {to}")
+    raise typer.Exit(code)
+
+
+def _checked_target(to: Path) -> Path:
+    """Return the resolved folder, if nothing but a bundle would be overwritten.
+
+    Raises:
+        InputError: If something else is there.
+    """
+    target = to.resolve()
+    if target == Path.cwd():
+        raise InputError(f"--to {to}: is the working directory; give a new folder")
+    if target.exists() and not target.is_dir():
+        raise InputError(f"--to {to}: is a file; give a new folder")
+    files = {entry.name for entry in target.iterdir()} if target.exists() else set()
+    if files and not (_is_bundle(target) and files <= BUNDLE_FILES):
+        foreign = sorted(files - BUNDLE_FILES) or sorted(files)
+        raise InputError(
+            f"--to {to}: is no bundle and not empty, it holds {foreign[0]}; give a new folder"
+        )
+    return target
+
+
+def _is_bundle(folder: Path) -> bool:
+    """Tell whether a folder describes an agent, be it one that does not load."""
+    try:
+        agent = json.loads((folder / AGENT_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(agent, dict) and agent.get("format") == "ttt_rllib.agent"
+
+
+@contextmanager
+def _folder_in_the_making(target: Path) -> Iterator[Path]:
+    """Give a folder beside `target` that takes its place if all goes well, else vanishes."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.part-{os.getpid()}")
+    old = target.with_name(f".{target.name}.old-{os.getpid()}")
+    part.mkdir()
+    try:
+        yield part
+        if target.exists():
+            target.rename(old)
+        part.rename(target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _fill(folder: Path, bundle: Bundle, *, with_onnx: bool) -> str | None:
+    """Write all files; return what the comparison of agent.onnx found, if it was made.
+
+    Raises:
+        InputError: If onnx is not installed.
+        ExportError: If agent.onnx does not answer like the agent.
+    """
+    save_bundle(bundle.policy, folder, bundle.provenance)
+    if known_truth(bundle.policy.game) is not None:
+        report = assess(bundle)
+        if isinstance(report, ExactReport):
+            text = json.dumps(certificate_json(bundle, report), indent=2)
+            (folder / CERTIFICATE_FILE).write_text(text + "\n", encoding="utf-8")
+    return _add_onnx(folder / ONNX_FILE, bundle) if with_onnx else None
+
+
+def _add_onnx(path: Path, bundle: Bundle) -> str | None:
+    try:
+        path.write_bytes(build_model(bundle))
+    except ModuleNotFoundError as error:
+        raise InputError(f"--onnx: {error.name} is not installed; {INSTALL}") from None
+    try:
+        difference = compare(path, bundle)
+    except ModuleNotFoundError as error:
+        warn(f"{ONNX_FILE} was not checked: {error.name} is not installed; {INSTALL}")
+        return None
+    if difference.greatest > TOLERANCE:
+        raise ExportError(
+            f"{ONNX_FILE} differs from the agent by {difference.greatest:.1e}, more than "
+            f"{TOLERANCE:.0e}; nothing was written"
+        )
+    return (
+        f"{ONNX_FILE}: opset {OPSET}, within {difference.greatest:.1e} of the agent "
+        f"in {difference.positions:,} positions"
+    )
+
+
+if __name__ == "__main__":
+    run(export)

@@ -1,0 +1,213 @@
+"""An agent as an ONNX model, written from its weights, and its comparison with the agent.
+
+    observation  [batch, 2 S] float32 in {0, 1}, `Boards.observe()` in one row a position
+    action_mask  [batch, A]   bool, True where legal
+    probabilities [batch, A]  float32, 0 where illegal; a Q network's is 1 for its move
+    value        [batch]      float32, the agent's estimate, +1 = the mover wins
+
+Every row must have a legal action. onnx and onnxruntime are imported when they are needed.
+Shapes: `S` squares, `A` actions, `N` positions.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import ttt_rllib
+from ttt_envs.boards import Boards, random_openings
+from ttt_envs.game import Game
+from ttt_rllib.bundle import Bundle
+from ttt_rllib.exact.report import known_truth
+from ttt_rllib.policies import NetworkPolicy
+
+__all__ = ["INSTALL", "OPSET", "TOLERANCE", "Difference", "build_model", "compare"]
+
+OPSET = 28
+"""The newest one that both onnx 1.23 and onnxruntime 1.32 know."""
+
+INSTALL = "pip install 'ttt-rllib[onnx]'"
+
+TOLERANCE = 1e-5
+"""Greatest difference between the model's outputs and the agent's."""
+
+SAMPLED_POSITIONS = 4096
+"""Compared where a game is too large to compare all."""
+
+# Not -inf, which would make NaN of a row without a legal action.
+ILLEGAL = np.finfo(np.float32).min
+OPERATORS = {"relu": "Relu", "tanh": "Tanh"}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What a comparison found.
+
+    Attributes:
+        positions: Number of positions compared.
+        probabilities: Greatest absolute difference; moves of equal Q value count as equal.
+        values: Greatest absolute difference.
+    """
+
+    positions: int
+    probabilities: float
+    values: float
+
+    @property
+    def greatest(self) -> float:
+        """The greater of the two."""
+        return max(self.probabilities, self.values)
+
+
+@dataclass
+class _Graph:
+    """Nodes and constants in the making; every method returns the name of what it adds."""
+
+    nodes: list[Any] = field(default_factory=list)
+    constants: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        from onnx import helper
+
+        self.nodes.append(helper.make_node(operator, inputs, [output], output, **attributes))
+        return output
+
+    def constant(self, name: str, value: npt.ArrayLike) -> str:
+        from onnx import numpy_helper
+
+        self.constants[name] = numpy_helper.from_array(np.asarray(value), name)
+        return name
+
+
+def build_model(bundle: Bundle) -> bytes:
+    """Return the agent as a serialised ONNX model that onnx's own checker has passed.
+
+    Raises:
+        ModuleNotFoundError: If onnx is not installed.
+    """
+    import onnx
+    from onnx import TensorProto, helper
+
+    game = bundle.policy.game
+    graph = _Graph()
+    probabilities, value = _network(graph, bundle.policy, "agent.")
+    graph.add("Identity", [probabilities], "probabilities")
+    graph.add("Identity", [value], "value")
+    inputs = (
+        ("observation", TensorProto.FLOAT, ["batch", 2 * game.num_squares]),
+        ("action_mask", TensorProto.BOOL, ["batch", game.num_actions]),
+    )
+    outputs = (
+        ("probabilities", TensorProto.FLOAT, ["batch", game.num_actions]),
+        ("value", TensorProto.FLOAT, ["batch"]),
+    )
+    opset = helper.make_opsetid("", OPSET)
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "agent",
+            [helper.make_tensor_value_info(*about) for about in inputs],
+            [helper.make_tensor_value_info(*about) for about in outputs],
+            list(graph.constants.values()),
+        ),
+        opset_imports=[opset],
+        ir_version=helper.find_min_ir_version_for([opset]),
+        producer_name="ttt_rllib",
+        producer_version=ttt_rllib.__version__,
+    )
+    about = {"game": json.dumps(asdict(game)), "weights_sha256": bundle.sha256}
+    helper.set_model_props(model, about)
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString())
+
+
+def compare(path: Path, bundle: Bundle) -> Difference:
+    """Ask the model and the agent in every decision position, or in a sample of them.
+
+    Args:
+        path: The model's file.
+        bundle: The agent.
+
+    Raises:
+        ModuleNotFoundError: If onnxruntime is not installed.
+    """
+    import onnxruntime
+
+    # One thread: the network is small, and the machine may have better to do.
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    boards = _positions(bundle.policy.game)
+    observation = boards.observe().reshape(len(boards), -1).astype(np.float32)
+
+    def ask(rows: npt.NDArray[np.intp], mask: npt.NDArray[np.bool_]) -> list[npt.NDArray[Any]]:
+        feed = {"observation": observation[rows], "action_mask": mask}
+        return list(session.run(["probabilities", "value"], feed))
+
+    everywhere = np.arange(len(boards))
+    probabilities, values = ask(everywhere, boards.legal_mask())
+    expected, expected_values = bundle.policy(boards), bundle.policy.values(boards)
+    apart = np.abs(probabilities - expected).max(axis=1)
+    ties = np.flatnonzero(apart == 1.0)
+    if len(ties):
+        # Rounding may choose between equals: what counts is the value of the agent's move.
+        _, chosen = ask(ties, expected[ties] == 1.0)
+        apart[ties] = np.where(np.abs(chosen - values[ties]) <= TOLERANCE, 0.0, 1.0)
+    return Difference(
+        len(boards), float(apart.max()), float(np.abs(values - expected_values).max())
+    )
+
+
+def _positions(game: Game) -> Boards:
+    truth = known_truth(game)
+    if truth is not None:
+        return truth.positions.boards[truth.positions.decisions]
+    rng = np.random.default_rng(0)
+    return random_openings(game, SAMPLED_POSITIONS, (0, game.num_squares - 1), rng)
+
+
+def _network(graph: _Graph, policy: NetworkPolicy, prefix: str) -> tuple[str, str]:
+    """Add a network and return the names of its probabilities and its values.
+
+    Args:
+        graph: Where to.
+        policy: The network.
+        prefix: Before all names, to keep two networks apart.
+    """
+
+    def dense(name: str, hidden: str) -> str:
+        parameters = [
+            graph.constant(f"{prefix}{name}.{part}", policy.weights[f"{name}.{part}"])
+            for part in ("weight", "bias")
+        ]
+        return graph.add("Gemm", [hidden, *parameters], f"{prefix}{name}", transB=1)
+
+    hidden, layer = "observation", 0
+    while f"trunk.{layer}.weight" in policy.weights:
+        preactivation = dense(f"trunk.{layer}", hidden)
+        operator = OPERATORS[policy.activation]
+        hidden = graph.add(operator, [preactivation], f"{prefix}hidden.{layer}")
+        layer += 1
+    head = dense("q" if policy.has_q_head else "policy", hidden)
+    illegal = graph.constant(f"{prefix}illegal", ILLEGAL)
+    masked = graph.add("Where", ["action_mask", head, illegal], f"{prefix}masked")
+    if policy.has_q_head:
+        return _greedy(graph, masked, policy.game.num_actions, prefix)
+    last = graph.constant(f"{prefix}last_axis", np.array([1], np.int64))
+    value = graph.add("Squeeze", [dense("value", hidden), last], f"{prefix}values")
+    return graph.add("Softmax", [masked], f"{prefix}softmax", axis=1), value
+
+
+def _greedy(graph: _Graph, q_values: str, num_actions: int, prefix: str) -> tuple[str, str]:
+    """Add the first move of the greatest value, as probabilities, and that value."""
+    best = graph.add("ArgMax", [q_values], f"{prefix}best", axis=1, keepdims=0)
+    depth = graph.constant(f"{prefix}num_actions", np.int64(num_actions))
+    off_on = graph.constant(f"{prefix}off_on", np.array([0, 1], np.float32))
+    last = graph.constant(f"{prefix}last_axis", np.array([1], np.int64))
+    greedy = graph.add("OneHot", [best, depth, off_on], f"{prefix}greedy", axis=1)
+    return greedy, graph.add("ReduceMax", [q_values, last], f"{prefix}values", keepdims=0)
