@@ -1,44 +1,91 @@
 """Moves per CPU second of one env runner, with policy and value inference.
 
-The whole `BoardEnvRunner.sample` is measured: openings, inference, actions, advantages,
-columns and metrics. CPU seconds of the process, torch on one thread.
+The whole `sample` is measured on both sides: inference, actions, columns or episodes, and
+metrics; on ours the openings and advantages too. Torch runs on one thread.
 """
 
 from __future__ import annotations
 
-import statistics
 import time
+from collections.abc import Callable
 from typing import Any
 
-import torch
+from benchmarks.rows import Row, Target, interleaved, ratios
 
 __all__ = ["sampling"]
 
+UNIT = "moves per CPU second"
 BOARDS = (64, 512, 1024, 4096)
+TRAINING_BOARDS = 512
+"""The default of an experiment."""
+MOVES = 100_000
+STOCK_MOVES = 512
+"""A short fragment: with longer ones the stock runner only gets slower."""
+STOCK_FRAGMENTS = 6
 
 
-def sampling(quick: bool) -> dict[str, float]:
-    """Print and return the median moves per CPU second for several numbers of boards."""
+def sampling(quick: bool) -> list[Row]:
+    """Measure the board env runner at several numbers of boards, and the stock one."""
+    import torch
+
+    torch.set_num_threads(1)
+    runs = 2 if quick else 5
+    contestants: dict[Any, Callable[[], float]] = {}
+    for boards in BOARDS:
+        contestants[boards] = _ours(boards, MOVES // 20 if quick else MOVES)
+    contestants["stock"] = _stock(1 if quick else STOCK_FRAGMENTS)
+    figures = interleaved(contestants, runs)
+    rows = [
+        Row("sampling", f"board env runner, {boards:,} boards", UNIT, figures[boards])
+        for boards in BOARDS
+    ]
+    rows.append(
+        Row(
+            "sampling",
+            "stock MultiAgentEnvRunner, 64 envs",
+            UNIT,
+            figures["stock"],
+            note=f"tictactoe_v3, fragments of {STOCK_MOVES} moves, the same network",
+        )
+    )
+    for boards in (TRAINING_BOARDS, max(BOARDS)):
+        quotients = ratios(figures[boards], figures["stock"])
+        what = f"board env runner, {boards:,} boards / stock"
+        rows.append(Row("sampling", what, "x", quotients, Target(at_least=100.0)))
+    return rows
+
+
+def _ours(boards: int, moves: int) -> Callable[[], float]:
     from ttt_rllib.rl.ppo import SelfPlayPPOConfig
     from ttt_rllib.rl.runner import BoardEnvRunner
 
-    torch.set_num_threads(1)
-    runs, moves = (2, 5_000) if quick else (7, 100_000)
-    figures = {}
-    print("| boards in lockstep | moves per CPU second (min, median, max) |")
-    print("|---|---|")
-    for boards in BOARDS:
-        config = SelfPlayPPOConfig().env_runners(num_envs_per_env_runner=boards)
-        runner = BoardEnvRunner(config=config.debugging(seed=0), worker_index=0)
-        runner.sample(num_timesteps=moves // 10)
-        rates = sorted(_rate(runner, moves) for _ in range(runs))
-        median = statistics.median(rates)
-        print(f"| {boards:,} | {rates[0]:,.0f}, {median:,.0f}, {rates[-1]:,.0f} |")
-        figures[str(boards)] = median
-    return figures
+    config = SelfPlayPPOConfig().env_runners(num_envs_per_env_runner=boards)
+    runner = BoardEnvRunner(config=config.debugging(seed=0), worker_index=0)
+    runner.sample(num_timesteps=moves // 10)
+
+    def measure() -> float:
+        start_s = time.process_time()
+        batches = runner.sample(num_timesteps=moves)
+        return float(sum(batch.env_steps() for batch in batches)) / (time.process_time() - start_s)
+
+    return measure
 
 
-def _rate(runner: Any, moves: int) -> float:
-    start_s = time.process_time()
-    batches = runner.sample(num_timesteps=moves)
-    return float(sum(batch.env_steps() for batch in batches)) / (time.process_time() - start_s)
+def _stock(fragments: int) -> Callable[[], float]:
+    from ray.rllib.env.multi_agent_env_runner import MultiAgentEnvRunner
+
+    from benchmarks.stock import stock_config
+
+    config = stock_config().env_runners(num_env_runners=0).debugging(seed=0)
+
+    runner = MultiAgentEnvRunner(config=config, worker_index=0)
+    runner.sample(num_timesteps=STOCK_MOVES)
+
+    def measure() -> float:
+        moves, start_s = 0, time.process_time()
+        for _ in range(fragments):
+            moves += sum(game.env_steps() for game in runner.sample(num_timesteps=STOCK_MOVES))
+            runner.get_metrics()
+        return moves / (time.process_time() - start_s)
+
+    return measure
