@@ -17,7 +17,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 import ttt_rllib
 from ttt_rllib.door import warn
@@ -50,18 +50,22 @@ MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-UNKNOWN_AGENT = {404: {"model": ErrorReply, "description": "No agent has this id."}}
-NO_GAME = {
+
+Responses = dict[int | str, dict[str, Any]]
+
+UNKNOWN_AGENT: Responses = {404: {"model": ErrorReply, "description": "No agent has this id."}}
+NO_GAME: Responses = {
     409: {
         "model": ErrorReply,
         "description": "The moves make no game: one is illegal, or comes after the end.",
     }
 }
-MALFORMED: dict[int | str, dict[str, Any]] = {
+MALFORMED: Responses = {
     413: {"model": ErrorReply, "description": "The request is too long."},
     422: {"model": ErrorReply, "description": "The request is not as this schema says."},
 }
-BAD_BODY = {400: {"model": ErrorReply, "description": "The body is not text."}}
+NO_TEXT: Responses = {400: {"model": ErrorReply, "description": "The body is not text."}}
+GAME_ERRORS = NO_TEXT | UNKNOWN_AGENT | NO_GAME | MALFORMED
 
 
 def create_app(agents: AgentList, preferred: str) -> FastAPI:
@@ -128,7 +132,9 @@ def serve(agent: str | None, results: Path, host: str, port: int) -> None:
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=DRAIN_S
     )
     # uvicorn raises the signals that ended it once more, for whoever handled them before.
-    handlers = {number: signal.signal(number, _ignore) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {
+        number: signal.signal(number, _ignore) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         uvicorn.Server(config).run(sockets=[listener])
     finally:
@@ -165,7 +171,7 @@ def _add_api(app: FastAPI, answers: Answers, agents: AgentsReply) -> None:
         "/api/position",
         tags=["game"],
         response_model=PositionReply,
-        responses=BAD_BODY | UNKNOWN_AGENT | NO_GAME | MALFORMED,
+        responses=GAME_ERRORS,
     )
     def position(request: PositionRequest) -> Response:
         """Show the position that a game has come to, beside the truth and an agent's view."""
@@ -175,7 +181,7 @@ def _add_api(app: FastAPI, answers: Answers, agents: AgentsReply) -> None:
         "/api/move",
         tags=["game"],
         response_model=MoveReply,
-        responses=BAD_BODY | UNKNOWN_AGENT | NO_GAME | MALFORMED,
+        responses=GAME_ERRORS,
     )
     def move(request: MoveRequest) -> Response:
         """Let an agent move: trained ones play their best move, fixed ones draw theirs."""
@@ -186,7 +192,7 @@ def _json(content: bytes) -> Response:
     return Response(content, media_type="application/json")
 
 
-def _page_routes() -> list[Route]:
+def _page_routes() -> list[BaseRoute]:
     """Return a route for each file of the page; there are no others."""
     pages = {
         f"/static/{file.name}": (file.read_bytes(), MEDIA_TYPES[Path(file.name).suffix])
@@ -229,19 +235,14 @@ def _complaint(error: RequestValidationError) -> str:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen()
+        return socket.create_server((host, port), family=family)
     except OSError as error:
+        why, _, _ = str(error.strerror).partition(" (")
         raise InputError(
-            f"--host {host} --port {port}: {error.strerror}; --port 0 takes a free port"
+            f"--host {host} --port {port}: {why}; --port 0 takes a free port"
         ) from None
-    return listener
 
 
 def _ignore(number: int, frame: object) -> None:

@@ -75,6 +75,4 @@ async def _read(scope: Scope, receive: Receive) -> bytes | None:
 def _too_long() -> Response:
     sentence = f"the body is longer than {MAX_BODY_BYTES} bytes; a game has at most 64 moves"
     reply = ErrorReply(detail=sentence).model_dump_json()
-    return Response(
-        reply, 413, headers={"Connection": "close"}, media_type="application/json"
-    )
+    return Response(reply, 413, headers={"Connection": "close"}, media_type="application/json")
