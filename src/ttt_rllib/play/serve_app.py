@@ -51,4 +51,4 @@ def app(arguments: Arguments) -> serve.Application:
     class Web:
         """All requests go to the web app."""
 
-    return Web.bind()
+    return Web.bind()  # type: ignore[attr-defined]  # the decorator makes it a deployment

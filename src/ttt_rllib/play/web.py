@@ -9,11 +9,14 @@ from __future__ import annotations
 import signal
 import socket
 from collections.abc import Awaitable, Callable
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -43,6 +46,9 @@ __all__ = ["create_app", "listed_app", "serve"]
 
 DRAIN_S = 10
 """For requests under way, after which a server that was asked to end does end."""
+
+SEARCHES_AT_ONCE = 2
+"""Threads for agents of large games, whose moves take longer."""
 
 MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -145,6 +151,7 @@ def serve(agent: str | None, results: Path, host: str, port: int) -> None:
 
 def _add_api(app: FastAPI, answers: Answers, agents: AgentsReply) -> None:
     agents_json = agents.model_dump_json().encode()
+    searches = CapacityLimiter(SEARCHES_AT_ONCE)
 
     @app.get("/healthz", tags=["operation"])
     async def health() -> HealthReply:
@@ -156,16 +163,20 @@ def _add_api(app: FastAPI, answers: Answers, agents: AgentsReply) -> None:
         """List the agents that can be chosen."""
         return _json(agents_json)
 
-    # Plain functions run in threads: an agent that searches holds nobody up.
+    async def answered(agent: str, make: Callable[[], bytes]) -> Response:
+        # In threads, quick answers would only contend for the interpreter with the event loop.
+        content = make() if answers.is_quick(agent) else await run_sync(make, limiter=searches)
+        return _json(content)
+
     @app.get(
         "/api/agents/{agent}/atlas",
         tags=["agents"],
         response_model=AtlasReply,
         responses=UNKNOWN_AGENT | MALFORMED,
     )
-    def atlas(agent: AgentId) -> Response:
+    async def atlas(agent: AgentId) -> Response:
         """Show the first positions up to symmetry: the agent's choice beside the truth."""
-        return _json(answers.atlas(agent))
+        return await answered(agent, partial(answers.atlas, agent))
 
     @app.post(
         "/api/position",
@@ -173,19 +184,18 @@ def _add_api(app: FastAPI, answers: Answers, agents: AgentsReply) -> None:
         response_model=PositionReply,
         responses=GAME_ERRORS,
     )
-    def position(request: PositionRequest) -> Response:
+    async def position(request: PositionRequest) -> Response:
         """Show the position that a game has come to, beside the truth and an agent's view."""
-        return _json(answers.position(request.agent, tuple(request.moves), request.you))
+        moves = tuple(request.moves)
+        make = partial(answers.position, request.agent, moves, request.you)
+        return await answered(request.agent, make)
 
-    @app.post(
-        "/api/move",
-        tags=["game"],
-        response_model=MoveReply,
-        responses=GAME_ERRORS,
-    )
-    def move(request: MoveRequest) -> Response:
+    @app.post("/api/move", tags=["game"], response_model=MoveReply, responses=GAME_ERRORS)
+    async def move(request: MoveRequest) -> Response:
         """Let an agent move: trained ones play their best move, fixed ones draw theirs."""
-        return _json(answers.move(request.agent, tuple(request.moves), request.seed))
+        moves = tuple(request.moves)
+        make = partial(answers.move, request.agent, moves, request.seed)
+        return await answered(request.agent, make)
 
 
 def _json(content: bytes) -> Response:

@@ -1,19 +1,21 @@
 """The server's answers, made of games and analyses; knows nothing of HTTP.
 
-What was answered is kept, since the truth does not change: at most `KEPT` answers of a kind.
+What was answered is kept for a while, since the truth does not change.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import partial
 
 import numpy as np
 
+from ttt_envs.game import Game
 from ttt_rllib.exact.report import known_truth
 from ttt_rllib.play.agents import AgentList, choose_move
 from ttt_rllib.play.analysis import Analysis, analyse, move_sentence, position_sentence
 from ttt_rllib.play.atlas import openings
 from ttt_rllib.play.game_record import GameRecord, IllegalMoveError, Seat
+from ttt_rllib.play.kept import Kept
 from ttt_rllib.play.web_parts import (
     action_replies,
     game_reply,
@@ -26,8 +28,8 @@ from ttt_rllib.play.web_schema import AtlasReply, CoursePoint, MoveReply, Positi
 
 __all__ = ["Answers"]
 
-KEPT = 8192
-"""About 20 MB of positions; tic-tac-toe has 5,478, in 986,410 orders of moves."""
+KEPT_GAMES, KEPT_POSITIONS = 2048, 4096
+"""About 30 MB in all; tic-tac-toe has 5,478 positions, in 986,410 orders of moves."""
 
 KEPT_ATLASES = 64
 
@@ -41,12 +43,19 @@ class Answers:
 
     def __init__(self, agents: AgentList) -> None:
         self.agents = agents
-        self._position = lru_cache(KEPT)(self._make_position)
-        self._point = lru_cache(KEPT)(self._make_point)
-        self._atlas = lru_cache(KEPT_ATLASES)(self._make_atlas)
-        self._record = lru_cache(KEPT)(GameRecord)
-        # Games that lead to the same position share its analysis.
-        self._analysis = lru_cache(KEPT)(self._analyse)
+        self._positions: Kept[bytes] = Kept(KEPT_GAMES)
+        self._records: Kept[GameRecord] = Kept(KEPT_GAMES)
+        self._points: Kept[CoursePoint] = Kept(KEPT_POSITIONS)
+        self._analyses: Kept[Analysis] = Kept(KEPT_POSITIONS)
+        self._atlases: Kept[bytes] = Kept(KEPT_ATLASES)
+
+    def is_quick(self, slug: str) -> bool:
+        """Tell whether answers about this agent take about a millisecond.
+
+        Raises:
+            InputError: If there is no such agent.
+        """
+        return known_truth(self.agents.find(slug).game) is not None
 
     def position(self, slug: str, moves: tuple[int, ...], you: Seat | None) -> bytes:
         """Return a `PositionReply` as JSON.
@@ -55,7 +64,8 @@ class Answers:
             InputError: If there is no such agent.
             IllegalMoveError: If the moves make no game.
         """
-        return self._position(slug, moves, you)
+        make = partial(self._make_position, slug, moves, you)
+        return self._positions.get((slug, moves, you), make)
 
     def atlas(self, slug: str) -> bytes:
         """Return an `AtlasReply` as JSON.
@@ -63,7 +73,7 @@ class Answers:
         Raises:
             InputError: If there is no such agent.
         """
-        return self._atlas(slug)
+        return self._atlases.get(slug, partial(self._make_atlas, slug))
 
     def move(self, slug: str, moves: tuple[int, ...], seed: int | None) -> bytes:
         """Let an agent move, and return a `MoveReply` as JSON.
@@ -97,7 +107,7 @@ class Answers:
             result=record.result,
             winning_squares=list(record.winning_squares),
             last_square=last_square(record),
-            actions=action_replies(record, self._analysis_of(slug, record)),
+            actions=action_replies(record, self._analysis(slug, record)),
             verdict=_verdict(record, course[-1]),
             course=course,
         )
@@ -105,12 +115,12 @@ class Answers:
 
     def _make_point(self, slug: str, moves: tuple[int, ...], you: Seat | None) -> CoursePoint:
         record = self._record(self.agents.find(slug).game, moves)
-        analysis = self._analysis_of(slug, record)
+        analysis = self._analysis(slug, record)
         comment, is_mistake = None, False
         if moves:
             seat: Seat = "O" if record.turn == "X" else "X"
             comment = move_sentence(record, "you" if seat == you else seat)
-            before = self._analysis_of(slug, self._record(record.game, moves[:-1])).outlook
+            before = self._analysis(slug, self._record(record.game, moves[:-1])).outlook
             if before is not None and analysis.outlook is not None:
                 is_mistake = -analysis.outlook.value < before.value
         return CoursePoint(
@@ -123,31 +133,21 @@ class Answers:
     def _make_atlas(self, slug: str) -> bytes:
         agent = self.agents.find(slug)
         positions = [
-            opening_reply(record, self._analysis_of(slug, record))
-            for record in openings(agent.game)
+            opening_reply(record, self._analysis(slug, record)) for record in openings(agent.game)
         ]
         reply = AtlasReply(game=game_reply(agent.game), positions=positions)
         return reply.model_dump_json().encode()
 
-    def _analysis_of(self, slug: str, record: GameRecord) -> Analysis:
-        return self._analysis(slug, _Position(record))
+    def _record(self, game: Game, moves: tuple[int, ...]) -> GameRecord:
+        return self._records.get((game, moves), partial(GameRecord, game, moves))
 
-    def _analyse(self, slug: str, position: _Position) -> Analysis:
-        return analyse(position.record, self.agents.find(slug).policy)
+    def _point(self, slug: str, moves: tuple[int, ...], you: Seat | None) -> CoursePoint:
+        return self._points.get((slug, moves, you), partial(self._make_point, slug, moves, you))
 
-
-class _Position:
-    """A key: games are equal that have led to the same stones."""
-
-    def __init__(self, record: GameRecord) -> None:
-        self.record = record
-        self._stones = record.stones
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Position) and self._stones == other._stones
-
-    def __hash__(self) -> int:
-        return hash(self._stones)
+    def _analysis(self, slug: str, record: GameRecord) -> Analysis:
+        """Return the analysis, which games that led to the same stones share."""
+        make = partial(analyse, record, self.agents.find(slug).policy)
+        return self._analyses.get((slug, record.stones), make)
 
 
 def _value_for_x(record: GameRecord, analysis: Analysis) -> int | None:

@@ -7,9 +7,9 @@ player that the field names. Squares and moves of one reply belong to one game.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ttt_envs.game import MAX_SQUARES
 from ttt_rllib.play.game_record import Result, Seat
@@ -26,6 +26,15 @@ __all__ = [
     "PositionRequest",
 ]
 
+MAX_SEED = 2**53 - 1
+"""JSON has no larger integers that every client agrees on."""
+
+
+def _whole(number: Any) -> Any:
+    """Take 2.0 for 2, as JSON Schema does."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
 AgentId = Annotated[
     str,
     Field(
@@ -35,7 +44,7 @@ AgentId = Annotated[
         examples=["perfect"],
     ),
 ]
-Action = Annotated[int, Field(ge=0, lt=MAX_SQUARES)]
+Action = Annotated[int, Field(ge=0, lt=MAX_SQUARES), BeforeValidator(_whole)]
 Moves = Annotated[
     list[Action],
     Field(max_length=MAX_SQUARES, description="All moves of the game, X first.", examples=[[4, 0]]),
@@ -72,7 +81,8 @@ class MoveRequest(_Request):
     moves: Moves
     seed: Annotated[
         int | None,
-        Field(ge=0, lt=2**63, description="The same seed draws the same move.", examples=[1]),
+        Field(ge=0, le=MAX_SEED, description="The same seed draws the same move.", examples=[1]),
+        BeforeValidator(_whole),
     ] = None
 
 
