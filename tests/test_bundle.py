@@ -11,7 +11,7 @@ import pytest
 from ttt_envs import TIC_TAC_TOE, Game, enumerate_positions
 from ttt_rllib.assessment import find_bundle
 from ttt_rllib.bundle import BundleError, load_bundle, save_bundle, weights_sha256
-from ttt_rllib.policies import NetworkPolicy
+from ttt_rllib.policies import NetworkPolicy, SeatPolicies
 
 
 def network(game=TIC_TAC_TOE, seed=0):
@@ -24,9 +24,14 @@ def network(game=TIC_TAC_TOE, seed=0):
     return NetworkPolicy(game, weights, "relu")
 
 
-@pytest.fixture
-def bundle(tmp_path):
-    save_bundle(network(), tmp_path / "agent", {"moves": 7})
+def seats(game=TIC_TAC_TOE, seed=0):
+    return SeatPolicies(network(game, seed), network(game, seed + 100))
+
+
+@pytest.fixture(params=[network, seats])
+def bundle(tmp_path, request):
+    """Every kind of agent, so that every damage is tried on each."""
+    save_bundle(request.param(), tmp_path / "agent", {"moves": 7})
     return tmp_path / "agent"
 
 
@@ -35,13 +40,50 @@ def edit(bundle, **changes):
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
+@pytest.mark.parametrize("kind", [network, seats])
 @pytest.mark.parametrize("game", [TIC_TAC_TOE, Game(6, 7, 4, gravity=True)], ids=str)
-def test_a_loaded_bundle_is_the_same_agent(tmp_path, game):
-    policy = network(game)
+def test_a_loaded_bundle_is_the_same_agent(tmp_path, game, kind):
+    policy = kind(game)
     sha256 = save_bundle(policy, tmp_path, {"moves": 7})
     loaded = load_bundle(tmp_path)
     assert (loaded.sha256, loaded.provenance, loaded.policy.game) == (sha256, {"moves": 7}, game)
+    assert type(loaded.policy) is type(policy)
+    assert loaded.policy.weights.keys() == policy.weights.keys()
     assert all(np.array_equal(loaded.policy.weights[k], v) for k, v in policy.weights.items())
+
+
+def test_a_bundle_from_before_there_were_seats_is_one_network(tmp_path):
+    policy = network()
+    save_bundle(policy, tmp_path, {})
+    edit(tmp_path, architecture={"network": "mlp", "activation": "relu"})
+    assert load_bundle(tmp_path).policy.weights.keys() == policy.weights.keys()
+
+
+def test_the_hash_covers_both_seats_and_which_is_which():
+    policy = seats()
+    other_o = SeatPolicies(policy.x, network(seed=7))
+    swapped = SeatPolicies(policy.o, policy.x)
+    hashes = {weights_sha256(agent.weights) for agent in (policy, other_o, swapped)}
+    assert len(hashes) == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [(network, "separate"), (seats, "shared"), (seats, "three"), (seats, None)]
+)
+def test_weights_that_are_not_those_of_the_seats_are_refused(tmp_path, kind, said):
+    save_bundle(kind(), tmp_path, {})
+    edit(tmp_path, architecture={"network": "mlp", "activation": "relu", "seats": said})
+    with pytest.raises(BundleError, match=r"agent\.json: .* does not describe an agent"):
+        load_bundle(tmp_path)
+
+
+def test_seats_with_a_missing_layer_are_refused(tmp_path):
+    whole = network(seed=1)
+    without = NetworkPolicy(TIC_TAC_TOE, {**whole.weights}, "relu")
+    del without.weights["value.bias"]
+    save_bundle(SeatPolicies(whole, without), tmp_path, {})
+    with pytest.raises(BundleError, match=r"value\.bias"):
+        load_bundle(tmp_path)
 
 
 def test_the_hash_depends_on_every_value_name_and_shape_but_not_on_the_order():
@@ -57,11 +99,11 @@ def test_the_hash_depends_on_every_value_name_and_shape_but_not_on_the_order():
 
 def test_truncated_weights_are_refused(bundle):
     path = bundle / "weights.npz"
-    for size in (0, 10, path.stat().st_size // 2):
-        path.write_bytes(path.read_bytes()[:size] if size else b"")
+    whole = path.read_bytes()
+    for size in (0, 10, len(whole) // 2):
+        path.write_bytes(whole[:size])
         with pytest.raises(BundleError, match=r"weights\.npz: not a readable weights file"):
             load_bundle(bundle)
-        save_bundle(network(), bundle, {})
 
 
 def test_any_flipped_bit_is_an_error_or_without_effect(bundle):

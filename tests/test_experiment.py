@@ -52,7 +52,18 @@ BAD = {
     "{evaluation: {exact_interval: 0}, stop: {optimal_move_rate: 1.0}}": "stop.optimal_move_rate "
     "needs exact evaluation",
     "stop: {optimal_move_rate: 2}": "stop.optimal_move_rate: is 2; ",
+    "{env: {pettingzoo: tictactoe_v3}, training: {exploring_starts: 0.5}}": "training."
+    "exploring_starts is 0.5; with env.pettingzoo",
     "opening: 3": "opening: is 3; ",
+    "env: {pettingzoo: tictactoe_v3, rows: 4}": "env.rows: unknown key; known are pettingzoo, ",
+    "env: {pettingzoo: 3}": "env.pettingzoo: is 3; ",
+    "env: {petingzoo: tictactoe_v3}": "env.petingzoo: unknown key; known are rows, ",
+    "{env: {pettingzoo: tictactoe_v3}, opening: {random_plies: [0, 8]}}": "opening.random_plies "
+    "is [0, 8]; with env.pettingzoo games begin as the environment begins them: leave it out",
+    "{algorithm: dqn, env: {pettingzoo: tictactoe_v3}, training: {zero_sum_targets: true}}": "train"
+    "ing.zero_sum_targets is true; with env.pettingzoo RLlib's own DQN learns",
+    "multi_agent: {policies: separate}": "multi_agent.policies is separate; one network plays both",
+    "multi_agent: {policies: two}": 'multi_agent.policies: is "two"; ',
     "name: a/b": "name: is 'a/b'; a name has letters, digits, '.', '_' and '-' only",
     "- 1": "holds [1]; an experiment is a mapping of settings",
 }
@@ -132,6 +143,17 @@ def test_the_default_opening_is_cut_to_a_small_board_but_not_what_was_written(tm
     assert load(tmp_path, small).opening.random_plies == (0, 3)
     with pytest.raises(InputError, match="a game of 4 squares takes at most 3"):
         load(tmp_path, small, "opening.random_plies=[0, 8]")
+
+
+def test_on_pettingzoo_the_defaults_are_those_that_rllib_can_do(tmp_path):
+    text = "{algorithm: dqn, env: {pettingzoo: tictactoe_v3}}"
+    experiment = load(tmp_path, text)
+    assert experiment.opening.random_plies == (0, 0)
+    assert experiment.training.zero_sum_targets is False
+    assert load(tmp_path, dump_experiment(experiment)) == experiment
+    assert load(tmp_path, "env: {pettingzoo: connect_four_v3}").env.game == CONNECT_FOUR
+    named = load(tmp_path, text, "env=connect_four", "algorithm=ppo")
+    assert named.env.game == CONNECT_FOUR
 
 
 def test_games_have_names(tmp_path):

@@ -17,7 +17,13 @@ from ttt_envs import (
     random_openings,
 )
 from ttt_rllib.exact import nash_conv, solve, uniform_table
-from ttt_rllib.policies import NetworkPolicy, PerfectPolicy, RandomPolicy, policy_table
+from ttt_rllib.policies import (
+    NetworkPolicy,
+    PerfectPolicy,
+    RandomPolicy,
+    SeatPolicies,
+    policy_table,
+)
 
 
 def some_boards(game, count=200):
@@ -201,3 +207,31 @@ def test_exact_evaluation_and_policies_load_neither_ray_nor_torch(module):
     loaded = subprocess.run(command, capture_output=True, check=True, text=True).stdout.split()
     assert {"numpy", "ttt_envs"} <= set(loaded)
     assert not {"ray", "torch", "gymnasium", "pettingzoo", "pandas"} & set(loaded)
+
+
+def test_each_seat_is_played_by_its_own_network_told_by_the_stones_on_the_board():
+    x, o = (
+        NetworkPolicy(TIC_TAC_TOE, random_weights(TIC_TAC_TOE, (8,), s), "relu") for s in (1, 2)
+    )
+    agent = SeatPolicies(x, o)
+    positions = enumerate_positions(TIC_TAC_TOE)
+    table = policy_table(positions, agent)
+    # X is on move where both have equally many stones.
+    boards = positions.boards
+    x_moves = np.array([a.bit_count() == b.bit_count() for a, b in stones(boards)])
+    assert x_moves[positions.decisions].sum() not in (0, len(positions.decisions))
+    np.testing.assert_array_equal(table[x_moves], policy_table(positions, x)[x_moves])
+    np.testing.assert_array_equal(table[~x_moves], policy_table(positions, o)[~x_moves])
+    decisions = boards[positions.decisions]
+    expected = np.where(x_moves[positions.decisions], x.values(decisions), o.values(decisions))
+    np.testing.assert_array_equal(agent.values(decisions), expected)
+
+
+def stones(boards):
+    return zip(boards.mover.tolist(), boards.opponent.tolist(), strict=True)
+
+
+def test_seats_of_two_games_are_refused():
+    x, o = (NetworkPolicy(g, random_weights(g, (8,)), "relu") for g in (TIC_TAC_TOE, CONNECT_FOUR))
+    with pytest.raises(ValueError, match="seats share game and net"):
+        SeatPolicies(x, o)

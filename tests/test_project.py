@@ -33,6 +33,7 @@ LAYERS = (
         "ttt_rllib.interrupts",
     ),
     ("ttt_rllib.play",),
+    ("ttt_rllib.pettingzoo_games",),
     ("ttt_rllib.experiment",),
     ("ttt_rllib.experiment_file",),
     ("ttt_rllib.cluster", "ttt_rllib.rundir"),

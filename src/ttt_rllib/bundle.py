@@ -1,6 +1,7 @@
 """The agent to take away: a folder with `agent.json` and `weights.npz`.
 
-Loads with numpy alone into a `NetworkPolicy`. Whatever is wrong with a folder is one
+Loads with numpy alone into a `NetworkPolicy` or, where each seat has a network of its own,
+into `SeatPolicies`. Whatever is wrong with a folder is one
 `BundleError` with a sentence that names the file and the value.
 """
 
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ttt_envs.game import Game
-from ttt_rllib.policies import NetworkPolicy, Weights
+from ttt_rllib.policies import AgentPolicy, NetworkPolicy, SeatPolicies, Weights
 
 __all__ = [
     "AGENT_FILE",
@@ -42,6 +43,8 @@ DAMAGE = (
     zlib.error,
 )
 AGENT_FILE, WEIGHTS_FILE = "agent.json", "weights.npz"
+SHARED, SEPARATE = "shared", "separate"
+"""What an architecture can say of its seats: one network plays both, or each has its own."""
 
 
 class BundleError(ValueError):
@@ -58,7 +61,7 @@ class Bundle:
         provenance: Where the weights come from, as written by the training.
     """
 
-    policy: NetworkPolicy
+    policy: AgentPolicy
     sha256: str
     provenance: dict[str, Any]
 
@@ -73,7 +76,7 @@ def weights_sha256(weights: Weights) -> str:
     return digest.hexdigest()
 
 
-def save_bundle(policy: NetworkPolicy, folder: Path, provenance: dict[str, Any]) -> str:
+def save_bundle(policy: AgentPolicy, folder: Path, provenance: dict[str, Any]) -> str:
     """Write a bundle; the folder is made if need be.
 
     Args:
@@ -90,7 +93,11 @@ def save_bundle(policy: NetworkPolicy, folder: Path, provenance: dict[str, Any])
         "format": "ttt_rllib.agent",
         "format_version": FORMAT_VERSION,
         "game": asdict(policy.game),
-        "architecture": {"network": "mlp", "activation": policy.activation},
+        "architecture": {
+            "network": "mlp",
+            "activation": policy.activation,
+            "seats": SEPARATE if isinstance(policy, SeatPolicies) else SHARED,
+        },
         "weights_sha256": sha256,
         "provenance": provenance,
     }
@@ -115,8 +122,7 @@ def load_bundle(folder: Path) -> Bundle:
             f"{str(agent.get('weights_sha256'))[:12]}...; the file was changed, export it again"
         )
     try:
-        policy = NetworkPolicy(Game(**agent["game"]), weights, agent["architecture"]["activation"])
-        _check_shapes(policy)
+        policy = _policy(Game(**agent["game"]), weights, agent["architecture"])
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{folder / AGENT_FILE}: {error!r} does not describe an agent") from error
     return Bundle(policy, sha256, agent.get("provenance", {}))
@@ -151,6 +157,31 @@ def _read_weights(path: Path) -> Weights:
         ) from None
     except DAMAGE as error:
         raise BundleError(f"{path}: not a readable weights file: {error}") from error
+
+
+def _policy(game: Game, weights: Weights, architecture: dict[str, str]) -> AgentPolicy:
+    """Put the network together, or both.
+
+    Raises:
+        KeyError, TypeError, ValueError: If the weights are not those of the architecture.
+    """
+    activation = architecture["activation"]
+    # Bundles made before seats could differ do not say it.
+    seats = architecture.get("seats", SHARED)
+    if seats == SHARED:
+        policy = NetworkPolicy(game, weights, activation)
+        _check_shapes(policy)
+        return policy
+    if seats != SEPARATE:
+        raise ValueError(f"seats is {seats!r}; known are {SHARED}, {SEPARATE}")
+    of_seat: dict[str, Weights] = {"x": {}, "o": {}}
+    for name, array in weights.items():
+        seat, _, name_in_seat = name.partition(".")
+        of_seat[seat][name_in_seat] = array
+    policies = {seat: NetworkPolicy(game, own, activation) for seat, own in of_seat.items()}
+    for policy in policies.values():
+        _check_shapes(policy)
+    return SeatPolicies(**policies)
 
 
 def _check_shapes(policy: NetworkPolicy) -> None:

@@ -41,7 +41,7 @@ def conclude(
         session: Wall seconds of this session: set-up, and in all.
 
     Returns:
-        The agent and its figures; None if there is no checkpoint.
+        The agent and its figures; None if there is no checkpoint with a bundle.
     """
     rows: list[dict[str, str]] = []
     if outcome.folder and (outcome.folder / METRICS_FILE).is_file():
@@ -78,7 +78,8 @@ def conclude(
 
 
 def _assess(run: RunDir, checkpoint: Path | None) -> tuple[Bundle, Report] | None:
-    if checkpoint is None:
+    # Without a bundle, the game is not one of ours.
+    if checkpoint is None or not (checkpoint / "agent").is_dir():
         return None
     part = run.path / ".agent.part"
     shutil.rmtree(part, ignore_errors=True)

@@ -27,7 +27,16 @@ from pydantic import (
 from ttt_envs.game import GAMES, Game
 from ttt_rllib.wrong_input import nearest
 
-__all__ = ["NAME", "TRAINING", "DQNTraining", "Experiment", "PPOTraining", "Section"]
+__all__ = [
+    "NAME",
+    "TRAINING",
+    "DQNTraining",
+    "Env",
+    "Experiment",
+    "PPOTraining",
+    "PettingZooEnv",
+    "Section",
+]
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 """What can name an experiment or a run, and so a folder."""
@@ -68,6 +77,33 @@ class Env(Section):
         return self
 
 
+class PettingZooEnv(Section):
+    """An environment of PettingZoo's, trained on by RLlib's own env runner and learner."""
+
+    pettingzoo: str
+    """A module of pettingzoo.classic, or the dotted path of any other that has env()."""
+    kwargs: dict[str, Any] = {}
+    """Arguments of env()."""
+
+    @property
+    def game(self) -> Game | None:
+        """The rules, if they are known to us.
+
+        Raises:
+            InputError: If the environment is not there or cannot be trained on.
+        """
+        from ttt_rllib.pettingzoo_games import known_game, make_env
+
+        return known_game(make_env(self.pettingzoo, self.kwargs))
+
+
+class MultiAgent(Section):
+    """Who plays the seats (`AlgorithmConfig.multi_agent`)."""
+
+    policies: Literal["shared", "separate"] = "shared"
+    """One network plays both seats, or each seat has its own (only with env.pettingzoo)."""
+
+
 class Opening(Section):
     """Exploring starts, without which self-play stays exploitable off its own lines."""
 
@@ -82,6 +118,9 @@ class Opening(Section):
                 f"random_plies is {list(self.random_plies)}; the least number comes first"
             )
         return self
+
+
+NO_OPENING = Opening(random_plies=(0, 0))
 
 
 class Model(Section):
@@ -135,6 +174,9 @@ class PPOTraining(Training):
     """Greatest squared value error that counts."""
     entropy_coeff: Schedule = 0.0
     """Weight of the entropy bonus; a number or a schedule over moves."""
+    exploring_starts: Share = 0.0
+    """Share of games whose first move after the opening is uniformly random; it is learnt from
+    where it turns out better than expected."""
 
     @model_validator(mode="after")
     def _check(self) -> PPOTraining:
@@ -265,8 +307,10 @@ class Experiment(Section):
     """The training algorithm."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """All randomness follows from it."""
-    env: Env = Env()
-    """The game: its name (tic_tac_toe, connect_four) or rows, cols, connect and gravity."""
+    env: Env | PettingZooEnv = Env()
+    """The game: its name (tic_tac_toe, connect_four) or rows, cols, connect and gravity; or
+    pettingzoo, the name of an environment."""
+    multi_agent: MultiAgent = MultiAgent()
     opening: Opening = Opening()
     model: Model = Model()
     training: PPOTraining | DQNTraining = Field(default_factory=PPOTraining, validate_default=True)
@@ -299,11 +343,28 @@ class Experiment(Section):
         section = TRAINING[info.data.get("algorithm", "ppo")]
         if isinstance(value, Training):
             # The default is PPO's.
-            return section() if type(value) is not section else value
+            if type(value) is section:
+                return value
+            value = {}
+        on_pettingzoo = isinstance(info.data.get("env"), PettingZooEnv)
+        if section is DQNTraining and on_pettingzoo and isinstance(value, dict):
+            # The only target that RLlib's own DQN has.
+            value = {"zero_sum_targets": False, **value}
         # What was read from a file is JSON, where a list is good for a tuple.
         return section.model_validate_json(json.dumps(value), strict=info.mode == "json")
 
-    @field_validator("env", mode="before")
+    @field_validator("env", mode="wrap")
+    @classmethod
+    def _env_of_one_kind(
+        cls, value: Any, union: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> Env | PettingZooEnv:
+        if isinstance(value, (Env, PettingZooEnv)):
+            return value
+        value = cls._named_env(value)
+        kind = PettingZooEnv if isinstance(value, dict) and "pettingzoo" in value else Env
+        # Not left to the union: it would name both kinds in every error.
+        return kind.model_validate_json(json.dumps(value), strict=info.mode == "json")
+
     @classmethod
     def _named_env(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -328,13 +389,46 @@ class Experiment(Section):
                 )
         if not any(limit for _, limit in self.stop):
             raise ValueError("stop has no limit at all; set one of " + ", ".join(Stop.model_fields))
-        if self.opening.random_plies[1] >= self.env.game.num_squares:
-            if "random_plies" not in self.opening.model_fields_set:
-                opening = Opening(random_plies=(0, self.env.game.num_squares - 1))
-                return self.model_copy(update={"opening": opening})
+        return self._check_pettingzoo() if self.on_pettingzoo else self._check_opening()
+
+    @property
+    def on_pettingzoo(self) -> bool:
+        """Whether RLlib's own env runner plays, in an environment of PettingZoo's."""
+        return isinstance(self.env, PettingZooEnv)
+
+    def _check_pettingzoo(self) -> Experiment:
+        if isinstance(self.training, DQNTraining) and self.training.zero_sum_targets:
+            raise ValueError(
+                "training.zero_sum_targets is true; with env.pettingzoo RLlib's own DQN learns, "
+                "whose targets are the mover's own next turn: set it to false"
+            )
+        if isinstance(self.training, PPOTraining) and self.training.exploring_starts:
+            raise ValueError(
+                f"training.exploring_starts is {self.training.exploring_starts}; with "
+                "env.pettingzoo RLlib's own env runner plays, which has none: set it to 0"
+            )
+        if self.opening.random_plies == NO_OPENING.random_plies:
+            return self
+        if "random_plies" in self.opening.model_fields_set:
+            raise ValueError(
+                f"opening.random_plies is {list(self.opening.random_plies)}; with env.pettingzoo "
+                "games begin as the environment begins them: leave it out"
+            )
+        return self.model_copy(update={"opening": NO_OPENING})
+
+    def _check_opening(self) -> Experiment:
+        assert isinstance(self.env, Env)  # noqa: S101 - for the type checker
+        if self.multi_agent.policies != "shared":
+            raise ValueError(
+                f"multi_agent.policies is {self.multi_agent.policies}; one network plays both "
+                "seats of our own boards: set it to shared, or play on env.pettingzoo"
+            )
+        most = self.env.game.num_squares - 1
+        if self.opening.random_plies[1] <= most:
+            return self
+        if "random_plies" in self.opening.model_fields_set:
             raise ValueError(
                 f"opening.random_plies is {list(self.opening.random_plies)}; a game of "
-                f"{self.env.game.num_squares} squares takes at most "
-                f"{self.env.game.num_squares - 1}"
+                f"{most + 1} squares takes at most {most}"
             )
-        return self
+        return self.model_copy(update={"opening": Opening(random_plies=(0, most))})

@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from ttt_envs.game import GAMES
-from ttt_rllib.experiment import TRAINING, Experiment, PPOTraining
+from ttt_rllib.experiment import TRAINING, Env, Experiment, PettingZooEnv, PPOTraining
 from ttt_rllib.wrong_input import InputError, nearest, shown
 
 __all__ = ["dump_experiment", "load_experiment"]
@@ -39,7 +39,7 @@ def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
     try:
         return Experiment.model_validate_json(as_json, strict=True)
     except ValidationError as error:
-        raise InputError(f"{path}: {_explain(error, data.get('algorithm'))}") from None
+        raise InputError(f"{path}: {_explain(error, data)}") from None
 
 
 def dump_experiment(experiment: Experiment) -> str:
@@ -110,13 +110,15 @@ def _apply(data: dict[str, Any], override: str) -> None:
     place[last] = _parse(text, f"--set {override}")
 
 
-def _explain(error: ValidationError, algorithm: Any) -> str:
+def _explain(error: ValidationError, data: dict[str, Any]) -> str:
     """One line for the first problem: the key, the value, and what would be right."""
     problem, *others = error.errors()
     if isinstance(problem["input"], list) and others:
         # A schedule may be a number or a list; what is said of the list is meant.
         problem = others[-1]
-    keys = _all_keys(Experiment, algorithm)
+    algorithm, env = data.get("algorithm", "ppo"), data.get("env")
+    env_kind = PettingZooEnv if isinstance(env, dict) and "pettingzoo" in env else Env
+    keys = _all_keys(Experiment, {"training": _training(algorithm), "env": env_kind})
     words = {word for key in keys for word in key.split(".")}
     where = [part for part in problem["loc"] if isinstance(part, str) and part in words]
     key = ".".join(str(part) for part in problem["loc"] if not _is_union_tag(part))
@@ -124,8 +126,8 @@ def _explain(error: ValidationError, algorithm: Any) -> str:
     if problem["type"] == "extra_forbidden":
         unknown = str(problem["loc"][-1])
         for other in TRAINING:
-            if key in _all_keys(Experiment, other):
-                return f"{key}: {algorithm or 'ppo'} has no such setting; it is one of {other}"
+            if key in _all_keys(_training(other), {}, "training."):
+                return f"{key}: {algorithm} has no such setting; it is one of {other}"
         return f"{key}: unknown key{_nearest_key(unknown, [str(part) for part in where], keys)}"
     if problem["type"] == "value_error":
         message = str(problem["ctx"]["error"])
@@ -138,15 +140,20 @@ def _is_union_tag(part: Any) -> bool:
     return isinstance(part, str) and ("[" in part or part in {"float", "int", "str"})
 
 
-def _all_keys(section: type[BaseModel], algorithm: Any, prefix: str = "") -> list[str]:
+def _training(algorithm: Any) -> type[BaseModel]:
+    return TRAINING.get(str(algorithm), PPOTraining)
+
+
+def _all_keys(
+    section: type[BaseModel], of_many_kinds: dict[str, type[BaseModel]], prefix: str = ""
+) -> list[str]:
+    """Return the dotted keys of a section; sections of many kinds are of the kind given."""
     keys = []
     for name, field in section.model_fields.items():
         keys.append(prefix + name)
-        inner = field.annotation
-        if section is Experiment and name == "training":
-            inner = TRAINING.get(str(algorithm), PPOTraining)
+        inner = of_many_kinds.get(prefix + name, field.annotation)
         if isinstance(inner, type) and issubclass(inner, BaseModel):
-            keys += _all_keys(inner, algorithm, f"{prefix}{name}.")
+            keys += _all_keys(inner, of_many_kinds, f"{prefix}{name}.")
     return keys
 
 

@@ -106,6 +106,8 @@ def _folder_in_the_making(target: Path) -> Iterator[Path]:
             target.rename(old)
         part.rename(target)
     finally:
+        if old.exists() and not target.exists():
+            old.rename(target)
         shutil.rmtree(part, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
 

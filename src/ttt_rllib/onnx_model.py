@@ -24,7 +24,7 @@ from ttt_envs.boards import Boards, random_openings
 from ttt_envs.game import Game
 from ttt_rllib.bundle import Bundle
 from ttt_rllib.exact.report import known_truth
-from ttt_rllib.policies import NetworkPolicy
+from ttt_rllib.policies import NetworkPolicy, SeatPolicies
 
 __all__ = ["INSTALL", "OPSET", "TOLERANCE", "Difference", "build_model", "compare"]
 
@@ -95,7 +95,11 @@ def build_model(bundle: Bundle) -> bytes:
 
     game = bundle.policy.game
     graph = _Graph()
-    probabilities, value = _network(graph, bundle.policy, "agent.")
+    policy = bundle.policy
+    if isinstance(policy, SeatPolicies):
+        probabilities, value = _seats(graph, policy)
+    else:
+        probabilities, value = _network(graph, policy, "agent.")
     graph.add("Identity", [probabilities], "probabilities")
     graph.add("Identity", [value], "value")
     inputs = (
@@ -201,6 +205,22 @@ def _network(graph: _Graph, policy: NetworkPolicy, prefix: str) -> tuple[str, st
     last = graph.constant(f"{prefix}last_axis", np.array([1], np.int64))
     value = graph.add("Squeeze", [dense("value", hidden), last], f"{prefix}values")
     return graph.add("Softmax", [masked], f"{prefix}softmax", axis=1), value
+
+
+def _seats(graph: _Graph, policy: SeatPolicies) -> tuple[str, str]:
+    """Add both seats' networks and take each row from the one whose turn it is."""
+    last = graph.constant("last_axis", np.array([1], np.int64))
+    stones = graph.add("ReduceSum", ["observation", last], "stones", keepdims=1)
+    parity = graph.add("Mod", [stones, graph.constant("two", np.float32(2))], "parity", fmod=1)
+    x_moves = graph.add("Equal", [parity, graph.constant("even", np.float32(0))], "x_moves")
+    (x_chances, x_value), (o_chances, o_value) = (
+        _network(graph, network, f"{seat}.") for seat, network in (("x", policy.x), ("o", policy.o))
+    )
+    x_moves_flat = graph.add("Squeeze", [x_moves, last], "x_moves_flat")
+    return (
+        graph.add("Where", [x_moves, x_chances, o_chances], "chances"),
+        graph.add("Where", [x_moves_flat, x_value, o_value], "values"),
+    )
 
 
 def _greedy(graph: _Graph, q_values: str, num_actions: int, prefix: str) -> tuple[str, str]:

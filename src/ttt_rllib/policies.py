@@ -18,7 +18,15 @@ from ttt_envs.positions import Positions
 from ttt_rllib.exact.report import truth_of
 from ttt_rllib.exact.tables import Table
 
-__all__ = ["NetworkPolicy", "PerfectPolicy", "Policy", "RandomPolicy", "policy_table"]
+__all__ = [
+    "AgentPolicy",
+    "NetworkPolicy",
+    "PerfectPolicy",
+    "Policy",
+    "RandomPolicy",
+    "SeatPolicies",
+    "policy_table",
+]
 
 Weights = dict[str, npt.NDArray[np.float32]]
 
@@ -132,6 +140,57 @@ class NetworkPolicy:
 
     def _head(self, name: str, hidden: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         return hidden @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
+
+
+@dataclass(frozen=True)
+class SeatPolicies:
+    """Two networks, one a seat: X is on move after an even number of plies.
+
+    Attributes:
+        x: Plays the first, third, ... ply.
+        o: Plays the others.
+
+    Raises:
+        ValueError: If they play different games or have different activations.
+    """
+
+    x: NetworkPolicy
+    o: NetworkPolicy
+
+    def __post_init__(self) -> None:
+        if (self.x.game, self.x.activation) != (self.o.game, self.o.activation):
+            raise ValueError(f"X plays {self.x.game} and O {self.o.game}; seats share game and net")
+
+    @property
+    def game(self) -> Game:
+        """The rules."""
+        return self.x.game
+
+    @property
+    def activation(self) -> str:
+        """The activation of both networks."""
+        return self.x.activation
+
+    @property
+    def weights(self) -> Weights:
+        """The weights of both: X's with "x." before their names, O's with "o."."""
+        return {
+            f"{seat}.{name}": array
+            for seat, policy in (("x", self.x), ("o", self.o))
+            for name, array in policy.weights.items()
+        }
+
+    def __call__(self, boards: Boards) -> Table:
+        """Return probabilities `[B, A]`, each row from the network whose turn it is."""
+        return np.where((boards.ply % 2 == 0)[:, None], self.x(boards), self.o(boards))
+
+    def values(self, boards: Boards) -> npt.NDArray[np.float32]:
+        """Return the value estimates `[B]` of the network on move, +1 = the mover wins."""
+        return np.where(boards.ply % 2 == 0, self.x.values(boards), self.o.values(boards))
+
+
+AgentPolicy = NetworkPolicy | SeatPolicies
+"""A trained agent, one that has weights."""
 
 
 def policy_table(positions: Positions, policy: Policy) -> Table:

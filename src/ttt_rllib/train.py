@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
+UNKNOWN_GAME = (
+    "the rules of this environment are not known here, so there is no agent/ and no proof"
+)
+
 
 @dataclass(frozen=True)
 class Request:
@@ -101,13 +105,7 @@ def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | 
     console.print(plan.describe(cpus, gpus), soft_wrap=True)
     if request.plan:
         return None
-    if known_truth(experiment.env.game) is None:
-        if experiment.stop.unexploitable_evals:
-            raise InputError(
-                f"stop.unexploitable_evals can never be met: {NOT_PROVABLE}; "
-                "stop by moves, train_s or iterations"
-            )
-        console.print(f"{NOT_PROVABLE}: scores are sampled")
+    _check_measurable(experiment, console)
     is_new = run is None
     run = run or new_run_dir(experiment, request.storage, request.name)
     console.print("starting Ray and the trial ...")
@@ -118,6 +116,21 @@ def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | 
     if is_new:
         create_run_dir(run, experiment)
     return experiment, run
+
+
+def _check_measurable(experiment: Experiment, console: Console) -> None:
+    """Say so if the agent cannot be measured exactly, and refuse to wait until it is."""
+    game = experiment.env.game
+    if known_truth(game) is not None:
+        return
+    reason = UNKNOWN_GAME if game is None else NOT_PROVABLE
+    if experiment.stop.unexploitable_evals:
+        raise InputError(
+            f"stop.unexploitable_evals can never be met: {reason}; "
+            "stop by moves, train_s or iterations"
+        )
+    consequence = "it trains, unmeasured" if game is None else "scores are sampled"
+    console.print(f"{reason}: {consequence}", soft_wrap=True)
 
 
 def _execute(experiment: Experiment, run: RunDir, request: Request, console: Console) -> int:

@@ -37,7 +37,7 @@ def test_boards_after_every_ply_and_undo_retrace_the_game():
     record = GameRecord(TIC_TAC_TOE, (4, 0, 8))
     assert [int(board.ply[0]) for board in record.boards] == [0, 1, 2, 3]
     assert as_text(record.undo()) == "O...X...."
-    assert record.undo(3) == record.undo(7) == GameRecord(TIC_TAC_TOE)
+    assert record.undo(3) == record.undo(4) == record.undo(7) == GameRecord(TIC_TAC_TOE)
     assert record.moves == (4, 0, 8)
 
 
@@ -46,6 +46,13 @@ def test_the_winning_squares_are_all_of_both_lines():
     record = GameRecord(TIC_TAC_TOE, (1, 4, 2, 5, 3, 8, 6, 7, 0))
     assert (record.result, record.winning_squares) == ("X", (0, 1, 2, 3, 6))
     assert record.undo().winning_squares == ()
+
+
+def test_a_line_does_not_go_on_at_the_other_edge():
+    # X wins in the lowest row, squares 35 to 38, and holds 32 to 34, the end of the row above.
+    record = GameRecord(CONNECT_FOUR, (0, 4, 1, 5, 2, 6, 4, 0, 5, 1, 6, 2, 3))
+    assert (record.result, record.winning_squares) == ("X", (35, 36, 37, 38))
+    assert all(record.stones[0] >> square & 1 for square in (32, 33, 34))
 
 
 def test_connect_four_stacks_and_wins_upward():

@@ -16,7 +16,7 @@ from ray.rllib.utils.metrics.metrics_logger import MetricsLogger
 
 from ttt_rllib.rl.module import ILLEGAL_LOGIT, MODULE_ID
 from ttt_rllib.rl.ppo import SelfPlayPPOConfig, _prepare
-from ttt_rllib.rl.ppo_learner import ppo_loss
+from ttt_rllib.rl.ppo_learner import EXPLORED, ppo_loss
 from ttt_rllib.rl.runner import BoardEnvRunner
 
 
@@ -34,6 +34,7 @@ def random_batch(rows=64, actions=9):
         Columns.ACTIONS: taken,
         Columns.ACTION_LOGP: old.log_softmax(1).gather(1, taken[:, None])[:, 0],
         Columns.ACTION_DIST_INPUTS: old,
+        EXPLORED: torch.zeros(rows, dtype=torch.bool),
         Postprocessing.ADVANTAGES: torch.randn(rows, generator=generator),
         Postprocessing.VALUE_TARGETS: torch.randn(rows, generator=generator),
     }
@@ -92,6 +93,17 @@ def test_the_loss_equals_that_of_rllibs_ppo_learner(vf_clip_param):
     assert ours.policy.item() == pytest.approx(float(parts[POLICY_LOSS_KEY]), abs=1e-6)
     assert ours.value.item() == pytest.approx(float(parts[VF_LOSS_KEY]), abs=1e-6)
     assert ours.entropy.item() == pytest.approx(float(parts[ENTROPY_KEY]), abs=1e-6)
+
+
+def test_what_followed_a_random_move_does_not_move_the_value():
+    logits, values, batch = random_batch()
+    settings = {"clip_param": 0.2, "vf_loss_coeff": 1.0, "vf_clip_param": 100.0}
+    batch[EXPLORED][:32] = True
+    loss = ppo_loss(logits, values.requires_grad_(), batch, entropy_coeff=0.0, **settings)
+    loss.value.backward()
+    errors = values.detach() - batch[Postprocessing.VALUE_TARGETS]
+    by_hand = torch.where(batch[EXPLORED], 0.0, 2 * errors / len(errors))
+    assert torch.allclose(values.grad, by_hand, atol=1e-7)
 
 
 def test_an_epoch_sees_every_move_exactly_once():

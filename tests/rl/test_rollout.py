@@ -1,6 +1,7 @@
 """Games played in lockstep, against naive play, naive sums and known probabilities."""
 
 from collections import defaultdict
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from ttt_rllib.rl.rollout import (
     Evaluation,
     advantages_and_targets,
     epsilon_greedy_actions,
+    exploring_start_actions,
     flat_observations,
     greedy_actions,
     play_games,
@@ -116,7 +118,7 @@ def test_with_lambda_1_the_target_is_the_games_result_for_the_mover():
 def test_sampled_actions_have_the_softmax_frequencies_and_log_probabilities():
     logits = np.array([0.0, 1.0, ILLEGAL_LOGIT, -1.0, 2.0, ILLEGAL_LOGIT], np.float32)
     rows = np.tile(logits, (60_000, 1))
-    actions, logp = sample_actions(rows, rows > -1e8, np.random.default_rng(0))
+    actions, logp, _ = sample_actions(rows, rows > -1e8, np.random.default_rng(0))
     expected = torch.from_numpy(logits).double().log_softmax(0).numpy()
     assert logp == pytest.approx(expected[actions], abs=1e-6)
     counts = np.bincount(actions, minlength=6) / len(rows)
@@ -131,7 +133,7 @@ def test_an_illegal_action_is_never_sampled_even_at_the_edges_of_the_uniform_num
 
     logits = np.full((8, 4), ILLEGAL_LOGIT, np.float32)
     logits[:, 1:3] = [[0.0, 0.0], [0.0, 30.0], [30.0, 0.0], [-5.0, 5.0]] * 2
-    actions, _ = sample_actions(logits, logits > -1e8, Edges())
+    actions, _, _ = sample_actions(logits, logits > -1e8, Edges())
     assert set(actions) <= {1, 2}
 
 
@@ -145,7 +147,7 @@ def test_logits_that_are_no_numbers_are_refused_instead_of_played(choose):
 
 def test_without_exploration_the_most_probable_action_is_taken():
     logits = np.random.default_rng(0).normal(size=(100, 9)).astype(np.float32)
-    actions, _ = greedy_actions(logits, np.ones((100, 9), bool), np.random.default_rng(0))
+    actions, _, _ = greedy_actions(logits, np.ones((100, 9), bool), np.random.default_rng(0))
     assert np.array_equal(actions, logits.argmax(axis=1))
 
 
@@ -153,7 +155,7 @@ def test_epsilon_greedy_has_the_frequencies_of_its_definition_and_never_plays_il
     q_values = np.array([0.0, 0.3, -np.inf, -0.9, 0.2], np.float32)
     rows = np.tile(q_values, (60_000, 1))
     legal = np.isfinite(rows)
-    actions, logp = half_random(rows, legal, np.random.default_rng(0))
+    actions, logp, _ = half_random(rows, legal, np.random.default_rng(0))
     # Half of the moves are spread evenly over the four legal ones, the rest is the greatest.
     expected = np.array([0.125, 0.625, 0.0, 0.125, 0.125])
     assert np.exp(logp) == pytest.approx(expected[actions], abs=1e-6)
@@ -168,12 +170,30 @@ def test_epsilon_0_is_greedy_and_epsilon_1_uniform_over_the_legal_moves(epsilon)
     legal = rng.random((5_000, 9)) < 0.5
     legal[:, 4] = True
     q_values = np.where(legal, rng.normal(size=legal.shape), -np.inf).astype(np.float32)
-    actions, logp = epsilon_greedy_actions(q_values, legal, rng, epsilon=epsilon)
+    actions, logp, _ = epsilon_greedy_actions(q_values, legal, rng, epsilon=epsilon)
     assert legal[np.arange(5_000), actions].all()
     if epsilon:
         assert np.exp(logp) == pytest.approx(1 / legal.sum(axis=1), abs=1e-6)
     else:
         assert np.array_equal(actions, q_values.argmax(axis=1))
+
+
+def test_exploring_starts_mix_uniform_moves_into_the_softmax_in_the_first_ply_only():
+    # 4 standard errors of the mixture's frequencies on the empty board.
+    share, num_games = 0.3, 40_000
+    openings = Boards.empty(TIC_TAC_TOE, num_games)
+    start = partial(exploring_start_actions, share=share)
+    rng = np.random.default_rng(2)
+    games = play_games(openings, arbitrary(9), sample_actions, rng, start=start)
+    first, *others = games.plies
+    logits = arbitrary(9)(flat_observations(openings[:1])).logits.astype(np.float64)[0]
+    policy = np.exp(logits) / np.exp(logits).sum()
+    mixture = share / 9 + (1 - share) * policy
+    counts = np.bincount(first.actions, minlength=9) / num_games
+    assert np.all(np.abs(counts - mixture) <= 4 * np.sqrt(mixture * (1 - mixture) / num_games))
+    assert abs(first.explored.mean() - share) <= 4 * np.sqrt(share * (1 - share) / num_games)
+    assert np.exp(first.logp) == pytest.approx(policy[first.actions], abs=1e-5)
+    assert not any(ply.explored.any() for ply in others)
 
 
 def test_flat_observations_are_stones_of_mover_and_opponent_then_the_mask():

@@ -15,6 +15,7 @@ from ray.rllib.utils.metrics import (
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE
 from ttt_rllib.rl.module import MODULE_ID
 from ttt_rllib.rl.ppo import SelfPlayPPOConfig
+from ttt_rllib.rl.ppo_learner import EXPLORED
 from ttt_rllib.rl.runner import DRAWS, O_WINS, X_WINS, BoardEnvRunner
 
 
@@ -41,6 +42,7 @@ def test_columns_have_the_documented_types_and_one_row_a_move():
         Columns.OBS: (np.int8, (27,)),
         Columns.ACTIONS: (np.int64, ()),
         Columns.ACTION_LOGP: (np.float32, ()),
+        EXPLORED: (np.bool_, ()),
         Postprocessing.ADVANTAGES: (np.float32, ()),
         Postprocessing.VALUE_TARGETS: (np.float32, ()),
     }
@@ -108,3 +110,20 @@ def test_random_actions_are_uniform_and_metrics_count_the_games():
     assert metrics[NUM_ENV_STEPS_SAMPLED].peek() == batch.env_steps()
     # 8/63 of random games are drawn (ground truth); 4 standard errors.
     assert abs(games[DRAWS] / 20_000 - 8 / 63) < 4 * (8 / 63 * 55 / 63 / 20_000) ** 0.5
+
+
+def test_random_first_moves_are_learnt_from_only_where_they_turned_out_better_than_expected():
+    batches = {}
+    for share in (0.0, 1.0):
+        one = runner(boards=400)
+        one.exploring_starts = share
+        batches[share] = one.sample()[0]
+    assert len(batches[0.0].policy_batches[MODULE_ID]) == batches[0.0].env_steps()
+    assert not batches[0.0].policy_batches[MODULE_ID][EXPLORED].any()
+    columns, moves = batches[1.0].policy_batches[MODULE_ID], batches[1.0].env_steps()
+    explored = columns[EXPLORED]
+    # Every game had one random move; about half of them are worse than expected.
+    assert 100 < explored.sum() < 300
+    assert len(columns) == moves - (400 - explored.sum())
+    assert (columns[Postprocessing.ADVANTAGES][explored] > 0).all()
+    assert (columns[Postprocessing.ADVANTAGES][~explored] <= 0).any()

@@ -90,8 +90,10 @@ class ExactReport:
         }
 
 
-def known_truth(game: Game) -> Truth | None:
-    """Return `truth_of(game)`, or None where the game is too large; either is kept."""
+def known_truth(game: Game | None) -> Truth | None:
+    """Return `truth_of(game)`, or None where the game is unknown or too large; it is kept."""
+    if game is None:
+        return None
     found = _truth_or_reason(game)
     return None if isinstance(found, str) else found
 

@@ -88,9 +88,6 @@ def play(
     except KeyboardInterrupt:
         warn("")
         code = EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader has gone; without this Python would complain once more when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     raise typer.Exit(code)
 
 

@@ -174,8 +174,7 @@ class Dialogue:
     def _undo(self) -> str:
         """Take back the person's last move, and the agent's reply to it if there was one."""
         own_moves_end = len(self.record.moves) - (self.record.turn == self.seat)
-        first = 1 if self.seat == "X" else 2
-        if own_moves_end < first:
+        if own_moves_end < 1:
             return self._text(["nothing to undo: you have not moved yet"])
         self.record = GameRecord(self.agent.game, self.record.moves[: own_moves_end - 1])
         return self._text(["taken back", *self._board()])

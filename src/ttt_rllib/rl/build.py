@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
 
-from ttt_rllib.experiment import Experiment
+from ttt_rllib.experiment import Experiment, PettingZooEnv
+from ttt_rllib.pettingzoo_games import make_env
 from ttt_rllib.rl.dqn import SelfPlayDQNConfig
 from ttt_rllib.rl.ppo import SelfPlayPPOConfig
+from ttt_rllib.rl.stock import StockDQNConfig, StockPPOConfig
 
 __all__ = ["algorithm_config"]
 
 
 CONFIGS = {"ppo": SelfPlayPPOConfig, "dqn": SelfPlayDQNConfig}
+STOCK_CONFIGS = {"ppo": StockPPOConfig, "dqn": StockDQNConfig}
+"""With RLlib's own env runners and learners, for PettingZoo's environments."""
+
 SCHEDULES = ("lr", "entropy_coeff", "epsilon")
 
 
@@ -24,17 +30,37 @@ def algorithm_config(experiment: Experiment) -> AlgorithmConfig:
     for name in SCHEDULES:
         if name in settings:
             settings[name] = _schedule(settings[name])
-    config: AlgorithmConfig = CONFIGS[experiment.algorithm]().self_play(
-        game=experiment.env.game,
-        random_plies=experiment.opening.random_plies,
-        exact_interval=experiment.evaluation.exact_interval,
-    )
+    config = _pettingzoo(experiment) if experiment.on_pettingzoo else _self_play(experiment)
+    settings.pop("exploring_starts", None)
+    if experiment.on_pettingzoo:
+        settings.pop("zero_sum_targets", None)
     config.rl_module(model_config=experiment.model.model_dump())
     config.training(**settings)
     config.env_runners(**runners.model_dump())
     config.learners(**learners.model_dump())
     config.resources(**experiment.resources.model_dump())
     config.debugging(seed=experiment.seed, log_level="ERROR")
+    return config
+
+
+def _self_play(experiment: Experiment) -> AlgorithmConfig:
+    config: AlgorithmConfig = CONFIGS[experiment.algorithm]().self_play(
+        game=experiment.env.game,
+        random_plies=experiment.opening.random_plies,
+        exploring_starts=getattr(experiment.training, "exploring_starts", 0.0),
+        exact_interval=experiment.evaluation.exact_interval,
+    )
+    return config
+
+
+def _pettingzoo(experiment: Experiment) -> AlgorithmConfig:
+    env = experiment.env
+    assert isinstance(env, PettingZooEnv)  # noqa: S101 - for the type checker
+    config: AlgorithmConfig = STOCK_CONFIGS[experiment.algorithm]().pettingzoo(
+        partial(make_env, env.pettingzoo, env.kwargs),
+        policies=experiment.multi_agent.policies,
+        exact_interval=experiment.evaluation.exact_interval,
+    )
     return config
 
 

@@ -33,7 +33,7 @@ from ttt_rllib.rl.sampling import sample_moves
 from ttt_rllib.rl.self_play import SelfPlayConfig
 from ttt_rllib.rl.transitions import transitions
 
-__all__ = ["SelfPlayDQN", "SelfPlayDQNConfig"]
+__all__ = ["REPLAY_BUFFER", "SelfPlayDQN", "SelfPlayDQNConfig"]
 
 REPLAY_BUFFER = "replay_buffer"
 

@@ -7,7 +7,9 @@ policy that anybody can evaluate, not how they are trained.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import Any, ClassVar
 
 from ray.rllib.utils.metrics import (
@@ -21,7 +23,7 @@ from ray.rllib.utils.metrics import (
 from ttt_envs.game import Game
 from ttt_rllib.bundle import save_bundle
 from ttt_rllib.exact.report import ExactReport, evaluate, known_truth
-from ttt_rllib.policies import NetworkPolicy, policy_table
+from ttt_rllib.policies import AgentPolicy, NetworkPolicy, policy_table
 from ttt_rllib.rl.module import MODULE_ID
 from ttt_rllib.rl.runner import DRAWS, O_WINS, X_WINS
 from ttt_rllib.sampled import sampled_report
@@ -32,7 +34,7 @@ UNEXPLOITABLE_EVALS = "unexploitable_evals"
 
 
 class Measured:
-    """Exact evaluation and bundles for an RLlib Algorithm with the module `MODULE_ID`.
+    """Exact evaluation and bundles for an RLlib Algorithm, by default with the one `MODULE_ID`.
 
     A subclass names its `ALGORITHM` for the bundle's provenance and says in
     `LEARNER_FIGURES` what our `learner/*` metrics are called in RLlib's results.
@@ -56,11 +58,15 @@ class Measured:
         """Run one iteration and add the figures of `ttt_rllib.metrics` to RLlib's results."""
         start_s = time.perf_counter()
         results: dict[str, Any] = super().step()  # type: ignore[misc]  # RLlib's Algorithm
+        self.after_training(results)
         figures = {**self._figures, "learner": self._learner_figures(results)}
         figures["perf"]["iteration"] = self.iteration + 1
         trained_s: float = self._time_total  # type: ignore[attr-defined]  # Tune's Trainable
         figures["perf"]["train_s"] = trained_s + time.perf_counter() - start_s
         return {**results, **figures}
+
+    def after_training(self, results: dict[str, Any]) -> None:
+        """Measure here if `training_step` has not called `measure`; `results` are RLlib's."""
 
     def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return RLlib's state and how long the agent has been unexploitable."""
@@ -73,26 +79,41 @@ class Measured:
         self._unexploitable_evals = state.get(UNEXPLOITABLE_EVALS, self._unexploitable_evals)
 
     @property
-    def game(self) -> Game:
-        """The rules of the game that is played."""
-        game: Game = self.config.env_config["game"]
+    def game(self) -> Game | None:
+        """The rules of the game that is played; None where they are not known to us."""
+        game: Game | None = self.config.env_config["game"]
         return game
 
-    def network_policy(self) -> NetworkPolicy:
+    def network_policy(self) -> AgentPolicy:
         """Return the current agent as everybody else will see it: evaluated by numpy."""
-        weights = self.env_runner.module[MODULE_ID].get_state(inference_only=True)
+        return self.network_of(MODULE_ID)
+
+    def network_of(self, module_id: str) -> NetworkPolicy:
+        """Return one module of the agent.
+
+        Raises:
+            ValueError: If the rules of the game are not known to us.
+        """
+        if self.game is None:
+            raise ValueError("the game is not one of ours, so no policy of ours can play it")
+        weights = self.env_runner.module[module_id].get_state(inference_only=True)
         return NetworkPolicy(self.game, weights, self.config.model_config["activation"])
 
     def exact_report(self) -> ExactReport | None:
-        """Measure the current agent exactly; None where the game is too large for it."""
+        """Measure the current agent exactly; None where the game is unknown or too large."""
         truth = known_truth(self.game)
         if truth is None:
             return None
         return evaluate(truth, policy_table(truth.positions, self.network_policy()), max_lines=0)
 
     def save_to_path(self, path: Any = None, **kwargs: Any) -> str:
-        """Save RLlib's checkpoint, and in it the agent's bundle under `agent/`."""
+        """Save RLlib's checkpoint, and in it the agent's bundle under `agent/`.
+
+        There is no bundle where the rules of the game are not known to us.
+        """
         saved: str = super().save_to_path(path, **kwargs)  # type: ignore[misc]  # RLlib
+        if self.game is None:
+            return saved
         provenance = {
             "algorithm": self.ALGORITHM,
             "iteration": self.iteration,
@@ -106,32 +127,43 @@ class Measured:
         key = (ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME)
         return int(self.metrics.peek(key, default=0))
 
-    def measure(self, phases: dict[str, float], moves: int) -> None:
+    def measure(
+        self, phases: dict[str, float], moves: int, totals: Mapping[str, float] | None = None
+    ) -> None:
         """Evaluate the agent and note all figures of this iteration.
 
         Args:
             phases: Seconds of the iteration's phases by metric name, evaluation not in it.
             moves: Moves sampled in this iteration.
+            totals: This iteration's counts of moves, games and results by RLlib's names;
+                None takes those that the env runners have logged since RLlib's last results.
         """
         start_s = time.perf_counter()
         self._figures["exact"] = self._exact_figures()
-        self._figures["play"] = {**self._play_figures(), **self._sampled_figures()}
+        self._figures["play"] = {**self._play_figures(totals), **self._sampled_figures()}
         eval_s = time.perf_counter() - start_s
         total_s = sum(phases.values()) + eval_s
         self._figures["perf"] = {"moves_per_s": moves / total_s, **phases, "eval_s": eval_s}
 
-    def _play_figures(self) -> dict[str, float]:
-        def total(key: str) -> float:
+    def _play_figures(self, totals: Mapping[str, float] | None) -> dict[str, float]:
+        def total(key: str) -> float | None:
+            if totals is not None:
+                return totals.get(key)
             return float(self.metrics.peek((ENV_RUNNER_RESULTS, key)))
 
-        games = total(NUM_EPISODES)
-        return {
-            "moves": self.moves(),
-            "x_win_rate": total(X_WINS) / games,
-            "draw_rate": total(DRAWS) / games,
-            "o_win_rate": total(O_WINS) / games,
-            "moves_per_game": total(NUM_ENV_STEPS_SAMPLED) / games,
+        figures = {"moves": float(self.moves())}
+        counts = {
+            "x_win_rate": X_WINS,
+            "draw_rate": DRAWS,
+            "o_win_rate": O_WINS,
+            "moves_per_game": NUM_ENV_STEPS_SAMPLED,
         }
+        games = total(NUM_EPISODES)
+        for name, key in counts.items():
+            count = total(key)
+            if games and count is not None:
+                figures[name] = count / games
+        return figures
 
     def _exact_figures(self) -> dict[str, float]:
         """Measure the agent if it is due, else report only what holds without measuring."""
@@ -149,14 +181,17 @@ class Measured:
         """Play against fixed players if it is due and the game too large for exact figures."""
         interval = self.config.exact_interval
         due = interval and (self.iteration + 1) % interval == 0
-        if not due or known_truth(self.game) is not None:
+        if not due or self.game is None or known_truth(self.game) is not None:
             return {}
         return sampled_report(self.network_policy()).metrics()
 
     def _learner_figures(self, results: dict[str, Any]) -> dict[str, float]:
-        learned = results.get(LEARNER_RESULTS, {}).get(MODULE_ID, {})
-        return {
-            name: float(learned[key])
-            for name, key in self.LEARNER_FIGURES.items()
-            if key in learned
-        }
+        """Return the figures of the learner, of several modules their mean."""
+        modules = results.get(LEARNER_RESULTS, {})
+        learned = [modules[module_id] for module_id in self.config.policies if module_id in modules]
+        figures = {}
+        for name, key in self.LEARNER_FIGURES.items():
+            values = [float(one[key]) for one in learned if key in one]
+            if values:
+                figures[name] = fmean(values)
+        return figures

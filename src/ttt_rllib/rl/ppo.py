@@ -35,7 +35,7 @@ from ray.rllib.utils.metrics import LEARNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFET
 
 from ttt_rllib.rl.measured import Measured
 from ttt_rllib.rl.module import MODULE_ID, BoardActorCritic
-from ttt_rllib.rl.ppo_learner import SelfPlayPPOLearner
+from ttt_rllib.rl.ppo_learner import EXPLORED, SelfPlayPPOLearner
 from ttt_rllib.rl.rollout import Choose, Games, advantages_and_targets, sample_actions
 from ttt_rllib.rl.sampling import sample_moves
 from ttt_rllib.rl.self_play import SelfPlayConfig
@@ -52,15 +52,25 @@ class SelfPlayPPOConfig(SelfPlayConfig, PPOConfig):
         self.set_up_self_play()
 
     def columns(self, games: Games) -> dict[str, npt.NDArray[Any]]:
-        """Return what PPO learns from: advantages and value targets in the mover's view."""
+        """Return what PPO learns from: advantages and value targets in the mover's view.
+
+        Of random first moves only those are kept that turned out better than expected, as
+        in Oh et al., "Self-Imitation Learning", 2018, eq. 2: the policy would push an
+        improbable bad move down without end. The others are not in the columns.
+        """
         advantages, targets = advantages_and_targets(games, gamma=self.gamma, lambda_=self.lambda_)
-        return {
+        columns = {
             Columns.OBS: np.concatenate([ply.observations for ply in games.plies]),
             Columns.ACTIONS: np.concatenate([ply.actions for ply in games.plies]),
             Columns.ACTION_LOGP: np.concatenate([ply.logp for ply in games.plies]),
+            EXPLORED: np.concatenate([ply.explored for ply in games.plies]),
             Postprocessing.ADVANTAGES: np.concatenate(advantages),
             Postprocessing.VALUE_TARGETS: np.concatenate(targets),
         }
+        keep = ~columns[EXPLORED] | (columns[Postprocessing.ADVANTAGES] > 0.0)
+        if keep.all():
+            return columns
+        return {name: values[keep] for name, values in columns.items()}
 
     def exploration(self, epsilon: float) -> Choose:
         """Return sampling from the policy."""

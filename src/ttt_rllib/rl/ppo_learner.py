@@ -19,7 +19,11 @@ from torch import Tensor
 from ttt_rllib.rl.learner import ColumnsLearner, Tensors
 from ttt_rllib.rl.module import MODULE_ID
 
-__all__ = ["PPOLoss", "SelfPlayPPOLearner", "ppo_loss"]
+__all__ = ["EXPLORED", "PPOLoss", "SelfPlayPPOLearner", "ppo_loss"]
+
+
+EXPLORED = "explored"
+"""Column `[B]` bool: the move is a random one that the policy had no say in."""
 
 
 class PPOLoss(NamedTuple):
@@ -58,7 +62,9 @@ def ppo_loss(
     Args:
         logits: `[B, A]` hugely negative where illegal.
         values: `[B]` value estimates.
-        batch: Columns of `B` moves: actions, action_logp, advantages, value_targets.
+        batch: Columns of `B` moves: actions, action_logp, advantages, value_targets,
+            explored. What followed a random move says nothing of the value of the policy,
+            so its value error does not count.
         clip_param: Greatest deviation of the probability ratio from 1.
         vf_loss_coeff: Weight of the value loss.
         vf_clip_param: Greatest squared value error that counts.
@@ -74,7 +80,7 @@ def ppo_loss(
     )
     policy = -surrogate.mean()
     errors = values - batch[Postprocessing.VALUE_TARGETS]
-    value = errors.square().clamp(max=vf_clip_param).mean()
+    value = (errors.square().clamp(max=vf_clip_param) * ~batch[EXPLORED]).mean()
     entropy = -(log_probs.exp() * log_probs).sum(dim=1).mean()
     total = policy + vf_loss_coeff * value - entropy_coeff * entropy
     return PPOLoss(total, policy, value, entropy, -log_ratio.mean())

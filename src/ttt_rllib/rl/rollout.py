@@ -18,11 +18,13 @@ from ttt_envs.boards import Boards
 
 __all__ = [
     "Choose",
+    "Chosen",
     "Evaluation",
     "Games",
     "Ply",
     "advantages_and_targets",
     "epsilon_greedy_actions",
+    "exploring_start_actions",
     "flat_observations",
     "greedy_actions",
     "play_games",
@@ -31,8 +33,6 @@ __all__ = [
 
 Floats = npt.NDArray[np.floating[Any]]
 Mask = npt.NDArray[np.bool_]
-Chosen = tuple[npt.NDArray[np.int64], Floats]
-Choose = Callable[[Floats, Mask, np.random.Generator], Chosen]
 
 
 class Evaluation(NamedTuple):
@@ -47,6 +47,24 @@ class Evaluation(NamedTuple):
     values: Floats
 
 
+class Chosen(NamedTuple):
+    """The moves picked in `n` positions.
+
+    Attributes:
+        actions: `[n]` int64.
+        logp: `[n]` float32 log-probabilities.
+        explored: `[n]` bool, the move is a random one that the policy had no say in.
+    """
+
+    actions: npt.NDArray[np.int64]
+    logp: Floats
+    explored: Mask
+
+
+Choose = Callable[[Floats, Mask, np.random.Generator], Chosen]
+"""From logits `[n, A]` and legal mask `[n, A]` to moves."""
+
+
 class Ply(NamedTuple):
     """One move in each of the games still going.
 
@@ -55,6 +73,7 @@ class Ply(NamedTuple):
         observations: `[n, 2 * squares + A]` int8, see `flat_observations`.
         actions: `[n]` int64.
         logp: `[n]` float32 log-probability of the action.
+        explored: `[n]` bool, the action is a random one that the policy had no say in.
         values: `[n]` float32 value estimates for the mover.
         won: `[n]` bool, the move completed a line.
         done: `[n]` bool, the move ended the game.
@@ -64,6 +83,7 @@ class Ply(NamedTuple):
     observations: npt.NDArray[np.int8]
     actions: npt.NDArray[np.int64]
     logp: Floats
+    explored: Mask
     values: Floats
     won: npt.NDArray[np.bool_]
     done: npt.NDArray[np.bool_]
@@ -105,27 +125,30 @@ def play_games(
     evaluate: Callable[[npt.NDArray[np.int8]], Evaluation],
     choose: Choose,
     rng: np.random.Generator,
+    *,
+    start: Choose | None = None,
 ) -> Games:
     """Play every game to its end, one batched evaluation a ply.
 
     Args:
         openings: `[G]` positions to start from, none of them over.
         evaluate: Maps observations `[n, 2 * squares + A]` to logits and values.
-        choose: Picks actions `[n]` from logits and legal mask `[n, A]`, with their
-            log-probabilities.
+        choose: Picks the moves.
         rng: The source of all randomness.
+        start: Picks the first move of every game, if that is chosen otherwise.
     """
-    plies = []
+    plies: list[Ply] = []
     boards, games = openings, np.arange(len(openings))
     x_wins = o_wins = 0
     while len(games):
         observations = flat_observations(boards)
         logits, values = evaluate(observations)
         legal = observations[:, -logits.shape[1] :].view(np.bool_)
-        actions, logp = choose(logits, legal, rng)
+        chooser = choose if plies or start is None else start
+        actions, logp, explored = chooser(logits, legal, rng)
         x_moved = boards.ply % 2 == 0
         boards, won, done = boards.step(actions)
-        plies.append(Ply(games, observations, actions, logp, values, won, done))
+        plies.append(Ply(games, observations, actions, logp, explored, values, won, done))
         x_wins += int((won & x_moved).sum())
         o_wins += int((won & ~x_moved).sum())
         games, boards = games[~done], boards[~done]
@@ -141,7 +164,7 @@ def sample_actions(logits: Floats, legal: Mask, rng: np.random.Generator) -> Cho
         rng: The source of randomness.
 
     Returns:
-        `[n]` int64 actions and `[n]` float32 log-probabilities under the softmax.
+        The moves, with their log-probabilities under the softmax.
 
     Raises:
         FloatingPointError: If a logit is not a number: no action would be the right one.
@@ -152,7 +175,7 @@ def sample_actions(logits: Floats, legal: Mask, rng: np.random.Generator) -> Cho
     # above it belongs to an action whose odds are greater than 0.
     level = rng.random(len(logits)) * total
     actions = (cumulative > level[:, None]).argmax(axis=1)
-    return actions, shifted[np.arange(len(logits)), actions] - np.log(total)
+    return _chosen(actions, shifted, total, np.zeros(len(actions), np.bool_))
 
 
 def greedy_actions(logits: Floats, legal: Mask, rng: np.random.Generator) -> Chosen:
@@ -163,7 +186,7 @@ def greedy_actions(logits: Floats, legal: Mask, rng: np.random.Generator) -> Cho
     """
     shifted, cumulative = _softmax_sums(logits)
     actions = logits.argmax(axis=1)
-    return actions, shifted[np.arange(len(logits)), actions] - np.log(cumulative[:, -1])
+    return _chosen(actions, shifted, cumulative[:, -1], np.zeros(len(actions), np.bool_))
 
 
 def epsilon_greedy_actions(
@@ -178,17 +201,55 @@ def epsilon_greedy_actions(
         epsilon: Share of uniformly random actions, in [0, 1].
 
     Returns:
-        `[n]` int64 actions and `[n]` float32 log-probabilities of having taken them.
+        The moves, with the log-probabilities of having made them.
 
     Raises:
         FloatingPointError: If a logit is not a number.
     """
     _softmax_sums(logits)
     greedy = logits.argmax(axis=1)
-    anything = np.where(legal, rng.random(logits.shape), -1.0).argmax(axis=1)
-    actions = np.where(rng.random(len(logits)) < epsilon, anything, greedy)
+    explored = rng.random(len(logits)) < epsilon
+    actions = np.where(explored, _random_actions(legal, rng), greedy)
     odds = epsilon / legal.sum(axis=1) + np.where(actions == greedy, 1.0 - epsilon, 0.0)
-    return actions, np.log(odds).astype(np.float32)
+    return Chosen(actions, np.log(odds).astype(np.float32), explored)
+
+
+def exploring_start_actions(
+    logits: Floats, legal: Mask, rng: np.random.Generator, *, share: float
+) -> Chosen:
+    """Draw from the softmax, or with probability `share` take any legal action.
+
+    Exploring starts as in Sutton and Barto, "Reinforcement Learning: An Introduction", 2nd
+    edition, section 5.3: the random opening chooses the state, this the action.
+
+    Args:
+        logits: `[n, A]` float32; an illegal action's odds must underflow to 0.
+        legal: `[n, A]` bool, True where legal.
+        rng: The source of randomness.
+        share: Of uniformly random actions, in [0, 1].
+
+    Returns:
+        The moves, with their log-probabilities under the softmax, random ones too.
+
+    Raises:
+        FloatingPointError: If a logit is not a number.
+    """
+    shifted, cumulative = _softmax_sums(logits)
+    drawn = sample_actions(logits, legal, rng).actions
+    explored = rng.random(len(logits)) < share
+    actions = np.where(explored, _random_actions(legal, rng), drawn)
+    return _chosen(actions, shifted, cumulative[:, -1], explored)
+
+
+def _random_actions(legal: Mask, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    return np.where(legal, rng.random(legal.shape), -1.0).argmax(axis=1)
+
+
+def _chosen(
+    actions: npt.NDArray[np.int64], shifted: Floats, total: Floats, explored: Mask
+) -> Chosen:
+    logp = shifted[np.arange(len(actions)), actions] - np.log(total)
+    return Chosen(actions, logp, explored)
 
 
 def _softmax_sums(logits: Floats) -> tuple[Floats, Floats]:

@@ -8,6 +8,7 @@ that is restarted or resumed needs no generator state and never repeats itself.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
@@ -36,6 +37,7 @@ from ttt_rllib.rl.rollout import (
     Choose,
     Evaluation,
     Games,
+    exploring_start_actions,
     greedy_actions,
     play_games,
     sample_actions,
@@ -55,8 +57,9 @@ def board_spaces(game: Game) -> tuple[gym.spaces.Box, gym.spaces.Discrete[np.int
 class BoardEnvRunner(EnvRunner, Checkpointable):
     """Samples self-play games of the game in `config.env_config`.
 
-    `env_config` holds `game` (a `Game`) and `random_plies` (least and greatest number of
-    random opening plies). `num_envs_per_env_runner` boards are played at a time.
+    `env_config` holds `game` (a `Game`), `random_plies` (least and greatest number of
+    random opening plies) and `exploring_starts` (share of games whose first move is random).
+    `num_envs_per_env_runner` boards are played at a time.
     `epsilon` is the share of random moves where the config's `exploration` has one; the
     algorithm sets it before it samples.
     """
@@ -80,6 +83,7 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
         """Read the game from the config; boards are made anew at every `sample`."""
         self.game: Game = self.config.env_config["game"]
         self.random_plies: tuple[int, int] = tuple(self.config.env_config["random_plies"])
+        self.exploring_starts: float = self.config.env_config["exploring_starts"]
         self.env = self.game
 
     def make_module(self) -> None:
@@ -112,7 +116,7 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
         moves = games = 0
         rng = self._next_generator()
         evaluate = self._evaluate_uniformly if random_actions else self.evaluate
-        choose = self._chooser(explore, random_actions)
+        choose, start = self._choosers(explore, random_actions)
         while not columns or moves < (num_timesteps or 0) or games < (num_episodes or 0):
             boards = self.config.num_envs_per_env_runner
             if columns and not num_episodes:
@@ -120,7 +124,7 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
                 missing = (num_timesteps or 0) - moves
                 boards = min(boards, math.ceil(missing * games / moves))
             openings = random_openings(self.game, boards, self.random_plies, rng)
-            played = play_games(openings, evaluate, choose, rng)
+            played = play_games(openings, evaluate, choose, rng, start=start)
             columns.append(self.config.columns(played))
             moves += played.num_moves
             games += played.num_games
@@ -136,12 +140,15 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
             logits, values = self.module[MODULE_ID].evaluate(torch.from_numpy(observations))
             return Evaluation(logits.numpy(), values.numpy())
 
-    def _chooser(self, explore: bool | None, random_actions: bool) -> Choose:
+    def _choosers(self, explore: bool | None, random_actions: bool) -> tuple[Choose, Choose | None]:
+        """Return how moves are chosen, and how a game's first one if otherwise."""
         if random_actions:
-            return sample_actions
-        explore = self.config.explore if explore is None else explore
-        chooser: Choose = self.config.exploration(self.epsilon) if explore else greedy_actions
-        return chooser
+            return sample_actions, None
+        if not (self.config.explore if explore is None else explore):
+            return greedy_actions, None
+        share = self.exploring_starts
+        start = partial(exploring_start_actions, share=share) if share else None
+        return self.config.exploration(self.epsilon), start
 
     def _evaluate_uniformly(self, observations: npt.NDArray[np.int8]) -> Evaluation:
         legal = observations[:, -self.game.num_actions :]

@@ -32,18 +32,22 @@ class SelfPlayConfig:
         # Tune would overwrite our "perf" with the machine's load under that name.
         self.log_sys_usage = False
         self.rl_module(model_config={"hiddens": (128, 128), "activation": "relu"})
+        self.env_runners(num_envs_per_env_runner=512)
+        # One training step an iteration; DQN's own default would repeat it up to 1,000 moves.
+        self.reporting(min_sample_timesteps_per_iteration=0, min_time_s_per_iteration=0)
         self.disable_env_checking = True
         # Runners hold no state but weights, which `training_step` sends.
         self.merge_env_runner_states = False
         self._dont_auto_sync_env_runner_states = True
         self.multi_agent(policies={MODULE_ID}, policy_mapping_fn=play_both_seats)
-        self.self_play(game=TIC_TAC_TOE, random_plies=(0, 8))
+        self.self_play(game=TIC_TAC_TOE, random_plies=(0, 8), exploring_starts=0.0)
 
     def self_play(
         self: Any,
         *,
         game: Game | None = None,
         random_plies: tuple[int, int] | None = None,
+        exploring_starts: float | None = None,
         exact_interval: int | None = None,
     ) -> Any:
         """Set what is played and how it is measured; None leaves a setting as it is.
@@ -51,6 +55,7 @@ class SelfPlayConfig:
         Args:
             game: The rules.
             random_plies: Least and greatest number of uniformly random opening plies.
+            exploring_starts: Share of games whose first move after the opening is random.
             exact_interval: Iterations between exact evaluations; 0 = never.
 
         Returns:
@@ -63,8 +68,12 @@ class SelfPlayConfig:
                 action_space=action_space,
                 env_config={**self.env_config, "game": game},
             )
-        if random_plies is not None:
-            self.environment(env_config={**self.env_config, "random_plies": random_plies})
+        for name, value in (
+            ("random_plies", random_plies),
+            ("exploring_starts", exploring_starts),
+        ):
+            if value is not None:
+                self.environment(env_config={**self.env_config, name: value})
         if exact_interval is not None:
             self.exact_interval = exact_interval
         return self

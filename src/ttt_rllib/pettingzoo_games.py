@@ -1,0 +1,134 @@
+"""PettingZoo environments by name: making them, checking them, and which `Game` they play.
+
+Knows nothing of ray. Every way in which an environment cannot be trained on is one
+`InputError`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from gymnasium import spaces
+from pettingzoo import AECEnv
+
+from ttt_envs.game import CONNECT_FOUR, TIC_TAC_TOE, Game
+from ttt_rllib.wrong_input import InputError, nearest
+
+__all__ = ["CLASSIC_GAMES", "check_env", "known_game", "make_env"]
+
+CLASSIC = "pettingzoo.classic"
+CLASSIC_GAMES = {
+    "pettingzoo.classic.tictactoe.tictactoe": TIC_TAC_TOE,
+    "pettingzoo.classic.connect_four.connect_four": CONNECT_FOUR,
+}
+"""Modules of PettingZoo that play a game whose rules are ours, too."""
+
+OBSERVATION, ACTION_MASK = "observation", "action_mask"
+
+
+def make_env(name: str, kwargs: Mapping[str, Any] | None = None) -> AECEnv[str, Any, Any]:
+    """Make an environment and check that it can be trained on.
+
+    Args:
+        name: A module of `pettingzoo.classic`, or the dotted path of any module, that has
+            a function `env`.
+        kwargs: Its arguments.
+
+    Raises:
+        InputError: If there is no such environment or `check_env` refuses it.
+    """
+    module = _import(name)
+    factory = getattr(module, "env", None)
+    if not callable(factory):
+        raise InputError(f"env.pettingzoo: the module {module.__name__} has no function env()")
+    try:
+        env = factory(**(kwargs or {}))
+    except Exception as error:
+        # Somebody else's constructor may raise anything.
+        raise InputError(
+            f"env: {name} cannot be made with {dict(kwargs or {})}: {_words(error)}"
+        ) from error
+    check_env(env, name)
+    return env
+
+
+def check_env(env: Any, name: str) -> None:
+    """Check that an environment shows boards and masks that a masked network can read.
+
+    Raises:
+        InputError: If it is no AEC environment, or an agent has another observation than
+            `{"observation": Box, "action_mask": [A]}` or no discrete actions 0 to A - 1.
+    """
+    if not isinstance(env, AECEnv):
+        raise InputError(f"env.pettingzoo: {name} is no AEC environment but a {type(env).__name__}")
+    for agent in env.possible_agents:
+        problem = _problem(env.observation_space(agent), env.action_space(agent))
+        if problem:
+            raise InputError(f"env.pettingzoo: {name} cannot be trained on: {agent} has {problem}")
+
+
+def known_game(env: AECEnv[str, Any, Any]) -> Game | None:
+    """Return the game that an environment plays, None if it is not one of ours."""
+    unwrapped = env.unwrapped
+    game = CLASSIC_GAMES.get(type(unwrapped).__module__, getattr(unwrapped, "game", None))
+    if not isinstance(game, Game):
+        return None
+    # A wrapper may show another picture of the board, which no policy of ours could read.
+    space = env.observation_space(env.possible_agents[0])
+    same = space[OBSERVATION].shape == (game.rows, game.cols, 2)
+    return game if same and len(env.possible_agents) == len(("x", "o")) else None
+
+
+def _problem(observation: spaces.Space[Any], action: spaces.Space[Any]) -> str | None:
+    """Return what is wrong with the spaces of an agent, None if nothing is."""
+    if not isinstance(action, spaces.Discrete) or action.start != 0:
+        return f"the action space {action}; it must be Discrete, from 0"
+    if not isinstance(observation, spaces.Dict) or ACTION_MASK not in observation.spaces:
+        return f'no "{ACTION_MASK}" in its observation space {observation}'
+    if not isinstance(observation.spaces.get(OBSERVATION), spaces.Box):
+        return f'no Box "{OBSERVATION}" in its observation space {observation}'
+    if observation[ACTION_MASK].shape != (action.n,):
+        shape = observation[ACTION_MASK].shape
+        return f"a mask of shape {shape} for {action.n} actions; they must be equally many"
+    return None
+
+
+def _import(name: str) -> ModuleType:
+    path = name
+    if "." not in name and (name in _classic_names() or find_spec(name) is None):
+        path = f"{CLASSIC}.{name}"
+    try:
+        with warnings.catch_warnings():
+            # PettingZoo is about to replace its modules by a registry.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return import_module(path)
+    except ModuleNotFoundError as error:
+        if error.name and f"{path}.".startswith(f"{error.name}."):
+            known = [] if "." in name else _classic_names()
+            raise InputError(
+                f"env.pettingzoo: there is no module {path!r}{nearest(name, known)}"
+            ) from error
+        extra = "; pip install 'ttt-rllib[pettingzoo]'" if error.name == "pygame" else ""
+        raise InputError(
+            f"env.pettingzoo: {name} needs the package {error.name}, which is not installed{extra}"
+        ) from error
+    except ImportError as error:
+        raise InputError(f"env.pettingzoo: {name} cannot be imported: {_words(error)}") from error
+
+
+def _words(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def _classic_names() -> list[str]:
+    spec = find_spec(CLASSIC)
+    folders = spec.submodule_search_locations if spec else None
+    if not folders:
+        return []
+    return sorted(path.stem for path in Path(folders[0]).glob("*_v*.py"))

@@ -1,0 +1,272 @@
+"""RLlib's own PPO and DQN on any masked PettingZoo environment, measured as ours are.
+
+Env runner, connectors, replay buffer, learner and `training_step` are RLlib's own, with
+all they cost; what is added is the adapter, masked modules, and the figures.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
+
+from pettingzoo import AECEnv
+from ray.rllib.algorithms.algorithm import Algorithm
+from ray.rllib.algorithms.dqn.dqn import DQN, DQNConfig
+from ray.rllib.algorithms.ppo.ppo import PPO, PPOConfig
+from ray.rllib.callbacks.callbacks import RLlibCallback
+from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED
+from ray.rllib.utils.schedules.scheduler import Scheduler
+
+from ttt_rllib.pettingzoo_games import known_game
+from ttt_rllib.policies import AgentPolicy, SeatPolicies
+from ttt_rllib.rl.dqn import REPLAY_BUFFER, SelfPlayDQN
+from ttt_rllib.rl.measured import Measured
+from ttt_rllib.rl.module import MODULE_ID, BoardActorCritic
+from ttt_rllib.rl.pettingzoo_adapter import MaskedAECEnv
+from ttt_rllib.rl.ppo import SelfPlayPPO
+from ttt_rllib.rl.runner import DRAWS, O_WINS, X_WINS
+from ttt_rllib.rl.self_play import play_both_seats
+from ttt_rllib.rl.stock_module import StockQNetwork
+from ttt_rllib.wrong_input import InputError
+
+__all__ = ["StockDQN", "StockDQNConfig", "StockPPO", "StockPPOConfig"]
+
+MOVES_OF_GAMES = "moves_of_games"
+"""Moves of the games that ended, whenever they were sampled."""
+
+SEATS = 2
+"""X moves first; where there are more agents, nobody is X or O."""
+
+
+def play_own_seat(agent_id: str, episode: Any, **kwargs: Any) -> str:
+    """Map each agent to the module of its own name."""
+    return agent_id
+
+
+class CountResults(RLlibCallback):
+    """Counts who wins the games that an env runner samples, by the agents' returns."""
+
+    def on_episode_end(
+        self,
+        *,
+        episode: Any,
+        prev_episode_chunks: Any = (),
+        env: Any = None,
+        metrics_logger: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Count one game; RLlib hands its earlier parts over separately."""
+        agents = env.envs[0].unwrapped.possible_agents
+        parts = (*prev_episode_chunks, episode)
+        metrics_logger.log_value(MOVES_OF_GAMES, sum(map(len, parts)), reduce="sum")
+        if len(agents) != SEATS:
+            return
+        returns: dict[str, float] = defaultdict(float)
+        for part in parts:
+            for agent, moves in part.agent_episodes.items():
+                returns[agent] += moves.get_return()
+        x_return, o_return = (returns[agent] for agent in agents)
+        for key, occurred in (
+            (X_WINS, x_return > o_return),
+            (DRAWS, x_return == o_return),
+            (O_WINS, x_return < o_return),
+        ):
+            metrics_logger.log_value(key, int(occurred), reduce="sum")
+
+
+class StockConfig:
+    """An AlgorithmConfig for RLlib's own env runner; call `pettingzoo` for the environment."""
+
+    def set_up_stock(self: Any) -> None:
+        """Set what holds for every environment; to be called at the end of the constructor."""
+        self.exact_interval = 1
+        # Tune would overwrite our "perf" with the machine's load under that name.
+        self.log_sys_usage = False
+        # RLlib's check plays random moves, most of which are illegal.
+        self.disable_env_checking = True
+        self.rl_module(model_config={"hiddens": (128, 128), "activation": "relu"})
+        self.callbacks(CountResults)
+
+    def pettingzoo(
+        self: Any,
+        make_env: Callable[[], AECEnv[str, Any, Any]],
+        *,
+        policies: Literal["shared", "separate"] = "shared",
+        exact_interval: int = 1,
+    ) -> Any:
+        """Set what is played, by whom, and how it is measured.
+
+        Args:
+            make_env: Returns a new environment that has passed `check_env`.
+            policies: One module for all agents, or one for each, under the agent's name.
+            exact_interval: Iterations between exact evaluations; 0 = never.
+
+        Returns:
+            This config.
+
+        Raises:
+            InputError: If agents are to share a module but have different spaces.
+        """
+        env = MaskedAECEnv({"make_env": make_env})
+        agents = env.possible_agents
+        spaces = [(env.observation_spaces[a], env.action_spaces[a].n) for a in agents]
+        if policies == "shared" and any(other != spaces[0] for other in spaces):
+            raise InputError(
+                "multi_agent.policies: the agents of this environment have different spaces, "
+                "so they cannot share a policy; set it to separate"
+            )
+        separate = policies == "separate"
+        self.multi_agent(
+            policies=set(agents) if separate else {MODULE_ID},
+            policy_mapping_fn=play_own_seat if separate else play_both_seats,
+        )
+        self.environment(
+            MaskedAECEnv,
+            env_config={
+                "make_env": make_env,
+                "game": known_game(env.env),
+                "seats": tuple(agents) if separate else (),
+            },
+        )
+        env.close()
+        self.exact_interval = exact_interval
+        return self
+
+
+class Stock(Measured):
+    """What StockPPO and StockDQN add to RLlib's Algorithm: seats, clocks and figures."""
+
+    learner_group: Any
+    env_runner_group: Any
+    local_replay_buffer: Any
+
+    def setup(self, config: Any) -> None:
+        """Build everything, as RLlib does, and put clocks on learning and sending weights."""
+        self._seconds: dict[str, float] = defaultdict(float)
+        super().setup(config)
+        self._put_clock_on(self.learner_group, "update", "learn_s")
+        self._put_clock_on(self.env_runner_group, "sync_weights", "sync_s")
+        if self.local_replay_buffer is not None:
+            self._put_clock_on(self.local_replay_buffer, "sample", "learn_s")
+
+    def network_policy(self) -> AgentPolicy:
+        """Return the current agent, with a network a seat if they have their own."""
+        seats = self.config.env_config["seats"]
+        if not seats:
+            return super().network_policy()
+        x_agent, o_agent = seats
+        return SeatPolicies(self.network_of(x_agent), self.network_of(o_agent))
+
+    def training_step(self) -> None:
+        """Do what RLlib does, by the clock."""
+        start_s = time.perf_counter()
+        super().training_step()  # type: ignore[misc]  # RLlib's Algorithm
+        self._seconds["all"] += time.perf_counter() - start_s
+
+    def after_training(self, results: dict[str, Any]) -> None:
+        """Measure the agent by the results of an iteration, which may have several steps.
+
+        Raises:
+            RuntimeError: If no env runner sampled anything.
+        """
+        sampled = results.get(ENV_RUNNER_RESULTS, {})
+        if not sampled.get(NUM_ENV_STEPS_SAMPLED):
+            raise RuntimeError(
+                f"none of the {self.config.num_env_runners} env runners sampled a move; "
+                "worker-*.err in Ray's session logs tell why"
+            )
+        seconds, self._seconds = self._seconds, defaultdict(float)
+        learn_s, sync_s = seconds["learn_s"], seconds["sync_s"]
+        # What is left is sampling, and filling the replay buffer if there is one.
+        phases = {"sample_s": seconds["all"] - learn_s - sync_s, "learn_s": learn_s}
+        moves = int(sampled[NUM_ENV_STEPS_SAMPLED])
+        # Games under way are not counted, so neither are their moves.
+        totals = {**sampled, NUM_ENV_STEPS_SAMPLED: sampled.get(MOVES_OF_GAMES, 0)}
+        self.measure({**phases, "sync_s": sync_s}, moves, totals=totals)
+
+    def _put_clock_on(self, owner: Any, method: str, phase: str) -> None:
+        inner = getattr(owner, method)
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            start_s = time.perf_counter()
+            try:
+                return inner(*args, **kwargs)
+            finally:
+                self._seconds[phase] += time.perf_counter() - start_s
+
+        setattr(owner, method, timed)
+
+
+class StockPPOConfig(StockConfig, PPOConfig):
+    """PPOConfig for PettingZoo environments; call `pettingzoo` to choose one."""
+
+    def __init__(self, algo_class: type[Algorithm] | None = None) -> None:
+        super().__init__(algo_class=algo_class or StockPPO)
+        self.set_up_stock()
+
+    def get_default_rl_module_spec(self) -> RLModuleSpec:
+        """Return the spec of every module; RLlib fills in the spaces."""
+        return RLModuleSpec(module_class=BoardActorCritic, model_config=self.model_config)
+
+
+class StockPPO(Stock, PPO):
+    """RLlib's PPO, measured."""
+
+    ALGORITHM = "PPO (stock)"
+    LEARNER_FIGURES: ClassVar[dict[str, str]] = SelfPlayPPO.LEARNER_FIGURES
+
+    @classmethod
+    def get_default_config(cls) -> StockPPOConfig:
+        """Return a config without an environment."""
+        return StockPPOConfig()
+
+
+class StockDQNConfig(StockConfig, DQNConfig):
+    """DQNConfig for PettingZoo environments; call `pettingzoo` to choose one."""
+
+    def __init__(self, algo_class: type[Algorithm] | None = None) -> None:
+        super().__init__(algo_class=algo_class or StockDQN)
+        self.dueling = False
+        self.gamma = 1.0
+        self.replay_buffer_config = {"type": "MultiAgentEpisodeReplayBuffer", "capacity": 100_000}
+        self.set_up_stock()
+
+    def get_default_rl_module_spec(self) -> RLModuleSpec:
+        """Return the spec of every module; RLlib fills in the spaces."""
+        return RLModuleSpec(
+            module_class=StockQNetwork,
+            model_config={**self.model_config, "epsilon": self.epsilon},
+        )
+
+
+class StockDQN(Stock, DQN):
+    """RLlib's DQN, measured."""
+
+    ALGORITHM = "DQN (stock)"
+    LEARNER_FIGURES: ClassVar[dict[str, str]] = SelfPlayDQN.LEARNER_FIGURES
+
+    @classmethod
+    def get_default_config(cls) -> StockDQNConfig:
+        """Return a config without an environment."""
+        return StockDQNConfig()
+
+    def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return RLlib's state and its replay buffer, which RLlib itself leaves out."""
+        state = super().get_state(*args, **kwargs)
+        return {**state, REPLAY_BUFFER: self.local_replay_buffer.get_state()}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take over a state made by `get_state`."""
+        super().set_state(state)
+        if REPLAY_BUFFER in state:
+            self.local_replay_buffer.set_state(state[REPLAY_BUFFER])
+
+    def after_training(self, results: dict[str, Any]) -> None:
+        """Measure the agent, and note how much it explores by now."""
+        super().after_training(results)
+        schedule = Scheduler(fixed_value_or_schedule=self.config.epsilon, framework=None)
+        schedule.update(self.moves())
+        self._figures["play"]["epsilon"] = float(schedule.get_current_value())

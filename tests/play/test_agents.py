@@ -1,0 +1,129 @@
+"""Who can be played: slugs, verdicts, damaged runs, and no path from outside."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game
+from ttt_rllib.bundle import BundleError, load_bundle, save_bundle
+from ttt_rllib.play.agents import (
+    OWN_SLUG,
+    agent_at,
+    choose_agent,
+    choose_move,
+    fixed_players,
+    list_agents,
+    newest_run,
+)
+from ttt_rllib.wrong_input import InputError
+
+
+@pytest.fixture
+def results(tmp_path, new_network):
+    """Two runs, one of them unfinished, one damaged and one with a name that is none."""
+    root = tmp_path / "results"
+    save_bundle(new_network(seed=1), root / "ppo" / "done" / "agent", {})
+    (root / "ppo" / "done" / "summary.json").write_text('{"status": "done"}')
+    checkpoint = root / "dqn" / "stopped" / "trials" / "t" / "checkpoint_000001"
+    save_bundle(new_network(seed=2, q_head=True), checkpoint / "agent", {})
+    save_bundle(new_network(seed=3), root / "ppo" / "broken" / "agent", {})
+    (root / "ppo" / "broken" / "agent" / "weights.npz").write_bytes(b"no weights")
+    save_bundle(new_network(seed=4), root / "ppo" / "a b" / "agent", {})
+    (root / "ppo" / "empty").mkdir()
+    (root / "note.txt").write_text("not a run")
+    for age, agent in enumerate((root / "ppo" / "done", checkpoint)):
+        os.utime(agent / "agent" / "agent.json", (1e9 + age, 1e9 + age))
+    return root
+
+
+def certify(run, **claims):
+    sha256 = load_bundle(run / "agent").sha256
+    (run / "certificate.json").write_text(json.dumps({"weights_sha256": sha256, **claims}))
+
+
+def test_the_list_has_the_fixed_players_and_the_runs_newest_first(results):
+    listed = list_agents(results)
+    assert [agent.slug for agent in listed.agents] == [
+        "perfect",
+        "random",
+        "one_ply",
+        "alpha_beta",
+        "random.connect_four",
+        "one_ply.connect_four",
+        "alpha_beta.connect_four",
+        "dqn~stopped",
+        "ppo~done",
+    ]
+    assert listed.find("ppo~done").name == "ppo/done"
+    assert newest_run(results).slug == "dqn~stopped"
+    os.utime(results / "ppo" / "done" / "agent" / "agent.json", (1.1e9, 1.1e9))
+    assert newest_run(results).slug == "ppo~done"
+
+
+def test_what_is_skipped_says_why(results):
+    skipped = {skip.place: skip.reason for skip in list_agents(results).skipped}
+    assert sorted(skipped) == ["ppo/a b", "ppo/broken"]
+    assert "weights.npz: not a readable weights file" in skipped["ppo/broken"]
+    assert "letters, digits" in skipped["ppo/a b"]
+
+
+def test_a_game_of_a_run_brings_its_own_fixed_players(results, new_network):
+    save_bundle(new_network(Game(3, 4, 3)), results / "wide" / "one" / "agent", {})
+    slugs = [agent.slug for agent in list_agents(results).agents]
+    assert {"perfect.3x4x3", "wide~one"} < set(slugs)
+    assert len(set(slugs)) == len(slugs)
+
+
+def test_a_verdict_is_that_of_a_certificate_of_these_weights(results):
+    run = results / "ppo" / "done"
+    verdicts = {}
+    for perfect, unexploitable in ((True, True), (False, True), (False, False)):
+        certify(run, perfect=perfect, unexploitable=unexploitable)
+        verdicts[perfect, unexploitable] = list_agents(results).find("ppo~done").verdict
+    assert list(verdicts.values()) == ["perfect", "unexploitable", "exploitable"]
+    for text in ('{"weights_sha256": "other", "perfect": true}', "[]", "{", ""):
+        (run / "certificate.json").write_text(text)
+        assert list_agents(results).find("ppo~done").verdict is None
+
+
+@pytest.mark.parametrize("slug", ["../ppo/done", "ppo/done", "ppo~broken", "/etc", "", "x" * 999])
+def test_a_slug_outside_the_list_is_never_a_path(results, slug):
+    with pytest.raises(InputError) as error:
+        list_agents(results).find(slug)
+    assert len(str(error.value).splitlines()) == 1
+    assert len(str(error.value)) < 400
+
+
+def test_the_command_line_takes_slugs_and_paths_and_knows_a_listed_run(results, tmp_path):
+    assert choose_agent(None, results).slug == "dqn~stopped"
+    assert choose_agent(None, tmp_path / "nothing").slug == "perfect"
+    assert choose_agent("ppo~done", results).slug == "ppo~done"
+    assert choose_agent(str(results / "ppo" / "done"), results).slug == "ppo~done"
+    shutil.copytree(results / "ppo" / "done" / "agent", tmp_path / "taken")
+    own = choose_agent(str(tmp_path / "taken"), results)
+    assert (own.slug, own.game) == (OWN_SLUG, TIC_TAC_TOE)
+    assert list_agents(results, own).find(OWN_SLUG) is own
+    assert len(list_agents(results, list_agents(results).find("ppo~done")).agents) == 9
+    with pytest.raises(InputError, match=r"perfekt: neither an agent .* did you mean perfect\?"):
+        choose_agent("perfekt", results)
+    with pytest.raises(BundleError, match="holds no agent"):
+        agent_at(results / "ppo" / "empty")
+
+
+def test_a_trained_agent_plays_its_best_and_a_fixed_one_draws(results, new_network):
+    board = Boards.empty(TIC_TAC_TOE, 1)
+    rng = np.random.default_rng(0)
+    trained = list_agents(results).find("ppo~done")
+    assert {choose_move(trained, board, rng) for _ in range(20)} == {
+        int(new_network(seed=1)(board)[0].argmax())
+    }
+    random = fixed_players(TIC_TAC_TOE)[1]
+    assert {choose_move(random, board, rng) for _ in range(200)} == set(range(9))
+    assert [agent.slug.split(".")[0] for agent in fixed_players(CONNECT_FOUR)] == [
+        "random",
+        "one_ply",
+        "alpha_beta",
+    ]

@@ -1,0 +1,306 @@
+"""Export: the bundle is the same agent, agent.onnx answers alike, nothing foreign is harmed."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import typer
+
+from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, enumerate_positions
+from ttt_rllib.assessment import find_bundle
+from ttt_rllib.bundle import Bundle, load_bundle, save_bundle, weights_sha256
+from ttt_rllib.export import export
+from ttt_rllib.onnx_model import OPSET, TOLERANCE, build_model, compare
+from ttt_rllib.policies import NetworkPolicy, SeatPolicies
+
+KINDS = [
+    {"q_head": False, "activation": "relu"},
+    {"activation": "tanh"},
+    {"q_head": True},
+    {"seats": True},
+    {"seats": True, "q_head": True},
+]
+
+
+@pytest.fixture
+def run(tmp_path, new_network):
+    """An unfinished run: all there is is a checkpoint."""
+    checkpoint = tmp_path / "run" / "trials" / "t" / "checkpoint_000001"
+    save_bundle(new_network(), checkpoint / "agent", {"moves": 7})
+    return tmp_path / "run"
+
+
+def exit_code(*arguments, **options):
+    with pytest.raises(typer.Exit) as left:
+        export(*arguments, **options)
+    return left.value.exit_code
+
+
+@pytest.fixture
+def new_agent(new_network):
+    """Return a function that makes a network or, with `seats`, one for each seat."""
+
+    def make(*arguments, seed=0, seats=False, **kind):
+        network = new_network(*arguments, seed=seed, **kind)
+        other = new_network(*arguments, seed=seed + 100, **kind)
+        return SeatPolicies(network, other) if seats else network
+
+    return make
+
+
+def as_bundle(policy):
+    return Bundle(policy, weights_sha256(policy.weights), {})
+
+
+def decisions(game=TIC_TAC_TOE):
+    positions = enumerate_positions(game)
+    return positions.boards[positions.decisions]
+
+
+def ask(model, boards):
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    observation = boards.observe().reshape(len(boards), -1).astype(np.float32)
+    feed = {"observation": observation, "action_mask": boards.legal_mask()}
+    return session.run(["probabilities", "value"], feed)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_onnx_equals_numpy_in_all_4520_positions_and_in_any_batch(new_agent, kind):
+    policy = new_agent(seed=4, **kind)
+    model = build_model(as_bundle(policy))
+    boards = decisions()
+    assert len(boards) == 4520
+    probabilities, values = ask(model, boards)
+    assert np.abs(probabilities - policy(boards)).max() <= 1e-5
+    assert np.abs(values - policy.values(boards)).max() <= 1e-5
+    assert (probabilities.dtype, values.dtype) == (np.float32, np.float32)
+    assert not probabilities[~boards.legal_mask()].any()
+    if kind.get("q_head"):
+        assert set(np.unique(probabilities)) == {0.0, 1.0}
+    else:
+        # Neither a constant nor a greedy answer would pass.
+        assert np.ptp(probabilities.max(axis=1)) > 0.1
+    alone, _ = ask(model, boards[17:18])
+    assert np.abs(alone - policy(boards[17:18])).max() <= 1e-5
+
+
+def test_the_model_says_what_it_is_by_onnx_itself(new_network):
+    bundle = as_bundle(new_network())
+    model = onnx.load_from_string(build_model(bundle))
+    onnx.checker.check_model(model, full_check=True)
+    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", OPSET)]
+    assert {prop.key: prop.value for prop in model.metadata_props} == {
+        "game": '{"rows": 3, "cols": 3, "connect": 3, "gravity": false}',
+        "weights_sha256": bundle.sha256,
+    }
+
+    def shapes(tensors):
+        return {
+            tensor.name: [d.dim_param or d.dim_value for d in tensor.type.tensor_type.shape.dim]
+            for tensor in tensors
+        }
+
+    assert shapes(model.graph.input) == {"observation": ["batch", 18], "action_mask": ["batch", 9]}
+    assert shapes(model.graph.output) == {"probabilities": ["batch", 9], "value": ["batch"]}
+
+
+def test_another_agents_model_is_found_out(new_agent, tmp_path):
+    path = tmp_path / "agent.onnx"
+    for kind in KINDS:
+        path.write_bytes(build_model(as_bundle(new_agent(seed=1, **kind))))
+        assert compare(path, as_bundle(new_agent(seed=1, **kind))).greatest <= TOLERANCE
+        assert compare(path, as_bundle(new_agent(seed=2, **kind))).greatest > 0.1
+
+
+@pytest.mark.parametrize(("raised", "probabilities"), [(1e-7, 0.0), (1e-3, 1.0)])
+def test_only_moves_of_equal_q_value_are_taken_for_one_another(
+    new_network, tmp_path, raised, probabilities
+):
+    weights = {name: 0 * array for name, array in new_network(q_head=True).weights.items()}
+    raised_last = {**weights, "q.bias": np.float32([0] * 8 + [raised])}
+    path = tmp_path / "agent.onnx"
+    path.write_bytes(build_model(as_bundle(NetworkPolicy(TIC_TAC_TOE, raised_last, "relu"))))
+    # The agent takes the first of equal moves, the model the last square if that is free.
+    difference = compare(path, as_bundle(NetworkPolicy(TIC_TAC_TOE, weights, "relu")))
+    assert (difference.positions, difference.probabilities) == (4520, probabilities)
+    assert difference.values == pytest.approx(raised)
+
+
+def test_a_large_game_is_compared_in_thousands_of_sampled_positions(new_network, tmp_path):
+    bundle = as_bundle(new_network(CONNECT_FOUR, activation="tanh"))
+    (tmp_path / "agent.onnx").write_bytes(build_model(bundle))
+    difference = compare(tmp_path / "agent.onnx", bundle)
+    assert difference.positions == 4096
+    assert difference.greatest <= TOLERANCE
+
+
+def test_a_run_becomes_a_bundle_with_a_certificate_that_evaluate_confirms(run, tmp_path, capsys):
+    to = tmp_path / "new" / "agent"
+    assert exit_code(run, to=to, onnx=True) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"agent.onnx: opset {OPSET}, within ")
+    assert lines[0].endswith(" in 4,520 positions")
+    assert lines[1:] == [f"bundle: {to}"]
+    loaded, original = load_bundle(to), find_bundle(run)
+    assert (loaded.sha256, loaded.provenance) == (original.sha256, {"moves": 7})
+    assert {file.name for file in to.iterdir()} == {
+        "agent.json",
+        "weights.npz",
+        "certificate.json",
+        "agent.onnx",
+    }
+    certificate = json.loads((to / "certificate.json").read_text())
+    assert certificate["weights_sha256"] == original.sha256
+    command = [sys.executable, "-m", "ttt_rllib.evaluate", str(to)]
+    assert subprocess.run(command, capture_output=True).returncode == 0
+    certificate["mistakes"] += 1
+    (to / "certificate.json").write_text(json.dumps(certificate))
+    assert subprocess.run(command, capture_output=True).returncode == 1
+
+
+def test_export_and_play_work_where_importing_ray_or_torch_raises(run, tmp_path):
+    program = (
+        "import sys; sys.modules['ray'] = sys.modules['torch'] = None\n"
+        "import runpy; sys.argv = ['export', *sys.argv[1:]]\n"
+        "runpy.run_module('ttt_rllib.export', run_name='__main__')\n"
+    )
+    arguments = [str(run), "--to", str(tmp_path / "taken"), "--onnx"]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    answer = (
+        "import sys\n"
+        "for name in ('ray', 'torch', 'onnx', 'onnxruntime', 'typer'): sys.modules[name] = None\n"
+        "from pathlib import Path; from ttt_envs import Boards; import ttt_rllib.bundle as b\n"
+        "policy = b.load_bundle(Path(sys.argv[1])).policy\n"
+        "print(policy(Boards.empty(policy.game, 1)).tolist())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", answer, str(tmp_path / "taken")], capture_output=True, text=True
+    )
+    expected = find_bundle(run).policy(Boards.empty(TIC_TAC_TOE, 1))
+    assert json.loads(done.stdout) == expected.tolist()
+
+
+def test_a_bundle_is_replaced_with_all_its_files_and_may_be_its_own_source(run, tmp_path):
+    to = tmp_path / "agent"
+    assert exit_code(run, to=to, onnx=True) == 0
+    assert exit_code(to, to=to) == 0
+    assert {file.name for file in to.iterdir()} == {"agent.json", "weights.npz", "certificate.json"}
+    assert load_bundle(to).sha256 == find_bundle(run).sha256
+    (tmp_path / "empty").mkdir()
+    assert exit_code(run, to=tmp_path / "empty") == 0
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["agent", "empty", "run"]
+
+
+def test_if_the_last_rename_fails_the_old_bundle_is_back(run, tmp_path, capsys, monkeypatch):
+    to = tmp_path / "agent"
+    assert exit_code(run, to=to) == 0
+    before = {file.name: file.read_bytes() for file in to.iterdir()}
+    rename = Path.rename
+
+    def full_disk(self, target):
+        if ".part-" in self.name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", full_disk)
+    assert exit_code(run, to=to, onnx=True) == 2
+    assert "cannot be written: No space left on device" in capsys.readouterr().err
+    assert {file.name: file.read_bytes() for file in to.iterdir()} == before
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["agent", "run"]
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "sentence"),
+    [
+        ("foreign", {"thesis.tex": "years of work"}, "is no bundle and not empty, it holds thesis"),
+        ("mixed", {"agent.json": '{"format": "ttt_rllib.agent"}', "notes": "mine"}, "holds notes"),
+        ("other", {"agent.json": '{"format": "other"}'}, "it holds agent.json"),
+    ],
+)
+def test_a_foreign_folder_is_left_as_it_is(run, tmp_path, capsys, name, files, sentence):
+    to = tmp_path / name
+    to.mkdir()
+    for file, text in files.items():
+        (to / file).write_text(text)
+    assert exit_code(run, to=to) == 2
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert len(error.splitlines()) == 1
+    assert {file.name: file.read_text() for file in to.iterdir()} == files
+
+
+def test_a_file_the_working_directory_and_an_unwritable_place_are_refused(
+    run, tmp_path, capsys, monkeypatch
+):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    places = {
+        tmp_path / "file": "is a file; give a new folder",
+        tmp_path / "here" / ".": "is the working directory; give a new folder",
+        tmp_path / "file" / "below": "cannot be written: ",
+    }
+    for to, sentence in places.items():
+        assert exit_code(run, to=to) == 2
+        assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        ({"format_version": 99}, "format_version is 99; this version of ttt_rllib reads 1"),
+        ({"weights_sha256": "0" * 64}, "agent.json says 000000000000...; the file was changed"),
+        ({"format": "other"}, "agent.json: not an agent of ttt_rllib"),
+    ],
+)
+def test_a_damaged_source_is_one_line_and_leaves_nothing(run, tmp_path, capsys, damage, sentence):
+    path = next(run.glob("trials/*/*/agent/agent.json"))
+    path.write_text(json.dumps({**json.loads(path.read_text()), **damage}))
+    before = sorted(tmp_path.iterdir())
+    assert exit_code(run, to=tmp_path / "new") == 2
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert len(error.splitlines()) == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_without_onnx_nothing_is_written_and_the_old_bundle_stays(
+    run, tmp_path, capsys, monkeypatch
+):
+    to = tmp_path / "agent"
+    assert exit_code(run, to=to) == 0
+    before = {file.name: file.read_bytes() for file in to.iterdir()}
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    assert exit_code(run, to=to, onnx=True) == 2
+    assert "--onnx: onnx is not installed; pip install 'ttt-rllib[onnx]'" in capsys.readouterr().err
+    assert {file.name: file.read_bytes() for file in to.iterdir()} == before
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["agent", "run"]
+
+
+def test_without_onnxruntime_the_model_is_written_and_said_to_be_unchecked(
+    run, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert exit_code(run, to=tmp_path / "agent", onnx=True) == 0
+    assert "agent.onnx was not checked: onnxruntime is not installed" in capsys.readouterr().err
+    assert (tmp_path / "agent" / "agent.onnx").is_file()
+
+
+def test_a_model_that_answers_differently_is_not_written(run, tmp_path, capsys, new_network):
+    # Weights so great that summing in another order rounds to something else.
+    policy = new_network()
+    policy.weights["value.weight"][:] *= np.float32(1e6)
+    save_bundle(policy, tmp_path / "great", {})
+    assert exit_code(tmp_path / "great", to=tmp_path / "agent", onnx=True) == 1
+    assert "more than 1e-05; nothing was written" in capsys.readouterr().err
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["great", "run"]
