@@ -32,8 +32,8 @@ RATE_PER_S = 200
 GAMES = 50
 THINKING_S = 1.0
 CONNECTIONS = 50
-WARM_UP_PER_S, WARM_UP_REQUESTS = 400, 12_000
-"""Enough to fill the caches, so that what grows afterwards would go on growing."""
+WARM_UP_S = 45.0
+"""Fills the stores of answers, so that what grows afterwards would go on growing."""
 
 AGENTS = ("perfect", "random", "one_ply", "alpha_beta")
 MEGABYTE = 1e6
@@ -74,12 +74,11 @@ def web(quick: bool) -> list[Row]:
     """Load a server for a minute, and measure rate, latency, errors and growth of memory."""
     seconds = 3.0 if quick else 60.0
     with _server() as (process, port):
-        warm_up = 0 if quick else WARM_UP_REQUESTS
-        asyncio.run(_stream(port, Load(), warm_up, WARM_UP_PER_S))
+        asyncio.run(_both(port, Load(), 1.0 if quick else WARM_UP_S, seed=1))
         before_bytes = process.memory_info().rss
         load = Load()
         start_s = time.perf_counter()
-        asyncio.run(_both(port, load, seconds))
+        asyncio.run(_both(port, load, seconds, seed=2))
         elapsed_s = time.perf_counter() - start_s
         grown_bytes = process.memory_info().rss - before_bytes
     note = f"{RATE_PER_S} requests/s beside {GAMES} games, {seconds:g} s"
@@ -115,15 +114,19 @@ def _server() -> Iterator[tuple[psutil.Process, int]]:
             raise RuntimeError(f"the server ended with {server.returncode}")
 
 
-async def _both(port: int, load: Load, seconds: float) -> None:
+async def _both(port: int, load: Load, seconds: float, *, seed: int) -> None:
     end_s = time.perf_counter() + seconds
-    games = [_games(port, load, end_s, seed) for seed in range(GAMES)]
-    await asyncio.gather(_stream(port, load, int(seconds * RATE_PER_S), RATE_PER_S), *games)
+    rngs = [random.Random(f"{seed} {number}") for number in range(GAMES)]
+    games = [
+        _games(port, load, end_s, AGENTS[index % len(AGENTS)], rng)
+        for index, rng in enumerate(rngs)
+    ]
+    stream = _stream(port, load, int(seconds * RATE_PER_S), random.Random(seed))
+    await asyncio.gather(stream, *games)
 
 
-async def _stream(port: int, load: Load, requests: int, rate_per_s: float) -> None:
+async def _stream(port: int, load: Load, requests: int, rng: random.Random) -> None:
     """Ask for positions of random games, at a fixed rate whatever the server does."""
-    rng = random.Random(0)
     # First in, first out: none is idle so long that the server would close it.
     free: asyncio.Queue[Connection] = asyncio.Queue()
 
@@ -138,21 +141,20 @@ async def _stream(port: int, load: Load, requests: int, rate_per_s: float) -> No
         start_s = time.perf_counter()
         async with asyncio.TaskGroup() as group:
             for number in range(requests):
-                due_s = start_s + number / rate_per_s
+                due_s = start_s + number / RATE_PER_S
                 await asyncio.sleep(max(0.0, due_s - time.perf_counter()))
                 moves = rng.sample(range(9), rng.randrange(5))  # four moves end no game
                 agent = rng.choice(AGENTS)
                 group.create_task(ask(due_s, {"agent": agent, "moves": moves, "you": "X"}))
 
 
-async def _games(port: int, load: Load, end_s: float, seed: int) -> None:
+async def _games(port: int, load: Load, end_s: float, agent: str, rng: random.Random) -> None:
     """Play whole games, the person moving at random, until the time is over."""
-    rng = random.Random(seed)
     async with _connected(port, 1) as (connection,):
         await asyncio.sleep(rng.random() * THINKING_S)
         moves: list[int] = []
         while time.perf_counter() < end_s:
-            game = {"agent": AGENTS[seed % len(AGENTS)], "moves": moves}
+            game = {"agent": agent, "moves": moves}
             position = await _timed(connection, "/api/position", game, load)
             if position["turn"] is None:
                 moves = []

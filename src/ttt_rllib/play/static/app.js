@@ -203,7 +203,6 @@ function chooseGame(name) {
   const known = gameAgents().find((agent) => agent.id === table.preferred) ?? gameAgents()[0];
   $("openings-agent").value = known.id;
   seat({ X: YOU, O: known.id });
-  if (location.hash === "#openings") attempt(showOpenings);
 }
 
 async function showOpenings() {
@@ -222,8 +221,8 @@ async function showOpenings() {
 
 function showView() {
   const openings = location.hash === "#openings";
-  $("play").hidden = openings;
-  $("openings").hidden = !openings;
+  $("play-view").hidden = openings;
+  $("openings-view").hidden = !openings;
   for (const [id, isHere] of [["nav-openings", openings], ["nav-play", !openings]]) {
     if (isHere) $(id).setAttribute("aria-current", "page");
     else $(id).removeAttribute("aria-current");
@@ -260,7 +259,7 @@ const KEYS = {
 function press(event) {
   const isElsewhere = event.target.closest("select, input, summary, a");
   const isButton = event.target.closest("button");
-  if (isElsewhere || event.altKey || event.ctrlKey || event.metaKey || $("play").hidden) return;
+  if (isElsewhere || event.altKey || event.ctrlKey || event.metaKey || $("play-view").hidden) return;
   if (event.key === " " && isButton) return;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (/^[1-9]$/.test(key)) {
@@ -305,7 +304,10 @@ function connect() {
   for (const id of ["seat-x", "seat-o"]) {
     $(id).addEventListener("change", () => seat({ X: $("seat-x").value, O: $("seat-o").value }));
   }
-  $("game").addEventListener("change", () => chooseGame($("game").value));
+  $("game").addEventListener("change", () => {
+    chooseGame($("game").value);
+    showView();
+  });
   $("openings-agent").addEventListener("change", () => attempt(showOpenings));
   document.addEventListener("keydown", press);
   window.addEventListener("hashchange", showView);
@@ -322,8 +324,8 @@ async function start() {
   $("game").replaceChildren(...games.map((game) => element("option", { value: game.name }, game.title)));
   $("game-choice").hidden = games.length < 2;
   $("game").value = agentOf(preferred).game.name;
-  showView();
   chooseGame($("game").value);
+  showView();
 }
 
 attempt(start);
