@@ -262,6 +262,7 @@ def test_two_agents_play_by_themselves_and_wait_when_one_steps_back(open_page, n
 def test_the_openings_lead_back_to_the_board(open_page):
     with open_page() as page:
         page.get_by_role("link", name="Openings").click()
+        page.wait_for_selector(".card")
         page.reload()  # the view is in the address
         page.wait_for_selector(".card")
         assert page.locator(".card").count() == 1 + 3 + 12

@@ -216,11 +216,14 @@ async function showOpenings() {
     seat(table.seats);
     location.hash = "#play";
     begin(moves);
+    showView();
+    board.focus();
   });
 }
 
 function showView() {
   const openings = location.hash === "#openings";
+  if ($("openings-view").hidden === openings) window.scrollTo(0, 0);
   $("play-view").hidden = openings;
   $("openings-view").hidden = !openings;
   for (const [id, isHere] of [["nav-openings", openings], ["nav-play", !openings]]) {
