@@ -22,12 +22,14 @@ class Metric:
         unit: Unit or range.
         meaning: One sentence.
         better: Which direction is better, or "" where neither is.
+        only: Who reports it, if not everybody: PPO, DQN, or games too large for the truth.
     """
 
     name: str
     unit: str
     meaning: str
     better: Literal["lower", "higher", ""] = ""
+    only: Literal["", "ppo", "dqn", "large games"] = ""
 
 
 METRICS = (
@@ -87,13 +89,14 @@ METRICS = (
     Metric("play/draw_rate", "0 to 1", "Share of this iteration's sampled games drawn."),
     Metric("play/o_win_rate", "0 to 1", "Share of this iteration's sampled games won by O."),
     Metric("play/moves_per_game", "moves", "Mean moves of a sampled game after its opening."),
-    Metric("play/epsilon", "0 to 1", "Share of uniformly random moves while sampling (DQN)."),
+    Metric("play/epsilon", "0 to 1", "Share of uniformly random moves while sampling.", only="dqn"),
     Metric(
         "play/score_vs_random",
         "-1 to 1",
         "Sampled mean score of the greedy agent in both seats against the uniformly random "
         "player; only for games too large for exact evaluation.",
         "higher",
+        only="large games",
     ),
     Metric(
         "play/score_vs_one_ply",
@@ -101,27 +104,43 @@ METRICS = (
         "The same sampled score against a player that wins at once, else parries, else plays "
         "at random.",
         "higher",
+        only="large games",
     ),
     Metric(
         "play/score_vs_alpha_beta",
         "-1 to 1",
         "The same sampled score against a player that searches 4 plies.",
         "higher",
+        only="large games",
     ),
     Metric("perf/moves_per_s", "moves/s", "Moves of this iteration divided by its time.", "higher"),
     Metric("perf/sample_s", "s", "Time of this iteration spent sampling.", "lower"),
     Metric("perf/learn_s", "s", "Time of this iteration spent on gradient steps.", "lower"),
     Metric("perf/sync_s", "s", "Time of this iteration spent sending weights.", "lower"),
     Metric("perf/eval_s", "s", "Time of this iteration spent on exact evaluation.", "lower"),
-    Metric("learner/policy_loss", "", "Minus the clipped surrogate objective, mean of the update."),
-    Metric("learner/vf_loss", "", "Clipped squared value error, mean of the update."),
-    Metric("learner/entropy", "nat", "Entropy of the policy, mean of the update."),
-    Metric("learner/kl", "nat", "Estimated KL(old, new), mean of the update."),
-    Metric("learner/td_loss", "", "Loss of DQN's temporal-difference error, mean of the update."),
-    Metric("learner/td_error", "", "Mean absolute temporal-difference error of the update."),
-    Metric("learner/q_mean", "-1 to 1", "Mean estimated value of the moves learnt from."),
+    Metric(
+        "learner/policy_loss",
+        "",
+        "Minus the clipped surrogate objective, mean of the update.",
+        only="ppo",
+    ),
+    Metric("learner/vf_loss", "", "Clipped squared value error, mean of the update.", only="ppo"),
+    Metric("learner/entropy", "nat", "Entropy of the policy, mean of the update.", only="ppo"),
+    Metric("learner/kl", "nat", "Estimated KL(old, new), mean of the update.", only="ppo"),
+    Metric(
+        "learner/td_loss",
+        "",
+        "Loss of DQN's temporal-difference error, mean of the update.",
+        only="dqn",
+    ),
+    Metric(
+        "learner/td_error", "", "Mean absolute temporal-difference error of the update.", only="dqn"
+    ),
+    Metric(
+        "learner/q_mean", "-1 to 1", "Mean estimated value of the moves learnt from.", only="dqn"
+    ),
     Metric("learner/lr", "", "Learning rate after the update."),
-    Metric("learner/entropy_coeff", "", "Entropy coefficient after the update."),
+    Metric("learner/entropy_coeff", "", "Entropy coefficient after the update.", only="ppo"),
 )
 
 
@@ -143,7 +162,8 @@ def flatten(result: Mapping[str, Any]) -> dict[str, float]:
 def markdown_table() -> str:
     """Return `docs/metrics.md`."""
     rows = [
-        f"| `{metric.name}` | {metric.unit or '-'} | {metric.better or '-'} | {metric.meaning} |"
+        f"| `{metric.name}` | {metric.unit or '-'} | {metric.better or '-'} | "
+        f"{metric.only or 'all'} | {metric.meaning} |"
         for metric in METRICS
     ]
     head = (
@@ -152,8 +172,8 @@ def markdown_table() -> str:
         "Every figure a run reports, once an iteration, in `metrics.csv`, in Tune and on the",
         "screen. Made by `python -m ttt_rllib.metrics`; do not edit.",
         "",
-        "| name | unit or range | better | meaning |",
-        "|---|---|---|---|",
+        "| name | unit or range | better | reported by | meaning |",
+        "|---|---|---|---|---|",
     )
     return "\n".join([*head, *rows]) + "\n"
 

@@ -46,7 +46,7 @@ def play(
     agent: Annotated[
         str | None,
         typer.Argument(
-            metavar="[AGENT]",
+            metavar="AGENT",
             help="A run, checkpoint or bundle, or a name that --list shows; without it the "
             "newest run, else the perfect player.",
             show_default=False,

@@ -7,7 +7,6 @@ LearnerGroup makes as many gradient steps as `training_intensity` asks for.
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from typing import Any, ClassVar
 
@@ -18,7 +17,6 @@ from ray.rllib.algorithms.dqn.dqn import DQN, DQNConfig
 from ray.rllib.algorithms.dqn.dqn_learner import QF_LOSS_KEY, QF_MEAN_KEY, TD_ERROR_MEAN_KEY
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.learner.learner import DEFAULT_OPTIMIZER, LR_KEY
-from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 from ray.rllib.utils.from_config import NotProvided
 from ray.rllib.utils.metrics import LEARNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME
@@ -30,7 +28,7 @@ from ttt_rllib.rl.q_module import BoardQNetwork
 from ttt_rllib.rl.replay import ReplayBuffer
 from ttt_rllib.rl.rollout import Choose, Games, epsilon_greedy_actions
 from ttt_rllib.rl.sampling import sample_moves
-from ttt_rllib.rl.self_play import SelfPlayConfig
+from ttt_rllib.rl.self_play import SelfPlayConfig, run_iteration
 from ttt_rllib.rl.transitions import transitions
 
 __all__ = ["REPLAY_BUFFER", "SelfPlayDQN", "SelfPlayDQNConfig"]
@@ -40,6 +38,9 @@ REPLAY_BUFFER = "replay_buffer"
 
 class SelfPlayDQNConfig(SelfPlayConfig, DQNConfig):
     """DQNConfig for board games; call `self_play` to choose the game."""
+
+    MODULE = BoardQNetwork
+    LEARNER = SelfPlayDQNLearner
 
     def __init__(self, algo_class: type[Algorithm] | None = None) -> None:
         super().__init__(algo_class=algo_class or SelfPlayDQN)
@@ -84,14 +85,6 @@ class SelfPlayDQNConfig(SelfPlayConfig, DQNConfig):
         """Return epsilon-greedy choice among the legal moves."""
         return partial(epsilon_greedy_actions, epsilon=epsilon)
 
-    def get_default_rl_module_spec(self) -> RLModuleSpec:
-        """Return the spec of the one module; RLlib fills in the spaces."""
-        return RLModuleSpec(module_class=BoardQNetwork, model_config=self.model_config)
-
-    def get_default_learner_class(self) -> type[SelfPlayDQNLearner]:
-        """Return the learner that takes columns."""
-        return SelfPlayDQNLearner
-
 
 class SelfPlayDQN(Measured, DQN):
     """DQN self-play with exact evaluation."""
@@ -116,22 +109,18 @@ class SelfPlayDQN(Measured, DQN):
 
     def training_step(self) -> None:
         """Sample, learn from the replay buffer, send the weights, evaluate."""
-        before, start_s = self.moves(), time.perf_counter()
+        before = self.moves()
         epsilon = _scheduled(self.config.epsilon, before)
-        batch = sample_moves(self, epsilon=epsilon)
-        self.replay_buffer.add(dict(batch.policy_batches[MODULE_ID]))
-        sampled_s = time.perf_counter()
-        self._learn(self._gradient_steps(self.moves()) - self._gradient_steps(before))
-        learned_s = time.perf_counter()
-        self.env_runner_group.sync_weights(
-            from_worker_or_learner_group=self.learner_group, inference_only=True
-        )
-        phases = {
-            "sample_s": sampled_s - start_s,
-            "learn_s": learned_s - sampled_s,
-            "sync_s": time.perf_counter() - learned_s,
-        }
-        self.measure(phases, batch.env_steps())
+
+        def sample() -> MultiAgentBatch:
+            batch = sample_moves(self, epsilon=epsilon)
+            self.replay_buffer.add(dict(batch.policy_batches[MODULE_ID]))
+            return batch
+
+        def learn(batch: MultiAgentBatch) -> None:
+            self._learn(self._gradient_steps(self.moves()) - self._gradient_steps(before))
+
+        run_iteration(self, sample, learn)
         self._figures["play"]["epsilon"] = epsilon
 
     def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:

@@ -8,7 +8,6 @@ checkpoints, Tune - is RLlib's own.
 
 from __future__ import annotations
 
-import time
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,7 +27,6 @@ from ray.rllib.core.learner.learner import (
     POLICY_LOSS_KEY,
     VF_LOSS_KEY,
 )
-from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.evaluation.postprocessing import Postprocessing
 from ray.rllib.policy.sample_batch import MultiAgentBatch
 from ray.rllib.utils.metrics import LEARNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME
@@ -38,13 +36,16 @@ from ttt_rllib.rl.module import MODULE_ID, BoardActorCritic
 from ttt_rllib.rl.ppo_learner import EXPLORED, SelfPlayPPOLearner
 from ttt_rllib.rl.rollout import Choose, Games, advantages_and_targets, sample_actions
 from ttt_rllib.rl.sampling import sample_moves
-from ttt_rllib.rl.self_play import SelfPlayConfig
+from ttt_rllib.rl.self_play import SelfPlayConfig, run_iteration
 
 __all__ = ["SelfPlayPPO", "SelfPlayPPOConfig"]
 
 
 class SelfPlayPPOConfig(SelfPlayConfig, PPOConfig):
     """PPOConfig for board games; call `self_play` to choose the game."""
+
+    MODULE = BoardActorCritic
+    LEARNER = SelfPlayPPOLearner
 
     def __init__(self, algo_class: type[Algorithm] | None = None) -> None:
         super().__init__(algo_class=algo_class or SelfPlayPPO)
@@ -76,14 +77,6 @@ class SelfPlayPPOConfig(SelfPlayConfig, PPOConfig):
         """Return sampling from the policy."""
         return sample_actions
 
-    def get_default_rl_module_spec(self) -> RLModuleSpec:
-        """Return the spec of the one module; RLlib fills in the spaces."""
-        return RLModuleSpec(module_class=BoardActorCritic, model_config=self.model_config)
-
-    def get_default_learner_class(self) -> type[SelfPlayPPOLearner]:
-        """Return the learner that takes columns."""
-        return SelfPlayPPOLearner
-
 
 class SelfPlayPPO(Measured, PPO):
     """PPO self-play with exact evaluation."""
@@ -106,20 +99,12 @@ class SelfPlayPPO(Measured, PPO):
     def training_step(self) -> None:
         """Sample, learn, send the weights, evaluate."""
         learners = max(1, self.config.num_learners)
-        start_s = time.perf_counter()
-        batch = sample_moves(self, self.config.train_batch_size_per_learner * learners)
-        sampled_s = time.perf_counter()
-        self._learn(_prepare(batch, learners))
-        learned_s = time.perf_counter()
-        self.env_runner_group.sync_weights(
-            from_worker_or_learner_group=self.learner_group, inference_only=True
+        moves = self.config.train_batch_size_per_learner * learners
+        run_iteration(
+            self,
+            lambda: sample_moves(self, moves),
+            lambda batch: self._learn(_prepare(batch, learners)),
         )
-        phases = {
-            "sample_s": sampled_s - start_s,
-            "learn_s": learned_s - sampled_s,
-            "sync_s": time.perf_counter() - learned_s,
-        }
-        self.measure(phases, batch.env_steps())
 
     def _learn(self, batch: MultiAgentBatch) -> None:
         results = self.learner_group.update(

@@ -1,20 +1,52 @@
-"""What the configs of all self-play algorithms share: the game, the runner, one module.
+"""What all self-play algorithms share: the game, the runner, one module, an iteration.
 
 `SelfPlayConfig` is mixed into an RLlib AlgorithmConfig.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy.typing as npt
+from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+from ray.rllib.policy.sample_batch import MultiAgentBatch
 
 from ttt_envs.game import TIC_TAC_TOE, Game
 from ttt_rllib.rl.module import MODULE_ID
 from ttt_rllib.rl.rollout import Choose, Games
 from ttt_rllib.rl.runner import BoardEnvRunner, board_spaces
 
-__all__ = ["SelfPlayConfig"]
+__all__ = ["SelfPlayConfig", "run_iteration"]
+
+
+def run_iteration(
+    algorithm: Any,
+    sample: Callable[[], MultiAgentBatch],
+    learn: Callable[[MultiAgentBatch], None],
+) -> None:
+    """Sample, learn, send the weights to the env runners, evaluate; all by the clock.
+
+    Args:
+        algorithm: A `Measured` RLlib Algorithm.
+        sample: Returns the moves of all env runners.
+        learn: Updates the LearnerGroup.
+    """
+    start_s = time.perf_counter()
+    batch = sample()
+    sampled_s = time.perf_counter()
+    learn(batch)
+    learned_s = time.perf_counter()
+    algorithm.env_runner_group.sync_weights(
+        from_worker_or_learner_group=algorithm.learner_group, inference_only=True
+    )
+    phases = {
+        "sample_s": sampled_s - start_s,
+        "learn_s": learned_s - sampled_s,
+        "sync_s": time.perf_counter() - learned_s,
+    }
+    algorithm.measure(phases, batch.env_steps())
 
 
 def play_both_seats(agent_id: str, episode: Any, **kwargs: Any) -> str:
@@ -23,7 +55,13 @@ def play_both_seats(agent_id: str, episode: Any, **kwargs: Any) -> str:
 
 
 class SelfPlayConfig:
-    """An AlgorithmConfig for board games on `BoardEnvRunner`; call `self_play` for the game."""
+    """An AlgorithmConfig for board games on `BoardEnvRunner`; call `self_play` for the game.
+
+    A subclass names its `MODULE` and `LEARNER` classes.
+    """
+
+    MODULE: type[Any]
+    LEARNER: type[Any]
 
     def set_up_self_play(self: Any) -> None:
         """Set what RLlib needs to know; to be called at the end of the constructor."""
@@ -77,6 +115,14 @@ class SelfPlayConfig:
         if exact_interval is not None:
             self.exact_interval = exact_interval
         return self
+
+    def get_default_rl_module_spec(self: Any) -> RLModuleSpec:
+        """Return the spec of the one module; RLlib fills in the spaces."""
+        return RLModuleSpec(module_class=self.MODULE, model_config=self.model_config)
+
+    def get_default_learner_class(self) -> type[Any]:
+        """Return the learner that takes columns."""
+        return self.LEARNER
 
     def columns(self, games: Games) -> dict[str, npt.NDArray[Any]]:
         """Return the columns of `[M]` moves that the learner of this algorithm wants."""
