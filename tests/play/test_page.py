@@ -244,6 +244,14 @@ def test_a_phone_shows_the_board_at_once_and_takes_taps(open_page, naive):
         assert board[4] == "O"
 
 
+def test_a_double_click_is_one_move(open_page):
+    with open_page() as page:
+        page.locator(".square").nth(4).dblclick()
+        expect(page.locator(MARKS)).to_have_count(2)
+        assert board_of(page).count("X") == 1
+        assert page.locator("#trouble").is_hidden()
+
+
 def test_two_agents_play_by_themselves_and_wait_when_one_steps_back(open_page, naive):
     with open_page() as page:
         page.select_option("#seat-o", "random")

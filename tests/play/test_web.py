@@ -19,6 +19,7 @@ from ttt_envs.game import CONNECT_FOUR, Game
 from ttt_rllib.bundle import save_bundle
 from ttt_rllib.play.agents import list_agents
 from ttt_rllib.play.atlas import openings, symmetries
+from ttt_rllib.play.kept import Kept
 from ttt_rllib.play.web import create_app, serve
 from ttt_rllib.play.web_guard import MAX_BODY_BYTES
 from ttt_rllib.policies import NetworkPolicy
@@ -136,7 +137,11 @@ def test_a_trained_agent_shows_its_network_and_plays_its_most_probable_move(clie
     position = ask(client, [0, 4], agent=TRAINED)
     shown = {move["action"]: move["probability"] for move in position["actions"]}
     assert shown == pytest.approx({action: probabilities[action] for action in shown})
-    assert position["course"][-1]["estimate"] == pytest.approx(float(policy.values(board)[0]))
+    # Both estimates are X's: the network speaks for the mover, at ply 1 for O.
+    after_x = Boards(TIC_TAC_TOE, np.array([0], np.uint64), np.array([1], np.uint64))
+    estimates = [float(policy.values(board)[0]), -float(policy.values(after_x)[0])]
+    shown = [position["course"][ply]["estimate"] for ply in (2, 1)]
+    assert shown == pytest.approx(estimates, abs=1e-5)
     for seed in range(5):
         reply = client.post("/api/move", json={"agent": TRAINED, "moves": [0, 4], "seed": seed})
         assert reply.json()["action"] == probabilities.argmax()
@@ -177,6 +182,15 @@ def test_a_board_has_as_many_symmetries_as_geometry_says():
     # 7 columns have 4 kinds under the mirror; of 49 pairs one is its own mirror image.
     lengths = [len(record.moves) for record in openings(CONNECT_FOUR)]
     assert [lengths.count(ply) for ply in range(3)] == [1, 4, 25]
+
+
+def test_a_store_forgets_what_was_used_least_recently():
+    made = []
+    store = Kept(2)
+    for key in "abacb":
+        assert store.get(key, lambda key=key: made.append(key) or key.upper()) == key.upper()
+    # c drives b out, which a's second use had made the older one.
+    assert (made, len(store)) == (["a", "b", "c", "b"], 2)
 
 
 WRONG = {

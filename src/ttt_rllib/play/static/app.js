@@ -5,9 +5,12 @@ import { atlasVerdict, drawAtlas } from "./atlas.js";
 import { Board } from "./board.js";
 import { drawCourse, listMoves } from "./course.js";
 import { element, mark } from "./draw.js";
-import { moveName, sentence } from "./words.js";
+import {
+  YOU, agentOf, analyst, gameAgents, isWatched, lastMoveWords, lastOwnPly, mover, nameOf, positionAt,
+  table, turnWords, verdictAt, wholeGame,
+} from "./table.js";
+import { sentence } from "./words.js";
 
-const YOU = "you";
 const THINKING_MS = 420;
 const WATCHING_MS = 900;
 const TROUBLE_MS = 6000;
@@ -15,38 +18,12 @@ const TROUBLE_MS = 6000;
 const $ = (id) => document.getElementById(id);
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
-const table = {
-  agents: [],
-  game: null,
-  seats: { X: YOU, O: YOU },
-  moves: [],
-  ply: 0,
-  running: true,
-  deal: 0,
-};
 const board = new Board($("board"), (action) => play(action));
-
-const mover = (ply) => (ply % 2 ? "O" : "X");
-const agentOf = (id) => table.agents.find((agent) => agent.id === id);
-const nameOf = (id) => (id === YOU ? "You" : agentOf(id).name);
-const gameAgents = () => table.agents.filter((agent) => agent.game.name === table.game.name);
-const humans = () => ["X", "O"].filter((seat) => table.seats[seat] === YOU);
-const isWatched = () => humans().length === 0;
-const you = () => (humans().length === 1 ? humans()[0] : null);
-
-// Whose probabilities are drawn: the mover's, else those of the agent at the table, else any.
-function analyst(ply) {
-  const seat = mover(ply);
-  const chosen = [table.seats[seat], table.seats[seat === "X" ? "O" : "X"]].find((id) => id !== YOU);
-  return chosen ?? gameAgents()[0].id;
-}
-
-const positionAt = (ply) => api.position(analyst(ply), table.moves.slice(0, ply), you());
 
 // Show the table as it is; a later call overtakes an earlier one.
 async function show() {
   const deal = ++table.deal;
-  const [position, course] = await Promise.all([positionAt(table.ply), positionAt(table.moves.length)]);
+  const [position, course] = await Promise.all([positionAt(table.ply), wholeGame()]);
   if (deal !== table.deal) return null;
   const open = position.result === null && table.seats[mover(table.ply)] === YOU;
   board.show(position, { open, truth: $("show-truth").checked && position.solved, policy: $("show-policy").checked });
@@ -63,33 +40,6 @@ function showWords(position, full) {
   $("turn").textContent = turn;
   const said = [lastMoveWords(position), verdict, turn].filter(Boolean).join(" ");
   if ($("said").textContent !== said) $("said").textContent = said;
-}
-
-// The word on the user's own last move stays while the answer to it is a good one.
-function verdictAt(position, { course }) {
-  const last = course[table.ply];
-  const own = course[table.ply - 1];
-  if (position.result !== null || !last.comment) return last.comment ?? position.verdict;
-  const isAnswer = table.ply > 1 && you() === mover(table.ply);
-  return isAnswer && !last.is_mistake && own.comment ? own.comment : last.comment;
-}
-
-function lastMoveWords(position) {
-  if (table.ply === 0) return "";
-  const seat = mover(table.ply - 1);
-  const who = table.seats[seat] === YOU && you() ? "You" : seat;
-  return `${who}: ${moveName(position.game, table.moves[table.ply - 1])}.`;
-}
-
-function turnWords(position) {
-  if (position.result !== null) {
-    const count = table.ply === 1 ? "1 move" : `${table.ply} moves`;
-    return `The game is over after ${count}.`;
-  }
-  const seat = mover(table.ply);
-  const id = table.seats[seat];
-  if (id !== YOU) return `${seat} is to move: ${nameOf(id)}.`;
-  return you() ? `Your move, with ${seat}.` : `${seat} is to move.`;
 }
 
 function showSide({ course, game, solved }) {
@@ -157,13 +107,6 @@ function begin(moves = []) {
   table.ply = moves.length;
   table.running = true;
   attempt(run);
-}
-
-function lastOwnPly() {
-  for (let ply = table.ply - 1; ply >= 0; ply--) {
-    if (table.seats[mover(ply)] === YOU) return ply;
-  }
-  return null;
 }
 
 function undo() {

@@ -118,7 +118,9 @@ export class Board {
   press(number) {
     this.rove(number);
     const move = this.moveAt(number);
-    if (this.open && move) this.play(move.action);
+    if (!this.open || !move) return;
+    this.open = false; // until the answer is shown: a double click is one move
+    this.play(move.action);
   }
 
   aim(number) {
