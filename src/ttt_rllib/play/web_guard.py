@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -45,7 +45,7 @@ class Guard:
                 MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
-        body = await _read(scope, receive)
+        body = await _read(receive)
         if body is None:
             await _too_long()(scope, receive, send_with_headers)
             return
@@ -57,11 +57,8 @@ class Guard:
         await self._app(scope, receive_read, send_with_headers)
 
 
-async def _read(scope: Scope, receive: Receive) -> bytes | None:
+async def _read(receive: Receive) -> bytes | None:
     """Return the body; None if it is too long, of which no more is read than that shows."""
-    length = Headers(scope=scope).get("content-length", "0")
-    if not length.isdigit() or int(length) > MAX_BODY_BYTES:
-        return None
     body, more = b"", True
     while more:
         message = await receive()
