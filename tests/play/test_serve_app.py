@@ -1,5 +1,6 @@
 """The web app under Ray Serve, on a real cluster, beside the plain server's answers."""
 
+import inspect
 import socket
 
 import httpx2
@@ -30,6 +31,14 @@ def address(ray_cluster, tmp_path):
     serve.run(app(Arguments(num_replicas=REPLICAS, num_cpus=0.1, results=tmp_path)))
     yield f"http://127.0.0.1:{port}"
     serve.shutdown()
+
+
+def test_the_command_line_gets_typed_arguments():
+    from ttt_rllib.play.serve_app import Arguments, app
+
+    # `serve run` makes name=value into this class only if it finds it there.
+    assert inspect.signature(app).parameters["arguments"].annotation is Arguments
+    assert Arguments.model_validate({"num_replicas": "2"}).num_replicas == 2
 
 
 def test_every_replica_answers_as_the_plain_server_does(address, tmp_path):

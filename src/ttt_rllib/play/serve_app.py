@@ -7,8 +7,7 @@ Every replica answers alike, as no request depends on another one. A results fol
 readable on every node; without one there are the fixed players.
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: Ray looks at the annotation of `app` itself.
 from pathlib import Path
 from typing import Any
 

@@ -170,4 +170,4 @@ def _verdict(record: GameRecord, point: CoursePoint) -> str:
         return known
     if point.estimate is None:
         return "this game is too large for exact values"
-    return f"too large for exact values; the agent's own estimate for X is {point.estimate:+.2f}"
+    return f"no exact values here; the agent gives X {point.estimate:+.2f}"

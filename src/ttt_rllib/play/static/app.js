@@ -49,7 +49,7 @@ function showSide({ course, game, solved }) {
   const isKnown = (field) => course.some((point) => point[field] !== null);
   $("course").hidden = !isKnown("value") && !isKnown("estimate");
   $("course-key").hidden = !isKnown("estimate");
-  $("truth-label").hidden = !solved;
+  $("truth-label").hidden = $("truth-key").hidden = !solved;
   const whose = nameOf(analyst(table.ply));
   $("whose").textContent = $("show-policy").checked ? `of ${whose}` : "";
   $("about").replaceChildren(...["X", "O"].flatMap((seat) => aboutSeat(seat)));
@@ -133,6 +133,13 @@ function seat(seats) {
   begin();
 }
 
+// The one the server was started for, else the newest run of the game, else a fixed player.
+function offeredAgent() {
+  const here = gameAgents();
+  const isPreferred = (agent) => agent.id === table.preferred;
+  return (here.find(isPreferred) ?? here.find((agent) => agent.is_trained) ?? here[0]).id;
+}
+
 function chooseGame(name) {
   const first = table.agents.find((agent) => agent.game.name === name);
   table.game = first.game;
@@ -143,9 +150,9 @@ function chooseGame(name) {
   $("seat-x").replaceChildren(...options(true));
   $("seat-o").replaceChildren(...options(true));
   $("openings-agent").replaceChildren(...options(false));
-  const known = gameAgents().find((agent) => agent.id === table.preferred) ?? gameAgents()[0];
-  $("openings-agent").value = known.id;
-  seat({ X: YOU, O: known.id });
+  const offered = offeredAgent();
+  $("openings-agent").value = offered;
+  seat({ X: YOU, O: offered });
 }
 
 async function showOpenings() {

@@ -3,7 +3,7 @@
 import { element, mark, stone } from "./draw.js";
 import { percent, squareName, valueShort, valueWords } from "./words.js";
 
-const DENSE_FROM_COLS = 5;
+const SHORT_FROM_COLS = 5;
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 export class Board {
@@ -41,7 +41,7 @@ export class Board {
     this.squares = [];
     this.root.style.setProperty("--cols", game.cols);
     this.root.classList.toggle("falls", game.gravity);
-    this.root.classList.toggle("dense", game.cols >= DENSE_FROM_COLS);
+    this.root.classList.toggle("dense", game.gravity || game.cols >= SHORT_FROM_COLS);
     const rows = Array.from({ length: game.rows }, (_, row) =>
       element("div", { role: "row" }, ...Array.from({ length: game.cols }, (_, col) => this.cell(row, col))),
     );
@@ -86,9 +86,8 @@ export class Board {
 
   figures(move, most, truth, policy) {
     const figures = [];
-    const dense = this.game.cols >= DENSE_FROM_COLS;
     if (truth && move?.outlook) {
-      const words = dense ? valueShort(move.outlook) : valueWords(move.outlook);
+      const words = this.game.cols < SHORT_FROM_COLS ? valueWords(move.outlook) : valueShort(move.outlook);
       figures.push(element("span", { class: "truth", "aria-hidden": "true" }, words));
     }
     if (policy && move && move.probability !== null) {
