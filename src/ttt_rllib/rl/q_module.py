@@ -68,9 +68,11 @@ class BoardQNetwork(TorchRLModule, InferenceOnlyAPI, TargetNetworkAPI, QNetAPI):
 
     def _forward_train(self, batch: dict[str, Tensor], **kwargs: Any) -> dict[str, Tensor]:
         observations, successors = batch[Columns.OBS], batch[Columns.NEXT_OBS]
-        both = self._q_values(torch.cat([observations, successors]), self.trunk, self.q)
-        q_values, next_values = torch.tensor_split(both, 2)
-        target = self.forward_target({Columns.OBS: successors})[QF_PREDS]
+        with torch.no_grad():
+            # The target is a constant to the loss; its choice of moves needs no gradient either.
+            next_values = self._q_values(successors, self.trunk, self.q)
+            target = self._q_values(successors, *self.target)
+        q_values = self._q_values(observations, self.trunk, self.q)
         return {QF_PREDS: q_values, QF_NEXT_PREDS: next_values, QF_TARGET_NEXT_PREDS: target}
 
     def _q_values(self, observations: Tensor, trunk: nn.ModuleList, q: nn.Linear) -> Tensor:
