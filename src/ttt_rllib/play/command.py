@@ -9,8 +9,6 @@ import os
 import shutil
 import sys
 from enum import StrEnum
-from importlib import import_module
-from importlib.util import find_spec
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
@@ -166,6 +164,7 @@ def _show_list(results: Path) -> None:
 
 
 def _serve(agent: str | None, results: Path, host: str, port: int) -> None:
-    if find_spec("ttt_rllib.play.web") is None:
-        raise InputError("--web: this version has no web page yet; leave --web out")
-    import_module("ttt_rllib.play.web").serve(agent, results, host, port)
+    # Late: who plays in the terminal need not wait for a web server.
+    from ttt_rllib.play.web import serve
+
+    serve(agent, results, host, port)

@@ -1,0 +1,76 @@
+"""The openings of a game: its first positions, one of each kind up to symmetry.
+
+Shapes: a board alone is a batch `[1]`; a symmetry is a permutation of the squares.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+from ttt_envs.game import Game
+from ttt_rllib.play.game_record import GameRecord
+
+__all__ = ["ATLAS_PLIES", "openings", "symmetries"]
+
+ATLAS_PLIES = 2
+"""Plies of the longest opening; three of them are 38 positions of tic-tac-toe."""
+
+Permutation = tuple[int, ...]
+
+
+def openings(game: Game, plies: int = ATLAS_PLIES) -> tuple[GameRecord, ...]:
+    """Return games that lead to every position of the first plies in which somebody moves.
+
+    Of positions that a symmetry of the board turns into each other there is one, that of
+    the lowest move numbers; the order is by ply, then by moves.
+
+    Args:
+        game: The rules.
+        plies: Length of the longest opening.
+    """
+    maps = symmetries(game)
+    layer = [GameRecord(game)]
+    found = list(layer)
+    for _ in range(plies):
+        kinds: dict[tuple[int, int], GameRecord] = {}
+        for record in layer:
+            for action in record.legal:
+                after = record.play(action)
+                kinds.setdefault(_kind(after, maps), after)
+        layer = [record for record in kinds.values() if not record.is_over]
+        found += layer
+    return tuple(found)
+
+
+def symmetries(game: Game) -> tuple[Permutation, ...]:
+    """Return where each square goes, for every rotation and reflection that keeps the rules.
+
+    Under gravity that is the identity and the mirror; else 4 of a rectangle, 8 of a square.
+    """
+    rows, cols = game.rows, game.cols
+    flips = product((False, True), (False,) if game.gravity else (False, True))
+    maps = [_flipped(game, left_right, up_down) for left_right, up_down in flips]
+    if rows == cols and not game.gravity:
+        transposed = tuple(square % cols * cols + square // cols for square in range(rows * cols))
+        maps += [tuple(transposed[square] for square in flip) for flip in maps]
+    # A board of one row or column has fewer.
+    return tuple(dict.fromkeys(maps))
+
+
+def _flipped(game: Game, left_right: bool, up_down: bool) -> Permutation:
+    squares = []
+    for row, col in product(range(game.rows), range(game.cols)):
+        to_row = game.rows - 1 - row if up_down else row
+        to_col = game.cols - 1 - col if left_right else col
+        squares.append(to_row * game.cols + to_col)
+    return tuple(squares)
+
+
+def _kind(record: GameRecord, maps: tuple[Permutation, ...]) -> tuple[int, int]:
+    """Return the least stones of X and O that a symmetry makes of a position."""
+    x_stones, o_stones = record.stones
+    return min((_moved(x_stones, squares), _moved(o_stones, squares)) for squares in maps)
+
+
+def _moved(stones: int, squares: Permutation) -> int:
+    return sum(1 << to for square, to in enumerate(squares) if stones >> square & 1)

@@ -1,0 +1,70 @@
+// The table: who sits there, the game so far, and how far of it is shown.
+
+import * as api from "./api.js";
+import { moveName } from "./words.js";
+
+export const YOU = "you";
+
+export const table = {
+  agents: [],
+  game: null,
+  seats: { X: YOU, O: YOU },
+  moves: [],
+  ply: 0,
+  running: true,
+  deal: 0,
+};
+
+export const mover = (ply) => (ply % 2 ? "O" : "X");
+export const agentOf = (id) => table.agents.find((agent) => agent.id === id);
+export const nameOf = (id) => (id === YOU ? "You" : agentOf(id).name);
+export const gameAgents = () => table.agents.filter((agent) => agent.game.name === table.game.name);
+export const humans = () => ["X", "O"].filter((seat) => table.seats[seat] === YOU);
+export const isWatched = () => humans().length === 0;
+export const you = () => (humans().length === 1 ? humans()[0] : null);
+
+// Whose probabilities are drawn: the mover's, else those of the agent at the table, else any.
+export function analyst(ply) {
+  const seat = mover(ply);
+  const chosen = [table.seats[seat], table.seats[seat === "X" ? "O" : "X"]].find((id) => id !== YOU);
+  return chosen ?? gameAgents()[0].id;
+}
+
+export const positionAt = (ply) => api.position(analyst(ply), table.moves.slice(0, ply), you());
+
+// The whole game, with the estimates of one agent throughout.
+export const wholeGame = () => api.position(analyst(0), table.moves, you());
+
+export function lastOwnPly() {
+  for (let ply = table.ply - 1; ply >= 0; ply--) {
+    if (table.seats[mover(ply)] === YOU) return ply;
+  }
+  return null;
+}
+
+// The word on the user's own last move stays while the answer to it is a good one.
+export function verdictAt(position, { course }) {
+  const last = course[table.ply];
+  const own = course[table.ply - 1];
+  if (position.result !== null || !last.comment) return last.comment ?? position.verdict;
+  const isAnswer = table.ply > 1 && you() === mover(table.ply);
+  return isAnswer && !last.is_mistake && own.comment ? own.comment : last.comment;
+}
+
+export function lastMoveWords(position) {
+  if (table.ply === 0) return "";
+  const seat = mover(table.ply - 1);
+  const who = table.seats[seat] === YOU && you() ? "You" : seat;
+  return `${who}: ${moveName(position.game, table.moves[table.ply - 1])}.`;
+}
+
+export function turnWords(position) {
+  if (position.result !== null) {
+    const count = table.ply === 1 ? "1 move" : `${table.ply} moves`;
+    return `The game is over after ${count}.`;
+  }
+  const seat = mover(table.ply);
+  const id = table.seats[seat];
+  if (id !== YOU) return `${seat} is to move: ${nameOf(id)}.`;
+  return you() ? `Your move, with ${seat}.` : `${seat} is to move.`;
+}

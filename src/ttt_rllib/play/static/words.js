@@ -1,0 +1,48 @@
+// How squares, moves and values are called.
+
+const NINE = [
+  "top left", "top", "top right",
+  "left", "centre", "right",
+  "bottom left", "bottom", "bottom right",
+];
+
+export function squareName(game, square) {
+  const row = Math.floor(square / game.cols);
+  const col = square % game.cols;
+  if (game.rows === 3 && game.cols === 3 && !game.gravity) return NINE[square];
+  return `row ${row + 1}, column ${col + 1}`;
+}
+
+export function moveName(game, action) {
+  return game.gravity ? `column ${action + 1}` : squareName(game, action);
+}
+
+export function moveShort(game, action) {
+  if (game.gravity) return `${action + 1}`;
+  if (game.rows === 3 && game.cols === 3) return NINE[action];
+  return `${String.fromCharCode(97 + (action % game.cols))}${Math.floor(action / game.cols) + 1}`;
+}
+
+// Moves that the winner still has to make after this one, which may win by itself.
+export function valueWords(outlook) {
+  if (outlook.value === 0) return "draws";
+  const moves = Math.floor((outlook.plies + 1) / 2);
+  if (outlook.value > 0) return outlook.plies === 0 ? "wins" : `wins in ${moves}`;
+  return `loses in ${moves}`;
+}
+
+export function valueShort(outlook) {
+  if (outlook.value === 0) return "=";
+  const moves = Math.floor((outlook.plies + 1) / 2);
+  return outlook.value > 0 ? `+${moves || ""}` : `−${moves}`;
+}
+
+export function percent(share) {
+  if (share > 0 && share < 0.005) return "<\u00a01\u202f%";
+  if (share < 1 && share > 0.995) return ">\u00a099\u202f%";
+  return `${Math.round(100 * share)}\u202f%`;
+}
+
+export function sentence(clause) {
+  return clause ? clause[0].toUpperCase() + clause.slice(1) + (/[.!?]$/.test(clause) ? "" : ".") : "";
+}

@@ -1,0 +1,173 @@
+"""The server's answers, made of games and analyses; knows nothing of HTTP.
+
+What was answered is kept for a while, since the truth does not change.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from ttt_envs.game import Game
+from ttt_rllib.exact.report import known_truth
+from ttt_rllib.play.agents import AgentList, choose_move
+from ttt_rllib.play.analysis import Analysis, analyse, move_sentence, position_sentence
+from ttt_rllib.play.atlas import openings
+from ttt_rllib.play.game_record import GameRecord, IllegalMoveError, Seat
+from ttt_rllib.play.kept import Kept
+from ttt_rllib.play.web_parts import (
+    action_replies,
+    game_reply,
+    landing_squares,
+    last_square,
+    opening_reply,
+    owners,
+)
+from ttt_rllib.play.web_schema import AtlasReply, CoursePoint, MoveReply, PositionReply
+
+__all__ = ["Answers"]
+
+KEPT_GAMES, KEPT_POSITIONS = 2048, 4096
+"""About 30 MB in all; tic-tac-toe has 5,478 positions, in 986,410 orders of moves."""
+
+KEPT_ATLASES = 64
+
+
+class Answers:
+    """Answers about the agents of a list; the same questions get the same bytes.
+
+    Attributes:
+        agents: Who can be asked.
+    """
+
+    def __init__(self, agents: AgentList) -> None:
+        self.agents = agents
+        self._positions: Kept[bytes] = Kept(KEPT_GAMES)
+        self._records: Kept[GameRecord] = Kept(KEPT_GAMES)
+        self._points: Kept[CoursePoint] = Kept(KEPT_POSITIONS)
+        self._analyses: Kept[Analysis] = Kept(KEPT_POSITIONS)
+        self._atlases: Kept[bytes] = Kept(KEPT_ATLASES)
+
+    def is_quick(self, slug: str) -> bool:
+        """Tell whether answers about this agent take about a millisecond.
+
+        Raises:
+            InputError: If there is no such agent.
+        """
+        return known_truth(self.agents.find(slug).game) is not None
+
+    def position(self, slug: str, moves: tuple[int, ...], you: Seat | None) -> bytes:
+        """Return a `PositionReply` as JSON.
+
+        Raises:
+            InputError: If there is no such agent.
+            IllegalMoveError: If the moves make no game.
+        """
+        make = partial(self._make_position, slug, moves, you)
+        return self._positions.get((slug, moves, you), make)
+
+    def atlas(self, slug: str) -> bytes:
+        """Return an `AtlasReply` as JSON.
+
+        Raises:
+            InputError: If there is no such agent.
+        """
+        return self._atlases.get(slug, partial(self._make_atlas, slug))
+
+    def move(self, slug: str, moves: tuple[int, ...], seed: int | None) -> bytes:
+        """Let an agent move, and return a `MoveReply` as JSON.
+
+        Args:
+            slug: The agent.
+            moves: The game.
+            seed: Of the agent's draw; None draws anew.
+
+        Raises:
+            InputError: If there is no such agent.
+            IllegalMoveError: If the moves make no game, or the game is over.
+        """
+        agent = self.agents.find(slug)
+        record = self._record(agent.game, moves)
+        if record.is_over:
+            raise IllegalMoveError(f"the game is over after {len(moves)} moves; undo one first")
+        action = choose_move(agent, record.board, np.random.default_rng(seed))
+        reply = MoveReply(action=action, square=landing_squares(record, (action,))[0])
+        return reply.model_dump_json().encode()
+
+    def _make_position(self, slug: str, moves: tuple[int, ...], you: Seat | None) -> bytes:
+        agent = self.agents.find(slug)
+        record = self._record(agent.game, moves)
+        course = [self._point(slug, moves[:ply], you) for ply in range(len(moves) + 1)]
+        reply = PositionReply(
+            game=game_reply(agent.game),
+            solved=known_truth(agent.game) is not None,
+            squares=owners(record),
+            turn=None if record.is_over else record.turn,
+            result=record.result,
+            winning_squares=list(record.winning_squares),
+            last_square=last_square(record),
+            actions=action_replies(record, self._analysis(slug, record)),
+            verdict=_verdict(record, course[-1]),
+            course=course,
+        )
+        return reply.model_dump_json().encode()
+
+    def _make_point(self, slug: str, moves: tuple[int, ...], you: Seat | None) -> CoursePoint:
+        record = self._record(self.agents.find(slug).game, moves)
+        analysis = self._analysis(slug, record)
+        comment, is_mistake = None, False
+        if moves:
+            seat: Seat = "O" if record.turn == "X" else "X"
+            comment = move_sentence(record, "you" if seat == you else seat)
+            before = self._analysis(slug, self._record(record.game, moves[:-1])).outlook
+            if before is not None and analysis.outlook is not None:
+                is_mistake = -analysis.outlook.value < before.value
+        return CoursePoint(
+            value=_value_for_x(record, analysis),
+            estimate=_for_x(record, analysis.estimate),
+            is_mistake=is_mistake,
+            comment=comment,
+        )
+
+    def _make_atlas(self, slug: str) -> bytes:
+        agent = self.agents.find(slug)
+        positions = [
+            opening_reply(record, self._analysis(slug, record)) for record in openings(agent.game)
+        ]
+        reply = AtlasReply(game=game_reply(agent.game), positions=positions)
+        return reply.model_dump_json().encode()
+
+    def _record(self, game: Game, moves: tuple[int, ...]) -> GameRecord:
+        return self._records.get((game, moves), partial(GameRecord, game, moves))
+
+    def _point(self, slug: str, moves: tuple[int, ...], you: Seat | None) -> CoursePoint:
+        return self._points.get((slug, moves, you), partial(self._make_point, slug, moves, you))
+
+    def _analysis(self, slug: str, record: GameRecord) -> Analysis:
+        """Return the analysis, which games that led to the same stones share."""
+        make = partial(analyse, record, self.agents.find(slug).policy)
+        return self._analyses.get((slug, record.stones), make)
+
+
+def _value_for_x(record: GameRecord, analysis: Analysis) -> int | None:
+    if record.result is not None:
+        return {"X": 1, "O": -1, "draw": 0}[record.result]
+    if analysis.outlook is None:
+        return None
+    return analysis.outlook.value if record.turn == "X" else -analysis.outlook.value
+
+
+def _for_x(record: GameRecord, estimate: float | None) -> float | None:
+    if estimate is None:
+        return None
+    return estimate if record.turn == "X" else -estimate
+
+
+def _verdict(record: GameRecord, point: CoursePoint) -> str:
+    known = position_sentence(record)
+    if known is not None:
+        return known
+    if point.estimate is None:
+        return "this game is too large for exact values"
+    return f"no exact values here; the agent gives X {point.estimate:+.2f}"

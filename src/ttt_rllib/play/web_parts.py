@@ -1,0 +1,160 @@
+"""The parts of the server's answers: agents, games and moves in the words of `web_schema`.
+
+Shapes: a board alone is a batch `[1]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ttt_envs.boards import Boards
+from ttt_envs.game import GAMES, Game
+from ttt_rllib.play.agents import Agent, AgentList, game_name
+from ttt_rllib.play.analysis import Analysis, MoveAnalysis, Outlook
+from ttt_rllib.play.game_record import GameRecord
+from ttt_rllib.play.web_schema import (
+    ActionReply,
+    AgentReply,
+    AgentsReply,
+    GameReply,
+    OpeningReply,
+    OutlookReply,
+    Owner,
+)
+
+__all__ = [
+    "action_replies",
+    "agents_reply",
+    "game_reply",
+    "landing_squares",
+    "last_square",
+    "opening_reply",
+    "owners",
+]
+
+TITLES = {"tic_tac_toe": "Tic-tac-toe", "connect_four": "Connect Four"}
+
+FIXED_ABOUT = {
+    "perfect": "Plays any move that keeps the value.",
+    "random": "Plays any legal move.",
+    "one_ply": "Wins if it can at once, else parries.",
+    "alpha_beta": "Looks a few moves ahead.",
+}
+TRAINED_ABOUT = {
+    "perfect": "Plays every position right: proven.",
+    "unexploitable": "Cannot be beaten: proven.",
+    "exploitable": "Can be beaten: its certificate lists how.",
+    None: "Trained; it has no certificate.",
+}
+
+
+def agents_reply(agents: AgentList, preferred: str) -> AgentsReply:
+    """Return all agents for people to choose from.
+
+    Args:
+        agents: The list.
+        preferred: Slug of the one that is offered first.
+    """
+    replies = [
+        AgentReply(
+            id=agent.slug,
+            name=agent.name,
+            about=_about(agent),
+            is_trained=agent.is_trained,
+            verdict=agent.verdict,  # type: ignore[arg-type]  # agents.py knows three words
+            game=game_reply(agent.game),
+        )
+        for agent in agents.agents
+    ]
+    return AgentsReply(agents=replies, preferred=preferred)
+
+
+def game_reply(game: Game) -> GameReply:
+    """Return the rules, with a title for people."""
+    name = game_name(game)
+    falls = ", stones fall" if game.gravity else ""
+    size = f"{game.rows} \N{MULTIPLICATION SIGN} {game.cols}, {game.connect} in a row{falls}"
+    return GameReply(
+        name=name,
+        title=TITLES[name] if name in GAMES else size,
+        rows=game.rows,
+        cols=game.cols,
+        connect=game.connect,
+        gravity=game.gravity,
+    )
+
+
+def owners(record: GameRecord) -> list[Owner]:
+    """Return who owns each square, row-major."""
+    x_stones, o_stones = record.stones
+    squares: list[Owner] = []
+    for square in range(record.game.num_squares):
+        is_x, is_o = x_stones >> square & 1, o_stones >> square & 1
+        squares.append("X" if is_x else "O" if is_o else "")
+    return squares
+
+
+def last_square(record: GameRecord) -> int | None:
+    """Return where the last stone lies; None on the empty board."""
+    if not record.moves:
+        return None
+    return _new_squares(record.boards[-2], record.boards[-1])[0]
+
+
+def landing_squares(record: GameRecord, actions: Sequence[int]) -> list[int]:
+    """Return where the stone of each of these legal actions would come to lie."""
+    boards = record.board[np.zeros(len(actions), np.intp)]
+    return _new_squares(boards, boards.step(np.array(actions, np.intp)).boards)
+
+
+def action_replies(record: GameRecord, analysis: Analysis) -> list[ActionReply]:
+    """Return the legal moves of a position."""
+    squares = landing_squares(record, [move.action for move in analysis.moves])
+    moves = zip(analysis.moves, squares, strict=True)
+    return [_action_reply(move, square) for move, square in moves]
+
+
+def opening_reply(record: GameRecord, analysis: Analysis) -> OpeningReply:
+    """Return a position of the atlas, and what the agent plays there."""
+    actions = action_replies(record, analysis)
+    choice = max(actions, key=lambda action: action.probability)
+    keeps = None
+    if analysis.outlook is not None and choice.outlook is not None:
+        keeps = choice.outlook.value == analysis.outlook.value
+    return OpeningReply(
+        moves=list(record.moves),
+        squares=owners(record),
+        turn=record.turn,
+        outlook=_outlook_reply(analysis.outlook),
+        actions=actions,
+        choice=choice,
+        keeps_value=keeps,
+    )
+
+
+def _about(agent: Agent) -> str:
+    if agent.is_trained:
+        return TRAINED_ABOUT[agent.verdict]
+    return FIXED_ABOUT[agent.slug.partition(".")[0]]
+
+
+def _new_squares(before: Boards, after: Boards) -> list[int]:
+    new = (before.mover | before.opponent) ^ (after.mover | after.opponent)
+    return [int(bit).bit_length() - 1 for bit in new]
+
+
+def _action_reply(move: MoveAnalysis, square: int) -> ActionReply:
+    return ActionReply(
+        action=move.action,
+        square=square,
+        outlook=_outlook_reply(move.outlook),
+        is_best=move.is_best,
+        # A sum of rounded numbers may exceed 1 by the last digit.
+        probability=min(1.0, move.probability or 0.0),
+    )
+
+
+def _outlook_reply(outlook: Outlook | None) -> OutlookReply | None:
+    return None if outlook is None else OutlookReply(value=outlook.value, plies=outlook.plies)

@@ -1,0 +1,203 @@
+"""What goes over the wire between the page, or any other client, and the server.
+
+A game is the list of its moves. An action is a square, row-major from the top left one, or
+with gravity a column; all numbers begin at 0. Values are -1, 0 or +1, and seen by the
+player that the field names. Squares and moves of one reply belong to one game.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from ttt_envs.game import MAX_SQUARES
+from ttt_rllib.play.game_record import Result, Seat
+
+__all__ = [
+    "AgentId",
+    "AgentsReply",
+    "AtlasReply",
+    "ErrorReply",
+    "HealthReply",
+    "MoveReply",
+    "MoveRequest",
+    "PositionReply",
+    "PositionRequest",
+]
+
+MAX_SEED = 2**53 - 1
+"""JSON has no larger integers that every client agrees on."""
+
+
+def _whole(number: Any) -> Any:
+    """Take 2.0 for 2, as JSON Schema does."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+AgentId = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9_.~-]+$",
+        max_length=500,
+        description="Id of a listed agent.",
+        examples=["perfect"],
+    ),
+]
+Action = Annotated[int, Field(ge=0, lt=MAX_SQUARES), BeforeValidator(_whole)]
+Moves = Annotated[
+    list[Action],
+    Field(max_length=MAX_SQUARES, description="All moves of the game, X first.", examples=[[4, 0]]),
+]
+Value = Annotated[int, Field(ge=-1, le=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Square = Annotated[int, Field(ge=0, lt=MAX_SQUARES)]
+Owner = Literal["X", "O", ""]
+
+
+class _Request(BaseModel):
+    # Numbers in quotes and keys that mean nothing are mistakes of the client: say so.
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class _Reply(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class PositionRequest(_Request):
+    """A game, and the agent to ask about the position it has come to."""
+
+    agent: AgentId
+    moves: Moves
+    you: Annotated[
+        Seat | None, Field(description="The seat that sentences call you.", examples=["X"])
+    ] = None
+
+
+class MoveRequest(_Request):
+    """A game, and the agent whose move it is."""
+
+    agent: AgentId
+    moves: Moves
+    seed: Annotated[
+        int | None,
+        Field(ge=0, le=MAX_SEED, description="The same seed draws the same move.", examples=[1]),
+        BeforeValidator(_whole),
+    ] = None
+
+
+class ErrorReply(_Reply):
+    """Why a request was refused."""
+
+    detail: Annotated[
+        str, Field(description="One sentence.", examples=["no agent is called 'prefect'"])
+    ]
+
+
+class HealthReply(_Reply):
+    """The server answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class GameReply(_Reply):
+    """The rules of a game."""
+
+    name: str
+    title: Annotated[str, Field(description="For people.")]
+    rows: int
+    cols: int
+    connect: int
+    gravity: bool
+
+
+class AgentReply(_Reply):
+    """An agent that can be chosen."""
+
+    id: AgentId
+    name: Annotated[str, Field(description="For people.")]
+    about: Annotated[str, Field(description="How it plays, for people.")]
+    is_trained: bool
+    verdict: Annotated[
+        Literal["perfect", "unexploitable", "exploitable"] | None,
+        Field(description="What the certificate of its run says."),
+    ]
+    game: GameReply
+
+
+class AgentsReply(_Reply):
+    """All agents that can be chosen."""
+
+    agents: list[AgentReply]
+    preferred: Annotated[AgentId, Field(description="The one the server was started for.")]
+
+
+class OutlookReply(_Reply):
+    """What best play leads to, for the player named by the field that holds it."""
+
+    value: Value
+    plies: Annotated[int, Field(ge=0, description="Until the game is over.")]
+
+
+class ActionReply(_Reply):
+    """A legal move."""
+
+    action: Action
+    square: Annotated[Square, Field(description="Where the stone comes to lie.")]
+    outlook: Annotated[
+        OutlookReply | None, Field(description="For the mover, after the move; null: unknown.")
+    ]
+    is_best: Annotated[bool | None, Field(description="Nothing is better; null: unknown.")]
+    probability: Annotated[Probability, Field(description="With which the agent plays it.")]
+
+
+class CoursePoint(_Reply):
+    """How the game stood at a ply; values are those of X."""
+
+    value: Annotated[Value | None, Field(description="+1: X wins; null: unknown.")]
+    estimate: Annotated[float | None, Field(description="The agent's own idea of the value.")]
+    is_mistake: Annotated[bool, Field(description="The move to here gave away value.")]
+    comment: Annotated[str | None, Field(description="A clause about the move to here.")]
+
+
+class PositionReply(_Reply):
+    """A position beside the truth."""
+
+    game: GameReply
+    solved: Annotated[bool, Field(description="Whether exact values are known.")]
+    squares: Annotated[list[Owner], Field(description="Who owns each square.")]
+    turn: Annotated[Seat | None, Field(description="Whose move it is; null: the game is over.")]
+    result: Annotated[Result | None, Field(description="The winner or draw; null: it goes on.")]
+    winning_squares: list[Square]
+    last_square: Square | None
+    actions: Annotated[list[ActionReply], Field(description="The legal moves.")]
+    verdict: Annotated[str, Field(description="A clause about the position.")]
+    course: Annotated[list[CoursePoint], Field(description="From the empty board to here.")]
+
+
+class MoveReply(_Reply):
+    """An agent's move."""
+
+    action: Action
+    square: Square
+
+
+class OpeningReply(_Reply):
+    """A position of the atlas."""
+
+    moves: list[Action]
+    squares: list[Owner]
+    turn: Seat
+    outlook: Annotated[OutlookReply | None, Field(description="For the mover; null: unknown.")]
+    actions: list[ActionReply]
+    choice: Annotated[ActionReply, Field(description="The agent's most probable move.")]
+    keeps_value: Annotated[
+        bool | None, Field(description="Whether that move is no mistake; null: unknown.")
+    ]
+
+
+class AtlasReply(_Reply):
+    """The positions of the first plies up to symmetry, as an agent plays them."""
+
+    game: GameReply
+    positions: list[OpeningReply]

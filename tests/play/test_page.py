@@ -1,0 +1,308 @@
+"""The page in Debian's chromium: whole games by mouse, by keyboard and on a phone.
+
+What the page shows is held to plain recursion over strings, not to the server.
+"""
+
+import json
+import random
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from ttt_envs import TIC_TAC_TOE
+from ttt_rllib.assessment import assess, certificate_json
+from ttt_rllib.bundle import load_bundle, save_bundle
+from ttt_rllib.exact.report import truth_of
+from ttt_rllib.policies import NetworkPolicy
+
+playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e .[browser]")
+expect = playwright.expect
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium"),
+]
+
+HIDDEN = 2500
+FITTED = "ppo~fitted"
+NAMES = ("top left", "top", "top right", "left", "centre", "right")
+NAMES += ("bottom left", "bottom", "bottom right")
+GAMES_TO_WIN_ONE = 10
+MARKS = ".board .mark"
+
+
+def fitted_network():
+    """Return a network that plays perfectly: its last layer is fitted to the solver."""
+    truth = truth_of(TIC_TAC_TOE)
+    rows = truth.positions.decisions
+    inputs = truth.positions.boards[rows].observe().reshape(len(rows), -1).astype(float)
+    wanted = np.where(truth.solution.optimal[rows], 8.0, -8.0) * truth.positions.legal[rows]
+    wanted = np.column_stack([wanted, truth.solution.values[rows]])
+    rng = np.random.default_rng(0)
+    weight, bias = rng.normal(size=(HIDDEN, inputs.shape[1])), rng.normal(size=HIDDEN)
+    hidden = np.column_stack([np.maximum(inputs @ weight.T + bias, 0), np.ones(len(rows))])
+    ridge = hidden.T @ hidden + 1e-4 * np.eye(HIDDEN + 1)
+    heads = np.linalg.solve(ridge, hidden.T @ wanted).T
+    weights = {"trunk.0.weight": weight, "trunk.0.bias": bias}
+    weights |= {"policy.weight": heads[:9, :-1], "policy.bias": heads[:9, -1]}
+    weights |= {"value.weight": heads[9:, :-1], "value.bias": heads[9:, -1]}
+    as_float32 = {name: array.astype(np.float32) for name, array in weights.items()}
+    return NetworkPolicy(TIC_TAC_TOE, as_float32, "relu")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    results = tmp_path_factory.mktemp("results")
+    run = results / "ppo" / "fitted"
+    save_bundle(fitted_network(), run / "agent", {})
+    bundle = load_bundle(run / "agent")
+    certificate = certificate_json(bundle, assess(bundle))
+    assert certificate["unexploitable"]
+    (run / "certificate.json").write_text(json.dumps(certificate))
+    command = [sys.executable, "-m", "ttt_rllib.play", "--web", "--port", "0"]
+    with subprocess.Popen(
+        [*command, "--results", results], stderr=subprocess.PIPE, text=True
+    ) as server:
+        yield re.search(r"http://[\d.:]+/", server.stderr.readline())[0]
+        server.terminate()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser, address):
+    """Return a context manager for a page; what its console complains of is an error."""
+
+    @contextmanager
+    def opened(**context) -> Iterator[playwright.Page]:
+        page = browser.new_context(**context).new_page()
+        page.set_default_timeout(10_000)
+        complaints = []
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("requestfailed", lambda request: complaints.append(request.url))
+        page.goto(address)
+        page.wait_for_selector(".square.open")
+        yield page
+        page.context.close()
+        assert complaints == []
+
+    return opened
+
+
+def board_of(page):
+    owners = page.eval_on_selector_all(".square", "all => all.map(one => one.dataset.owner)")
+    return "".join(owner or "." for owner in owners)
+
+
+def wait_for_turn(page):
+    page.wait_for_selector(".square.open, .finished")
+
+
+def press_square(page, square):
+    page.get_by_role("button", name=re.compile(rf"^{NAMES[square]}, empty")).click()
+
+
+def best_square(naive, board, rng):
+    """Return a square that nothing is better than, by plain recursion."""
+    seat = naive.mover(board)
+
+    def merit(square):
+        winner, moves = naive.fate(naive.after(board, square))
+        return (0, 0) if winner is None else (1, -moves) if winner == seat else (-1, moves)
+
+    squares = naive.squares(board)
+    best = max(merit(square) for square in squares)
+    return rng.choice([square for square in squares if merit(square) == best])
+
+
+def play_best(page, naive, rng):
+    """Play a game to its end without a mistake; return the last board."""
+    while True:
+        wait_for_turn(page)
+        board = board_of(page)
+        if not naive.squares(board):
+            return board
+        check_figures(page, naive, board)
+        press_square(page, best_square(naive, board, rng))
+        expect(page.locator(MARKS)).not_to_have_count(9 - board.count("."))
+
+
+def check_figures(page, naive, board):
+    """Hold the words on every empty square to plain recursion."""
+    words = page.eval_on_selector_all(
+        ".square", "all => all.map(one => one.querySelector('.truth')?.textContent ?? null)"
+    )
+    seat = naive.mover(board)
+    for square in range(9):
+        if board[square] != ".":
+            assert words[square] is None
+            continue
+        winner, moves = naive.fate(naive.after(board, square))
+        verb = "draws" if winner is None else "wins" if winner == seat else "loses"
+        at_once = "wins" if not moves else f"{verb} in {moves}"
+        assert words[square] == ("draws" if winner is None else at_once)
+
+
+def test_a_game_is_won_against_random_play(open_page, naive):
+    rng = random.Random(1)
+    with open_page() as page:
+        page.select_option("#seat-o", "random")
+        for _ in range(GAMES_TO_WIN_ONE):
+            board = play_best(page, naive, rng)
+            winner = naive.winner(board)
+            if winner == "X":
+                break
+            assert winner is None  # best play does not lose
+            page.get_by_role("button", name="New game").click()
+            page.wait_for_selector(".board:not(.finished)")
+        assert winner == "X"
+        assert page.text_content("#verdict") == "You win."
+        assert page.locator(".square.won").count() >= 3
+        assert "You win." in page.text_content("#said")
+
+
+def test_a_game_is_drawn_against_the_trained_agent_from_either_seat(open_page, naive):
+    rng = random.Random(2)
+    with open_page() as page:
+        assert page.input_value("#seat-o") == FITTED
+        assert "proven" in page.text_content("#about")
+        assert naive.winner(play_best(page, naive, rng)) is None
+        assert page.text_content("#verdict") == "It is a draw."
+        page.get_by_role("button", name="Swap seats").click()
+        page.wait_for_selector(".board:not(.finished)")
+        board = play_best(page, naive, rng)
+        assert (naive.winner(board), "." in board) == (None, False)
+        # Value 0 all the way: ten dots at one height, and the agent's own estimate beside.
+        heights = page.eval_on_selector_all(".dot", "all => all.map(dot => dot.getAttribute('cy'))")
+        assert (len(heights), len(set(heights))) == (10, 1)
+        assert page.locator(".course .estimate-line").count() == 1
+
+
+def test_a_whole_game_needs_no_mouse(open_page, naive):
+    with open_page() as page:
+        page.select_option("#seat-o", "you")  # both seats: every move is a key
+        page.keyboard.press("Escape")
+        page.evaluate("document.activeElement.blur()")
+        for _ in range(30):
+            page.keyboard.press("Tab")
+            label = page.evaluate("document.activeElement.getAttribute('aria-label')")
+            if label and label.startswith("centre"):
+                break
+        assert label.startswith("centre, empty, draws")
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline != "none"
+        page.keyboard.press("Enter")
+        for keys in (["ArrowUp", "ArrowLeft", " "], ["3"], ["4"], ["7"]):
+            before = board_of(page)
+            for key in keys:
+                page.keyboard.press(key)
+            expect(page.locator(MARKS)).to_have_count(10 - before.count("."))
+        assert board_of(page) == "O.XOX.X.."
+        assert page.text_content("#verdict") == "X wins."
+        page.keyboard.press(",")
+        expect(page.locator(".finished")).to_have_count(0)
+        assert board_of(page) == "O.XOX...."
+        page.keyboard.press("Home")
+        expect(page.locator(MARKS)).to_have_count(0)
+        page.keyboard.press("End")
+        page.wait_for_selector(".finished")
+        page.keyboard.press("u")
+        expect(page.locator("#moves li")).to_have_count(4)
+        page.keyboard.press("t")
+        expect(page.locator(".truth")).to_have_count(0)
+        page.keyboard.press("n")
+        expect(page.locator(MARKS)).to_have_count(0)
+
+
+def test_a_phone_shows_the_board_at_once_and_takes_taps(open_page, naive):
+    phone = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+    with open_page(**phone) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        box = page.locator("#board").bounding_box()
+        assert (box["width"] > 300, box["y"] + box["height"] < 740) == (True, True)
+        targets = ["#new", "#undo", "#back", "#seat-o", "#show-truth + span", ".square >> nth=0"]
+        for target in targets:
+            assert page.locator(target).bounding_box()["height"] >= 32, target
+        page.locator(".square").nth(0).tap()
+        expect(page.locator(MARKS)).to_have_count(2)
+        wait_for_turn(page)
+        board = board_of(page)
+        assert naive.fate(board)[0] is None  # the centre, as every book says
+        assert board[4] == "O"
+
+
+def test_a_double_click_is_one_move(open_page):
+    with open_page() as page:
+        page.locator(".square").nth(4).dblclick()
+        expect(page.locator(MARKS)).to_have_count(2)
+        assert board_of(page).count("X") == 1
+        assert page.locator("#trouble").is_hidden()
+
+
+def test_two_agents_play_by_themselves_and_wait_when_one_steps_back(open_page, naive):
+    with open_page() as page:
+        page.select_option("#seat-o", "random")
+        page.select_option("#seat-x", "one_ply")
+        page.wait_for_selector(".finished", timeout=30_000)
+        board = board_of(page)
+        assert not naive.squares(board)
+        count = 9 - board.count(".")
+        assert page.locator(".course .dot").count() == count + 1
+        page.get_by_role("button", name="A move back").click()
+        page.wait_for_selector(".board:not(.finished)")
+        page.wait_for_timeout(1500)
+        assert board_of(page).count(".") == board.count(".") + 1
+
+
+def test_the_openings_lead_back_to_the_board(open_page):
+    with open_page() as page:
+        page.get_by_role("link", name="Openings").click()
+        page.wait_for_selector(".card")
+        page.reload()  # the view is in the address
+        page.wait_for_selector(".card")
+        assert page.locator(".card").count() == 1 + 3 + 12
+        assert page.text_content("#openings-verdict") == "No mistake in 16 openings."
+        page.locator(".card").nth(1).click()
+        page.wait_for_selector("#play-view .square.open")
+        assert board_of(page) == "X........"
+        assert page.input_value("#seat-o") == "you"
+
+
+def test_stones_fall_in_a_game_with_gravity(open_page):
+    with open_page() as page:
+        page.select_option("#game", "connect_four")
+        expect(page.locator(".square")).to_have_count(42)
+        page.keyboard.press("4")
+        expect(page.locator(MARKS)).to_have_count(2)
+        wait_for_turn(page)
+        assert board_of(page)[38] == "X"
+        assert page.locator(".truth").count() == 0
+        assert page.locator(".odds").count() == 7
+
+
+def test_dark_and_still_are_what_the_system_asks_for(open_page):
+    paper = "getComputedStyle(document.body).backgroundColor"
+    with open_page(color_scheme="dark", reduced_motion="reduce") as page:
+        dark = page.evaluate(paper)
+        page.locator(".square").nth(4).click()
+        page.wait_for_selector(".fresh path")
+        name = "getComputedStyle(document.querySelector('.fresh path')).animationName"
+        assert page.evaluate(name) == "none"
+    with open_page(color_scheme="light") as page:
+        light = page.evaluate(paper)
+    red = [int(re.search(r"\d+", colour)[0]) for colour in (dark, light)]
+    assert red[0] < 60
+    assert red[1] > 200
