@@ -164,7 +164,7 @@ def _add_api(app: FastAPI, answers: Answers, agents: AgentsReply) -> None:
         return _json(agents_json)
 
     async def answered(agent: str, make: Callable[[], bytes]) -> Response:
-        # In threads, quick answers would only contend for the interpreter with the event loop.
+        # Quick answers need no thread; a search must not hold up the event loop.
         content = make() if answers.is_quick(agent) else await run_sync(make, limiter=searches)
         return _json(content)
 
