@@ -37,6 +37,8 @@ LAYERS = (
     ("ttt_rllib.experiment",),
     ("ttt_rllib.experiment_file",),
     ("ttt_rllib.cluster", "ttt_rllib.rundir"),
+    ("ttt_rllib.reporting",),
+    ("ttt_rllib.report",),
     ("ttt_rllib.rl",),
     ("ttt_rllib.tracking",),
     ("ttt_rllib.tuning",),

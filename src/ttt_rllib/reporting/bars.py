@@ -1,0 +1,75 @@
+"""Bars: one cut into parts, or several to compare.
+
+HTML rather than SVG: names of any length wrap, and the page's type stays its size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ttt_rllib.reporting.figure import Figure, Key, Tone
+from ttt_rllib.reporting.svg import tag
+
+__all__ = ["Bar", "bar_chart", "parts_chart"]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar, or a part of one.
+
+    Attributes:
+        name: What it is.
+        size: 0 or greater.
+        value: The size in words.
+        tone: Its colour.
+    """
+
+    name: str
+    size: float
+    value: str
+    tone: Tone = "ink"
+
+
+def parts_chart(title: str, parts: Sequence[Bar], note: str = "") -> Figure:
+    """Draw one bar that is cut into parts.
+
+    Args:
+        title: What the whole is.
+        parts: From left to right; at least one has a size.
+        note: A sentence below.
+    """
+    whole = sum(part.size for part in parts)
+    cuts = [
+        tag(
+            "span",
+            title=f"{part.name} {part.value}",
+            class_=f"part {part.tone}",
+            style=f"flex-grow: {part.size / whole:.4f}",
+        )
+        for part in parts
+        if part.size > 0
+    ]
+    keys = tuple(Key(part.name, part.tone, part.value) for part in parts)
+    return Figure(title, tag("div", *cuts, class_="parts"), keys, note)
+
+
+def bar_chart(title: str, bars: Sequence[Bar], note: str = "") -> Figure:
+    """Draw bars below each other, the longest over the whole width.
+
+    Args:
+        title: What is compared.
+        bars: From top to bottom; at least one has a size.
+        note: A sentence below.
+    """
+    longest = max(bar.size for bar in bars)
+    rows = [
+        tag(
+            "li",
+            tag("span", text=bar.name, class_="name"),
+            tag("b", text=bar.value),
+            tag("i", class_=f"bar {bar.tone}", style=f"width: {100 * bar.size / longest:.2f}%"),
+        )
+        for bar in bars
+    ]
+    return Figure(title, tag("ul", *rows, class_="bars"), (), note)

@@ -1,0 +1,139 @@
+"""A search, drawn: all learning curves, parallel coordinates, importance."""
+
+from __future__ import annotations
+
+from ttt_rllib.metrics import METRICS
+from ttt_rllib.reporting.axes import Scale, short, ticks
+from ttt_rllib.reporting.bars import Bar, bar_chart
+from ttt_rllib.reporting.figure import Figure, Key, Tone
+from ttt_rllib.reporting.importance import importance, numbers, spans_decades
+from ttt_rllib.reporting.line_chart import Line, line_chart
+from ttt_rllib.reporting.search_record import STOPPED, SearchRecord, Trial
+from ttt_rllib.reporting.svg import number, tag
+
+__all__ = ["curves_figure", "importance_figure", "parallel_figure"]
+
+FALLBACK_METRIC = "exact/nash_conv"
+METRIC_NAMES = {metric.name for metric in METRICS}
+WIDTH, ROW, MARGIN, TOP = 360.0, 58.0, 16.0, 30.0
+MARK_DROP = 14.0
+EDGE = 12.0
+"""A mark this near to the end of an axis has its words inside."""
+
+
+def curves_figure(search: SearchRecord) -> Figure | None:
+    """Draw the learning curves of all trials, the best one above; None if none has any."""
+    is_metric = search.objective in METRIC_NAMES and search.objective != "play/moves"
+    metric = search.objective if is_metric else FALLBACK_METRIC
+    trials = [trial for trial in reversed(search.trials) if trial.curves.has(metric)]
+    if not trials:
+        return None
+    trials.sort(key=lambda trial: trial.name == search.best_trial)
+    lines = [
+        Line(
+            trial.name,
+            trial.curves["play/moves"],
+            trial.curves[metric],
+            tone=_tone(trial, search),
+        )
+        for trial in trials
+    ]
+    keys = (
+        Key(f"the best, {search.best_trial}", "win"),
+        Key("the others", "faint"),
+        Key(STOPPED, "loss"),
+    )
+    tones = {line.tone for line in lines}
+    shown = tuple(key for key in keys if key.tone in tones)
+    return line_chart(f"All trials: {metric}", lines, legend=shown, crowded=len(lines) > 1)
+
+
+def parallel_figure(search: SearchRecord) -> Figure | None:
+    """Draw every measured trial as a line through its settings down to its objective."""
+    trials = search.measured
+    if len(trials) < 2:
+        return None
+    columns = {key: [trial.settings[key] for trial in trials] for key in search.keys}
+    columns[search.objective] = [repr(trial.objective) for trial in trials]
+    height = TOP + ROW * (len(columns) - 1) + 28
+    axes, places = [], []
+    for row, (key, column) in enumerate(columns.items()):
+        axis, where = _axis(key, column, TOP + ROW * row)
+        axes.append(axis)
+        places.append(where)
+    # The best last, so that it lies above the others.
+    ranks = range(len(trials) - 1, -1, -1)
+    lines = [
+        _thread(trials[rank], [where[rank] for where in places], _rank_tone(rank, len(trials)))
+        for rank in ranks
+    ]
+    svg = tag(
+        "svg",
+        *lines,
+        *axes,
+        viewBox=f"0 0 {number(WIDTH)} {number(height)}",
+        role="img",
+        aria_label="Settings and objective of every measured trial",
+        class_="chart parallel",
+    )
+    keys = (Key("the best trial", "win"), Key("the best quarter", "ink"), Key("others", "faint"))
+    return Figure("Settings and objective", svg, keys)
+
+
+def importance_figure(search: SearchRecord) -> Figure | None:
+    """Draw how much each setting mattered; None where that cannot be told."""
+    shares = importance(search)
+    if shares is None:
+        return None
+    bars = [Bar(key, share, f"{100 * share:.0f} %", "win") for key, share in shares.items()]
+    note = f"PED-ANOVA over {len(search.measured)} trials: rough, the more so the fewer there are."
+    return bar_chart("What mattered for the objective", bars, note)
+
+
+def _tone(trial: Trial, search: SearchRecord) -> Tone:
+    if trial.name == search.best_trial:
+        return "win"
+    return "loss" if trial.status == STOPPED else "faint"
+
+
+def _rank_tone(rank: int, count: int) -> Tone:
+    if rank == 0:
+        return "win"
+    return "ink" if rank < count / 4 else "faint"
+
+
+def _thread(trial: Trial, points: list[tuple[float, float]], tone: Tone) -> str:
+    path = "M" + "L".join(f"{number(x)} {number(y)}" for x, y in points)
+    words = ", ".join(f"{key} {value}" for key, value in trial.settings.items())
+    title = tag("title", text=f"{trial.name}: {words}")
+    return tag("path", title, d=path, class_=f"stroke {tone}", data_name=trial.name)
+
+
+def _axis(key: str, column: list[str], y: float) -> tuple[str, list[tuple[float, float]]]:
+    """Draw an axis; return it and where every trial crosses it."""
+    left, right = MARGIN, WIDTH - MARGIN
+    figures = numbers(column)
+    if figures is None:
+        kinds = sorted(set(column))
+        steps = Scale.over(range(len(kinds)), left, right)
+        marks = [(steps(place), kind) for place, kind in enumerate(kinds)]
+        across = [steps(kinds.index(cell)) for cell in column]
+    else:
+        scale = Scale.over(figures, left, right, is_log=spans_decades(figures))
+        marks = [(scale(mark), short(mark)) for mark in ticks(scale)]
+        across = [scale(figure) for figure in figures]
+    parts = [
+        tag("path", d=f"M{number(left)} {number(y)}H{number(right)}"),
+        tag("text", text=key, x=left - 8, y=y - 8, class_="name"),
+    ]
+    for x, words in marks:
+        parts.append(tag("path", d=f"M{number(x)} {number(y - 3)}v6"))
+        parts.append(tag("text", text=words, x=x, y=y + MARK_DROP, text_anchor=_anchor(x)))
+    return tag("g", *parts, class_="axes"), [(x, y) for x in across]
+
+
+def _anchor(x: float) -> str:
+    """Keep the words of an outer mark inside the drawing."""
+    if x < MARGIN + EDGE:
+        return "start"
+    return "end" if x > WIDTH - MARGIN - EDGE else "middle"
