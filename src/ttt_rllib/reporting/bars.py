@@ -5,7 +5,7 @@ HTML rather than SVG: names of any length wrap, and the page's type stays its si
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ttt_rllib.reporting.figure import Figure, Key, Tone
@@ -31,27 +31,22 @@ class Bar:
     tone: Tone = "ink"
 
 
-def parts_chart(title: str, parts: Sequence[Bar], note: str = "") -> Figure:
-    """Draw one bar that is cut into parts.
+def parts_chart(title: str, wholes: Mapping[str, Sequence[Bar]]) -> Figure:
+    """Draw bars of the same length that are cut into parts.
 
     Args:
-        title: What the whole is.
-        parts: From left to right; at least one has a size.
-        note: A sentence below.
+        title: What they tell.
+        wholes: Name and parts of each, from left to right; at least one has a size.
     """
-    whole = sum(part.size for part in parts)
-    cuts = [
-        tag(
-            "span",
-            title=f"{part.name} {part.value}",
-            class_=f"part {part.tone}",
-            style=f"flex-grow: {part.size / whole:.4f}",
-        )
-        for part in parts
-        if part.size > 0
-    ]
-    keys = tuple(Key(part.name, part.tone, part.value) for part in parts)
-    return Figure(title, tag("div", *cuts, class_="parts"), keys, note)
+    rows = []
+    for name, parts in wholes.items():
+        keys = (Key(part.name, part.tone, part.value) for part in parts)
+        rows += [
+            tag("h4", text=name),
+            tag("div", *_cuts(parts), class_="parts"),
+            tag("ul", *(key.html() for key in keys), class_="legend"),
+        ]
+    return Figure(title, "".join(rows))
 
 
 def bar_chart(title: str, bars: Sequence[Bar], note: str = "") -> Figure:
@@ -73,3 +68,17 @@ def bar_chart(title: str, bars: Sequence[Bar], note: str = "") -> Figure:
         for bar in bars
     ]
     return Figure(title, tag("ul", *rows, class_="bars"), (), note)
+
+
+def _cuts(parts: Sequence[Bar]) -> list[str]:
+    whole = sum(part.size for part in parts)
+    return [
+        tag(
+            "span",
+            title=f"{part.name} {part.value}",
+            class_=f"part {part.tone}",
+            style=f"flex-grow: {part.size / whole:.4f}",
+        )
+        for part in parts
+        if part.size > 0
+    ]

@@ -20,6 +20,7 @@ __all__ = ["game_drawing", "move_name", "outlook_words", "percent", "policy_draw
 
 SIDE = 60.0
 INSET = 3.0
+PERCENT = "\N{NARROW NO-BREAK SPACE}%"
 NINE = (
     *("top left", "top", "top right"),
     *("left", "centre", "right"),
@@ -93,10 +94,10 @@ def outlook_words(outlook: Outlook) -> str:
 def percent(share: float) -> str:
     """Return a share in whole percent, never 0 or 100 unless it is that exactly."""
     if 0.0 < share < 0.005:
-        return "<1 %"
+        return f"<1{PERCENT}"
     if 0.995 < share < 1.0:
-        return ">99 %"
-    return f"{100 * share:.0f} %"
+        return f">99{PERCENT}"
+    return f"{100 * share:.0f}{PERCENT}"
 
 
 def _move(game: Game, square: int, move: MoveAnalysis, *, is_choice: bool) -> str:
@@ -108,7 +109,7 @@ def _move(game: Game, square: int, move: MoveAnalysis, *, is_choice: bool) -> st
     if move.outlook:
         value = _sign(move.outlook)
         parts.append(tag("text", text=value, x=x + 8, y=y + 22, class_=f"value {tone}"))
-    odds = percent(share)[: -len(" %")]
+    odds = percent(share).removesuffix(PERCENT)
     style = "odds most" if is_choice else "odds"
     rail = {"x": number(x + 2 * INSET), "y": number(y + 49), "height": "4", "rx": "2"}
     parts += [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -76,11 +77,12 @@ def throughput_figures(curves: Curves, wall_s: Mapping[str, float]) -> tuple[Fig
         middle = f"median {np.nanmedian(speed):,.0f}"
         line = Line("moves a second", curves[MOVES], speed, "win", value=middle)
         figures.append(line_chart("Throughput", [line], y_range=(0.0, float(np.nanmax(speed)))))
-    phases = _phases(curves)
-    if any(part.size for part in phases):
-        figures.append(parts_chart("Phases of training, seconds", phases))
+    wholes = {"Phases of training, seconds": _phases(curves)}
     if wall_s.get("total_s"):
-        figures.append(parts_chart("The whole command, seconds", _wall(wall_s)))
+        wholes["The whole command, seconds"] = _wall(wall_s)
+    known = {name: parts for name, parts in wholes.items() if any(part.size for part in parts)}
+    if known:
+        figures.append(parts_chart("Where the time went", known))
     return tuple(figures)
 
 
@@ -108,7 +110,7 @@ def other_figures(curves: Curves) -> tuple[Figure, ...]:
 
 
 def _nash_conv(curves: Curves) -> Figure:
-    stochastic = _line(curves, "exact/nash_conv", "as it explores", "faint")
+    stochastic = _line(curves, "exact/nash_conv", "as it explores", "draw")
     greedy = _line(curves, "exact/nash_conv_greedy", "its best moves", "win")
     greatest = float(np.nanmax([stochastic.y, greedy.y]))
     return line_chart(
@@ -122,29 +124,27 @@ def _nash_conv(curves: Curves) -> Figure:
 def _optimal(curves: Curves) -> Figure:
     line = _line(curves, "exact/optimal_move_rate", "of all decision positions", "win")
     last = curves.last("exact/optimal_move_rate")
-    named = Line(line.name, line.x, line.y, "win", value=f"{last:.2%}")
-    ends = line.x[[0, -1]]
-    limit = Line("", ends, np.ones(2), "faint", is_limit=True)
+    named = replace(line, value=f"{last:.2%}")
     floor = float(np.floor(np.nanmin(line.y) * 20) / 20)
     return line_chart(
-        "Positions played optimally", [limit, named], y_range=(min(floor, 0.95), 1.0), percent=True
+        "Positions played optimally", [named], y_range=(min(floor, 0.95), 1.0), percent=True
     )
 
 
 def _scores(curves: Curves, ceilings: Ceilings | None) -> Figure:
-    lines = [
-        _line(curves, "exact/score_vs_random_x", "as X", "ink"),
-        _line(curves, "exact/score_vs_random_o", "as O", "win"),
-    ]
+    seats: tuple[tuple[str, Tone], ...] = (("x", "ink"), ("o", "win"))
+    lines = []
+    for seat, tone in seats:
+        line = _line(curves, f"exact/score_vs_random_{seat}", f"as {seat.upper()}", tone)
+        lines.append(replace(line, value=f"{curves.last(f'exact/score_vs_random_{seat}'):.3f}"))
     ends = curves[MOVES][[0, -1]]
-    tones: tuple[Tone, Tone] = ("ink", "win")
     limits = [
         Line("at best", ends, np.full(2, ceiling), tone, is_limit=True, value=f"{ceiling:.3f}")
-        for tone, ceiling in zip(tones, ceilings or (), strict=False)
+        for (_, tone), ceiling in zip(seats, ceilings or (), strict=False)
     ]
     order = [part for pair in zip(lines, limits, strict=False) for part in pair] or lines
     least = min(float(np.nanmin(line.y)) for line in lines)
-    floor = float(np.floor(least * 4) / 4)
+    floor = float(np.floor(least * 5) / 5)
     return line_chart(
         "Exact mean score against random play", order, y_range=(max(-1.0, floor), 1.0)
     )
