@@ -14,6 +14,7 @@ from ttt_rllib.play.game_record import GameRecord
 from ttt_rllib.policies import Policy
 from ttt_rllib.reporting.boards import (
     game_drawing,
+    is_dense,
     move_name,
     outlook_words,
     percent,
@@ -25,7 +26,7 @@ from ttt_rllib.reporting.svg import tag
 __all__ = ["Atlas", "Card", "atlas", "losing_games"]
 
 TITLES = ("The first move", "After X's move", "After a move of both")
-MAX_CARDS = 40
+MAX_CARDS = 20
 """A larger board has hundreds of openings; then only shorter ones are shown."""
 
 
@@ -58,10 +59,14 @@ class Atlas:
 
     Attributes:
         verdict: A sentence on all of them.
+        reading: How to read the boards.
+        is_exact: The truth is drawn, too.
         groups: Title and cards.
     """
 
     verdict: str
+    reading: str
+    is_exact: bool
     groups: tuple[tuple[str, tuple[Card, ...]], ...]
 
     def __html__(self) -> str:
@@ -73,7 +78,7 @@ class Atlas:
         return "".join(parts)
 
     def _repr_html_(self) -> str:
-        verdict = tag("p", text=self.verdict, class_="lead")
+        verdict = tag("p", text=f"{self.verdict} {self.reading}", class_="lead")
         style = f"<style>{stylesheet()}</style>"
         return tag("div", style, verdict, self.__html__(), class_="ttt-report")
 
@@ -95,7 +100,11 @@ def atlas(policy: Policy, plies: int = ATLAS_PLIES) -> Atlas:
         title = TITLES[ply] if ply < len(TITLES) else f"After {ply} moves"
         count = f"{len(here)} position" + "s" * (len(here) != 1)
         groups.append((f"{title} · {count}", tuple(_card(record, policy) for record in here)))
-    return Atlas(_verdict(groups), tuple(groups))
+    is_exact = known_truth(policy.game) is not None
+    odds = "the area of a dot is" if is_dense(policy.game) else "the figure below and the bar are"
+    reading = f"On every square that can be played, {odds} how probably the agent plays there"
+    truth = ", above what perfect play makes of it, in moves of the winner after this one"
+    return Atlas(_verdict(groups), f"{reading}{truth * is_exact}.", is_exact, tuple(groups))
 
 
 def losing_games(game: Game, lines: Sequence[Mapping[str, Any]]) -> Atlas:
@@ -106,13 +115,13 @@ def losing_games(game: Game, lines: Sequence[Mapping[str, Any]]) -> Atlas:
         lines: As a certificate lists them: `seat`, "x" or "o", and `moves`.
     """
     cards = tuple(_losing_card(GameRecord(game, tuple(line["moves"])), line) for line in lines)
-    return Atlas("", (("", cards),) if cards else ())
+    return Atlas("", "", is_exact=True, groups=(("", cards),) if cards else ())
 
 
 def _verdict(groups: Sequence[tuple[str, Sequence[Card]]]) -> str:
     judged = [card.is_good for _, cards in groups for card in cards]
     if None in judged:
-        return "This game is too large for exact values; these are the agent's probabilities."
+        return "This game is too large for exact values; nothing here is judged."
     wrong = judged.count(False)
     mistakes = {0: "No mistake", 1: "A mistake"}.get(wrong, f"{wrong} mistakes")
     return f"{mistakes} in {len(judged)} openings."

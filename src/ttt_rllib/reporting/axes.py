@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["Scale", "short", "ticks"]
+__all__ = ["PERCENT", "Scale", "in_percent", "short", "ticks"]
 
+PERCENT = "\N{NARROW NO-BREAK SPACE}%"
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
@@ -71,6 +72,11 @@ def short(figure: float) -> str:
         digits = mantissa.rstrip("0").rstrip(".")
         return f"{digits}e{int(exponent)}".replace("-", "\N{MINUS SIGN}")
     return f"{figure:.3g}".replace("-", "\N{MINUS SIGN}")
+
+
+def in_percent(share: float, digits: int = 0) -> str:
+    """Return a share with so many digits after the point of its percents."""
+    return f"{100 * share:.{digits}f}{PERCENT}"
 
 
 def _log_ticks(low: float, high: float, count: int) -> list[float]:

@@ -7,6 +7,7 @@ winner's moves after this one: "+2" wins in 2, "-2" loses in 2, "=" draws.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from ttt_envs.game import Game
@@ -14,13 +15,14 @@ from ttt_rllib.play.analysis import Analysis, MoveAnalysis, Outlook, analyse
 from ttt_rllib.play.game_record import GameRecord
 from ttt_rllib.play.web_parts import landing_squares, owners
 from ttt_rllib.policies import Policy
+from ttt_rllib.reporting.axes import PERCENT, in_percent
 from ttt_rllib.reporting.svg import number, tag
 
-__all__ = ["game_drawing", "move_name", "outlook_words", "percent", "policy_drawing"]
+__all__ = ["game_drawing", "is_dense", "move_name", "outlook_words", "percent", "policy_drawing"]
 
 SIDE = 60.0
 INSET = 3.0
-PERCENT = "\N{NARROW NO-BREAK SPACE}%"
+MAX_COLS_WITH_FIGURES = 4
 NINE = (
     *("top left", "top", "top right"),
     *("left", "centre", "right"),
@@ -72,6 +74,11 @@ def game_drawing(record: GameRecord, mistakes: tuple[int, ...]) -> str:
     return _board(record, [*tints, *numbers], f"the game {names}")
 
 
+def is_dense(game: Game) -> bool:
+    """Tell whether squares are too small for figures: then dots are drawn."""
+    return game.cols > MAX_COLS_WITH_FIGURES
+
+
 def move_name(game: Game, action: int) -> str:
     """Return what a move is called: "centre", "column 4" or "row 2, column 3"."""
     if game.gravity:
@@ -97,32 +104,48 @@ def percent(share: float) -> str:
         return f"<1{PERCENT}"
     if 0.995 < share < 1.0:
         return f">99{PERCENT}"
-    return f"{100 * share:.0f}{PERCENT}"
+    return in_percent(share)
 
 
 def _move(game: Game, square: int, move: MoveAnalysis, *, is_choice: bool) -> str:
+    share = move.probability or 0.0
+    truth: Mapping[str, str] = {}
+    parts = []
+    if move.outlook:
+        truth = {"data_value": str(move.outlook.value), "data_plies": str(move.outlook.plies)}
+        parts.append(_tint(game, square, _tone(move.outlook)))
+    if is_dense(game):
+        parts.append(_disc(game, square, share))
+    else:
+        parts += _figures(game, square, move, is_choice=is_choice)
+    return tag("g", *parts, data_action=str(move.action), data_probability=repr(share), **truth)
+
+
+def _disc(game: Game, square: int, share: float) -> str:
+    """Draw a probability as an area."""
+    x, y = _corner(game, square)
+    radius = (SIDE / 2 - 2 * INSET) * math.sqrt(share)
+    return tag("circle", cx=x + SIDE / 2, cy=y + SIDE / 2, r=radius, class_="share")
+
+
+def _figures(game: Game, square: int, move: MoveAnalysis, *, is_choice: bool) -> list[str]:
+    """Write value and probability, and draw the probability as a bar."""
     x, y = _corner(game, square)
     share = move.probability or 0.0
-    tone = _tone(move.outlook)
     room = SIDE - 4 * INSET
-    parts = [_tint(game, square, tone)] if move.outlook else []
+    parts = []
     if move.outlook:
-        value = _sign(move.outlook)
-        parts.append(tag("text", text=value, x=x + 8, y=y + 22, class_=f"value {tone}"))
+        style = f"value {_tone(move.outlook)}"
+        parts.append(tag("text", text=_sign(move.outlook), x=x + 8, y=y + 22, class_=style))
     odds = percent(share).removesuffix(PERCENT)
     style = "odds most" if is_choice else "odds"
     rail = {"x": number(x + 2 * INSET), "y": number(y + 49), "height": "4", "rx": "2"}
-    parts += [
+    return [
+        *parts,
         tag("text", text=odds, x=x + SIDE - 8, y=y + 45, class_=style),
         tag("rect", width=room, class_="rail", **rail),
         tag("rect", width=room * share, class_="share", **rail),
     ]
-    truth: Mapping[str, str] = (
-        {"data_value": str(move.outlook.value), "data_plies": str(move.outlook.plies)}
-        if move.outlook
-        else {}
-    )
-    return tag("g", *parts, data_action=str(move.action), data_probability=repr(share), **truth)
 
 
 def _board(record: GameRecord, below: list[str], spoken: str) -> str:
@@ -169,8 +192,8 @@ def _corner(game: Game, square: int) -> tuple[float, float]:
     return col * SIDE, row * SIDE
 
 
-def _tone(outlook: Outlook | None) -> str:
-    return "faint" if outlook is None else ("loss", "draw", "win")[outlook.value + 1]
+def _tone(outlook: Outlook) -> str:
+    return ("loss", "draw", "win")[outlook.value + 1]
 
 
 def _sign(outlook: Outlook) -> str:

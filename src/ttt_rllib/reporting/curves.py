@@ -9,6 +9,7 @@ import numpy as np
 
 from ttt_rllib.exact.scores import Ceilings
 from ttt_rllib.metrics import METRICS
+from ttt_rllib.reporting.axes import in_percent
 from ttt_rllib.reporting.bars import Bar, parts_chart
 from ttt_rllib.reporting.figure import Figure, Tone
 from ttt_rllib.reporting.line_chart import Line, line_chart
@@ -50,7 +51,11 @@ def learning_figures(curves: Curves, ceilings: Ceilings | None) -> tuple[Figure,
     sampled = [_line(curves, *metric) for metric in SAMPLED if curves.has(metric[0])]
     if sampled:
         figures.append(line_chart("Sampled mean score against", sampled, y_range=(-1.0, 1.0)))
-    shares = [_line(curves, *metric) for metric in SHARES if curves.has(metric[0])]
+    shares = [
+        replace(_line(curves, *metric), value=in_percent(curves.last(metric[0]) or 0.0))
+        for metric in SHARES
+        if curves.has(metric[0])
+    ]
     if shares:
         figures.append(
             line_chart(
@@ -124,7 +129,7 @@ def _nash_conv(curves: Curves) -> Figure:
 def _optimal(curves: Curves) -> Figure:
     line = _line(curves, "exact/optimal_move_rate", "of all decision positions", "win")
     last = curves.last("exact/optimal_move_rate")
-    named = replace(line, value=f"{last:.2%}")
+    named = replace(line, value=in_percent(last or 0.0, 2))
     floor = float(np.floor(np.nanmin(line.y) * 20) / 20)
     return line_chart(
         "Positions played optimally", [named], y_range=(min(floor, 0.95), 1.0), percent=True

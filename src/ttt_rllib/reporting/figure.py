@@ -49,14 +49,14 @@ class Figure:
         svg: The drawing, styled by `stylesheet()`.
         legend: What the colours mean.
         note: A sentence below, or "".
-        is_wide: It wants a whole row.
+        is_tall: It may take two rows where there are columns.
     """
 
     title: str
     svg: str
     legend: tuple[Key, ...] = ()
     note: str = ""
-    is_wide: bool = False
+    is_tall: bool = False
 
     def __html__(self) -> str:
         """Return the figure as HTML; a template takes it as it is."""
@@ -66,7 +66,7 @@ class Figure:
         parts.append(self.svg)
         if self.note:
             parts.append(tag("p", text=self.note, class_="note"))
-        return tag("figure", *parts, class_="figure wide" if self.is_wide else "figure")
+        return tag("figure", *parts, class_="figure tall" if self.is_tall else "figure")
 
     def _repr_html_(self) -> str:
         return Gallery((self,))._repr_html_()

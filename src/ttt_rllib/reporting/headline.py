@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ttt_rllib.exact.report import known_truth
+from ttt_rllib.reporting.axes import in_percent
 from ttt_rllib.reporting.run_record import RunRecord
 
 __all__ = ["Tile", "next_steps", "sentence", "status_note", "tiles", "tone"]
@@ -52,14 +53,13 @@ def status_note(record: RunRecord) -> str:
     """Return what the reader must know of a run that is not done, or ""."""
     if record.status == "done":
         return ""
-    where = f"experiment {record.experiment.name}, run {record.run.path.name}"
     told = {
-        "interrupted": f"The run was interrupted ({where}): figures are of its last checkpoint.",
-        "failed": f"The run failed ({where}): figures are of what it had come to.",
+        "interrupted": "The run was interrupted: figures are of its last checkpoint.",
+        "failed": "The run failed: figures are of what it had come to.",
     }
     words = told.get(
         record.status,
-        f"The run goes on or was killed ({where}): figures are of the trial heard of last.",
+        "The run goes on or was killed: figures are of the trial heard of last.",
     )
     error = (record.summary or {}).get("error")
     return f"{words} The error: {_first_line(error)}" if error else words
@@ -101,7 +101,7 @@ def _exact_tiles(record: RunRecord) -> list[Tile]:
             f"{metrics['exact/nash_conv_greedy']:.3f}",
             f"of its best moves; {metrics['exact/nash_conv']:.3f} as it explores",
         ),
-        Tile("Optimal moves", f"{metrics['exact/optimal_move_rate']:.2%}", mistakes),
+        Tile("Optimal moves", in_percent(metrics["exact/optimal_move_rate"], 2), mistakes),
     ]
     if certificate:
         as_x, as_o = certificate["positions_as_x"], certificate["positions_as_o"]
@@ -110,7 +110,7 @@ def _exact_tiles(record: RunRecord) -> list[Tile]:
     truth = known_truth(record.bundle.policy.game) if record.bundle else None
     ceilings = truth.ceilings if truth else (None, None)
     for seat, ceiling in zip("xo", ceilings, strict=True):
-        score = f"{metrics[f'exact/score_vs_random_{seat}']:.3f}"
+        score = _signed(metrics[f"exact/score_vs_random_{seat}"], 3)
         detail = f"of at best {ceiling:.3f}" if ceiling is not None else ""
         found.append(Tile(f"Against random as {seat.upper()}", score, detail))
     return found
@@ -123,7 +123,7 @@ def _sampled_tiles(metrics: dict[str, float]) -> list[Tile]:
         ("alpha_beta", "Against alpha-beta"),
     )
     return [
-        Tile(label, f"{metrics[f'play/score_vs_{name}']:.2f}", "sampled mean score, -1 to 1")
+        Tile(label, _signed(metrics[f"play/score_vs_{name}"], 2), "sampled mean score, -1 to 1")
         for name, label in scores
         if f"play/score_vs_{name}" in metrics
     ]
@@ -131,3 +131,7 @@ def _sampled_tiles(metrics: dict[str, float]) -> list[Tile]:
 
 def _first_line(error: Any) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else "none was given"
+
+
+def _signed(figure: float, digits: int) -> str:
+    return f"{figure:.{digits}f}".replace("-", "\N{MINUS SIGN}")

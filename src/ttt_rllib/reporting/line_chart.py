@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ttt_rllib.reporting.axes import Scale, short, ticks
+from ttt_rllib.reporting.axes import PERCENT, Scale, short, ticks
 from ttt_rllib.reporting.figure import Figure, Key, Tone
 from ttt_rllib.reporting.svg import number, tag
 
@@ -103,7 +103,7 @@ def _grid(across: Scale, upward: Scale, x_name: str, *, percent: bool) -> list[s
     parts = []
     for mark in ticks(upward):
         y = upward(mark)
-        label = f"{100 * mark:.4g} %" if percent else short(mark)
+        label = f"{100 * mark:.4g}{PERCENT}" if percent else short(mark)
         parts.append(tag("path", d=f"M{number(LEFT)} {number(y)}H{number(WIDTH - RIGHT)}"))
         parts.append(tag("text", text=label, x=LEFT - 6, y=y + LABEL_DROP, text_anchor="end"))
     bottom = HEIGHT - BOTTOM / 4

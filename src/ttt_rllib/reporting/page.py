@@ -22,7 +22,7 @@ from ttt_rllib.reporting.settings import changed_settings
 
 __all__ = ["page"]
 
-LOSING_GAMES_SHOWN = 8
+LOSING_GAMES_SHOWN = 10
 ALGORITHMS = {"ppo": "PPO", "dqn": "double DQN"}
 
 

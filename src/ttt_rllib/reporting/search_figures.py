@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ttt_rllib.metrics import METRICS
-from ttt_rllib.reporting.axes import Scale, short, ticks
+from ttt_rllib.reporting.axes import Scale, in_percent, short, ticks
 from ttt_rllib.reporting.bars import Bar, bar_chart
 from ttt_rllib.reporting.figure import Figure, Key, Tone
 from ttt_rllib.reporting.importance import importance, numbers, spans_decades
@@ -15,7 +15,7 @@ __all__ = ["curves_figure", "importance_figure", "parallel_figure"]
 
 FALLBACK_METRIC = "exact/nash_conv"
 METRIC_NAMES = {metric.name for metric in METRICS}
-WIDTH, ROW, MARGIN, TOP = 360.0, 58.0, 16.0, 30.0
+WIDTH, ROW, MARGIN, TOP = 360.0, 92.0, 16.0, 26.0
 MARK_DROP = 14.0
 EDGE = 12.0
 """A mark this near to the end of an axis has its words inside."""
@@ -77,7 +77,7 @@ def parallel_figure(search: SearchRecord) -> Figure | None:
         class_="chart parallel",
     )
     keys = (Key("the best trial", "win"), Key("the best quarter", "ink"), Key("others", "faint"))
-    return Figure("Settings and objective", svg, keys)
+    return Figure("Settings and objective", svg, keys, is_tall=True)
 
 
 def importance_figure(search: SearchRecord) -> Figure | None:
@@ -85,7 +85,7 @@ def importance_figure(search: SearchRecord) -> Figure | None:
     shares = importance(search)
     if shares is None:
         return None
-    bars = [Bar(key, share, f"{100 * share:.0f} %", "win") for key, share in shares.items()]
+    bars = [Bar(key, share, in_percent(share), "win") for key, share in shares.items()]
     note = f"PED-ANOVA over {len(search.measured)} trials: rough, the more so the fewer there are."
     return bar_chart("What mattered for the objective", bars, note)
 

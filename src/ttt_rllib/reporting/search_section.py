@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ttt_rllib.reporting.axes import short
 from ttt_rllib.reporting.figure import Figure
 from ttt_rllib.reporting.importance import MIN_TRIALS
 from ttt_rllib.reporting.search_figures import (
@@ -36,7 +35,7 @@ class SearchSection:
 
     Attributes:
         sentence: What was searched, how, and what came out.
-        figures: Curves, importance, parallel coordinates.
+        figures: Curves, parallel coordinates, importance.
         note: What could not be shown, or "".
         headings: Of the table.
         rows: The best trial first.
@@ -51,12 +50,12 @@ class SearchSection:
 
 def search_section(search: SearchRecord) -> SearchSection:
     """Put a search into words, figures and a table."""
-    drawn = (curves_figure(search), importance_figure(search), parallel_figure(search))
+    drawn = (curves_figure(search), parallel_figure(search), importance_figure(search))
     has_exploits = any(trial.exploits for trial in search.trials)
     headings = ("trial", search.objective, "status", "moves", *search.keys, "seed")
     note = (
         ""
-        if drawn[1]
+        if drawn[-1]
         else f"How much each setting mattered is not shown: that takes {MIN_TRIALS} measured "
         f"trials with different settings, and there are {len(search.measured)} measured ones."
     )
@@ -83,7 +82,7 @@ def _sentence(search: SearchRecord) -> str:
     exploits = sum(trial.exploits for trial in search.trials)
     words += [f"{exploits} times a trial took over a better one"] * bool(exploits)
     best = [trial for trial in search.measured if trial.name == search.best_trial]
-    result = f" The best has {short(best[0].objective or 0.0)}." if best else ""
+    result = f" The best has {best[0].objective:,.6g}." if best else ""
     return f"{'; '.join(words)}.{result}"
 
 
