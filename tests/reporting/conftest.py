@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from ttt_rllib.experiment_file import dump_experiment
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.rundir import MetricsFile, RunDir, write_json
 
+VOID = {"meta", "link"}
 VERSIONS = {"ttt_rllib": "0.1.0", "python": "3.11.7", "ray": "2.60.0"}
 MACHINE = {"system": "Linux", "release": "6.1", "architecture": "x86_64", "cpus": 2}
 KEYS = ("training.lr", "training.entropy_coeff", "model.hiddens")
@@ -189,3 +191,61 @@ def new_search(new_run):
         return run, trials
 
     return make
+
+
+class Element:
+    """An element of a page: its name, its attributes, and the text in it."""
+
+    def __init__(self, name, attributes, parent):
+        self.name, self.attributes, self.parent = name, dict(attributes), parent
+        self.children, self.text = [], ""
+
+    def __getitem__(self, attribute):
+        return self.attributes[attribute]
+
+    def all(self, name=None, class_=None, **attributes):
+        """Return all elements below, in order, of this name, class and attributes."""
+        found = []
+        for child in self.children:
+            classes = (child.attributes.get("class") or "").split()
+            fits = name in (None, child.name) and class_ in (None, *classes)
+            same = all(child.attributes.get(key) == value for key, value in attributes.items())
+            found += [child] * (fits and same) + child.all(name, class_, **attributes)
+        return found
+
+    def words(self):
+        return " ".join(" ".join([self.text, *(child.words() for child in self.children)]).split())
+
+
+class Page(HTMLParser):
+    """Reads a page and fails where tags do not match."""
+
+    def __init__(self):
+        super().__init__()
+        self.root = self.here = Element("page", {}, None)
+
+    def handle_starttag(self, tag, attrs):
+        element = Element(tag, attrs, self.here)
+        self.here.children.append(element)
+        if tag not in VOID:
+            self.here = element
+
+    def handle_endtag(self, tag):
+        assert tag == self.here.name
+        self.here = self.here.parent
+
+    def handle_data(self, data):
+        self.here.text += data
+
+
+@pytest.fixture
+def read_page():
+    """Return a function that reads a page as elements."""
+
+    def read(path):
+        page = Page()
+        page.feed(path.read_text(encoding="utf-8"))
+        assert page.here is page.root
+        return page.root
+
+    return read

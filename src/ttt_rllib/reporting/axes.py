@@ -42,7 +42,7 @@ class Scale:
     @staticmethod
     def over(figures: Iterable[float], start: float, end: float, *, is_log: bool = False) -> Scale:
         """Return the axis that just holds these figures; a single one gets some room."""
-        known = [figure for figure in figures if math.isfinite(figure)] or [0.0]
+        known = [float(figure) for figure in figures if math.isfinite(figure)] or [0.0]
         low, high = min(known), max(known)
         if low == high:
             low, high = (low / 2, high * 2) if is_log else (low - 0.5, high + 0.5)
