@@ -23,12 +23,14 @@ class Bar:
         size: 0 or greater.
         value: The size in words.
         tone: Its colour.
+        detail: What else is to know of the size, or "".
     """
 
     name: str
     size: float
     value: str
     tone: Tone = "ink"
+    detail: str = ""
 
 
 def parts_chart(title: str, wholes: Mapping[str, Sequence[Bar]]) -> Figure:
@@ -54,20 +56,25 @@ def bar_chart(title: str, bars: Sequence[Bar], note: str = "") -> Figure:
 
     Args:
         title: What is compared.
-        bars: From top to bottom; at least one has a size.
+        bars: From top to bottom; none longer than 0 is drawn.
         note: A sentence below.
     """
-    longest = max(bar.size for bar in bars)
+    longest = max(bar.size for bar in bars) or 1.0
     rows = [
         tag(
             "li",
             tag("span", text=bar.name, class_="name"),
-            tag("b", text=bar.value),
-            tag("i", class_=f"bar {bar.tone}", style=f"width: {100 * bar.size / longest:.2f}%"),
+            tag("span", tag("b", text=bar.value), tag("small", text=bar.detail), class_="value"),
+            tag("i", class_=f"bar {bar.tone}", style=f"width: {_share(bar.size, longest)}"),
         )
         for bar in bars
     ]
     return Figure(title, tag("ul", *rows, class_="bars"), (), note)
+
+
+def _share(size: float, longest: float) -> str:
+    """Return a width that shows the least size that is not 0."""
+    return f"max(2px, {100 * size / longest:.2f}%)" if size > 0 else "0"
 
 
 def _cuts(parts: Sequence[Bar]) -> list[str]:
