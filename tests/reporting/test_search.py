@@ -51,6 +51,10 @@ def test_all_learning_curves_are_drawn_and_the_best_one_above_them(new_search, r
     stopped = {trial["trial"] for trial in trials if trial["status"] == "stopped early"}
     assert set(names(chart.all("path", class_="loss"))) == stopped
     assert "crowded" in chart["class"]
+    # With several seeds a configuration, the run's agent need not be that of the least figure.
+    other, _ = new_search(name="other", best_trial="t03")
+    (chart,) = read_page(write_report(other)).all("svg", **{"aria-label": CURVES})
+    assert names(chart.all("path", class_="stroke"))[-1] == "t03"
 
 
 def test_parallel_coordinates_cross_every_axis_at_the_trials_settings(new_search, read_page):
