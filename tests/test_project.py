@@ -34,6 +34,7 @@ LAYERS = (
     ),
     ("ttt_rllib.play",),
     ("ttt_rllib.pettingzoo_games",),
+    ("ttt_rllib.schema",),
     ("ttt_rllib.experiment",),
     ("ttt_rllib.experiment_file",),
     ("ttt_rllib.cluster", "ttt_rllib.rundir"),

@@ -12,7 +12,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from ttt_envs.game import GAMES
-from ttt_rllib.experiment import TRAINING, Env, Experiment, PettingZooEnv, PPOTraining
+from ttt_rllib.experiment import Experiment
+from ttt_rllib.schema.env import Env, PettingZooEnv
+from ttt_rllib.schema.training import TRAINING, PPOTraining
 from ttt_rllib.wrong_input import InputError, nearest, shown
 
 __all__ = ["dump_experiment", "load_experiment"]
