@@ -60,6 +60,20 @@ class Plan:
         runners = self.env_runners * self.cpus_per_env_runner
         return self.main + runners + self.learners * self.cpus_per_learner
 
+    @property
+    def bundles(self) -> list[dict[str, float]]:
+        """What Ray reserves: the trial's own process, then each env runner and learner.
+
+        A local learner, and its GPU, belong to the trial's process.
+        """
+        main = {"CPU": self.main, **({} if self.learners else _gpu(self.gpus))}
+        learner_gpus = _gpu(self.gpus / max(1, self.learners))
+        return [
+            main,
+            *({"CPU": self.cpus_per_env_runner} for _ in range(self.env_runners)),
+            *({"CPU": self.cpus_per_learner, **learner_gpus} for _ in range(self.learners)),
+        ]
+
     def describe(self, cpus: float, gpus: float) -> str:
         """Return the plan as lines of text, for a cluster of that many CPUs and GPUs."""
         lines = [
@@ -230,6 +244,10 @@ def _local_gpus() -> float:
     if visible is not None:
         return float(len([device for device in visible.split(",") if device.strip()]))
     return float(len(list(Path("/proc/driver/nvidia/gpus").glob("*"))))
+
+
+def _gpu(number: float) -> dict[str, float]:
+    return {"GPU": number} if number else {}
 
 
 def _count(number: float, noun: str) -> str:

@@ -28,7 +28,7 @@ from ttt_rllib.rundir import RunDir, create_run_dir, new_run_dir, open_run_dir
 from ttt_rllib.wrong_input import InputError
 
 if TYPE_CHECKING:
-    from ttt_rllib.tuning import TrialOutcome
+    from ttt_rllib.tuning import RunOutcome
 
 __all__ = ["train"]
 
@@ -112,7 +112,7 @@ def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | 
     with deferred_interrupts(warn):
         if request.address is None:
             connect(None)
-        import_module("ttt_rllib.tuning")  # torch and RLlib with it
+        import_module("ttt_rllib.tuning")
     if is_new:
         create_run_dir(run, experiment)
     return experiment, run
@@ -134,11 +134,16 @@ def _check_measurable(experiment: Experiment, console: Console) -> None:
 
 
 def _execute(experiment: Experiment, run: RunDir, request: Request, console: Console) -> int:
+    from ttt_rllib.search_progress import SearchProgress
     from ttt_rllib.tracking import Progress
     from ttt_rllib.tuning import RunFailedError, run_trials
 
     truth = known_truth(experiment.env.game)
-    progress = Progress(console, truth.ceilings if truth else None)
+    progress: Progress | SearchProgress
+    if experiment.search:
+        progress = SearchProgress(console, experiment)
+    else:
+        progress = Progress(console, truth.ceilings if truth else None)
     try:
         outcome = run_trials(experiment, run, progress, warn, resume=request.resume is not None)
         code = _conclude(experiment, run, outcome, progress.first_result_s, console)
@@ -157,7 +162,7 @@ def _execute(experiment: Experiment, run: RunDir, request: Request, console: Con
 def _conclude(
     experiment: Experiment,
     run: RunDir,
-    outcome: TrialOutcome,
+    outcome: RunOutcome,
     first_result_s: float | None,
     console: Console,
 ) -> int:
@@ -168,7 +173,8 @@ def _conclude(
         "setup_s": round((first_result_s or ended_s) - started_s, 3),
         "total_s": round(ended_s - started_s, 3),
     }
-    train_s = float(outcome.result.get("perf", {}).get("train_s", 0.0))
+    best = outcome.best
+    train_s = float(best.result.get("perf", {}).get("train_s", 0.0)) if best else 0.0
     assessed = conclude(experiment, run, outcome, session)
     if assessed is not None:
         console.print("\n" + describe(*assessed) + "\n", soft_wrap=True)
@@ -179,12 +185,13 @@ def _conclude(
     if outcome.interrupted:
         warn("interrupted")
         return EXIT_INTERRUPTED
-    if outcome.error is not None:
-        warn(f"error: the trial failed: {outcome.error}")
-        if outcome.folder is not None:
-            warn(f"details: {outcome.folder / 'error.txt'}")
-        return EXIT_FAILED
-    return EXIT_DONE
+    failed = [trial for trial in outcome.trials if trial.error is not None]
+    for trial in failed:
+        warn(f"error: trial {trial.name} failed: {trial.error}")
+        warn(f"details: {trial.folder / 'error.txt'}")
+    if best is None:
+        warn("error: no trial was started")
+    return EXIT_FAILED if best is None or best.error is not None else EXIT_DONE
 
 
 def _load(request: Request) -> tuple[RunDir | None, Experiment]:
