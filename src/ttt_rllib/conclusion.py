@@ -82,6 +82,9 @@ def conclude(
         "machine": _machine(),
     }
     write_json(run.summary, summary)
+    if summary["status"] == "done":
+        # There is nothing to go on with any more.
+        shutil.rmtree(run.state, ignore_errors=True)
     return assessed
 
 

@@ -78,7 +78,6 @@ class SearchProgress(Callback):
             if trial.trial_id not in self._ended:
                 self._ended.add(trial.trial_id)
                 self._console.print("  ".join(self._row(trial)), soft_wrap=True)
-                self._shown_s = float("-inf")
         if time.monotonic() - self._shown_s >= PLAIN_INTERVAL_S:
             self._shown_s = time.monotonic()
             self._console.print(self._state(), soft_wrap=True)

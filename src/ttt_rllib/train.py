@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from ttt_rllib.assessment import is_done
-from ttt_rllib.cluster import check_plan, cluster_size, connect, disconnect, make_plan
+from ttt_rllib.cluster import cluster_nodes, connect, disconnect
 from ttt_rllib.description import NOT_PROVABLE, describe
 from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, warn
 from ttt_rllib.door import run as run_door
@@ -24,6 +24,7 @@ from ttt_rllib.exact.report import known_truth
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.experiment_file import load_experiment
 from ttt_rllib.interrupts import deferred_interrupts, raise_on_interrupts
+from ttt_rllib.plan import check_plan, make_plan
 from ttt_rllib.rundir import RunDir, create_run_dir, new_run_dir, open_run_dir
 from ttt_rllib.wrong_input import InputError
 
@@ -100,9 +101,9 @@ def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | 
     plan = make_plan(experiment)
     if request.address is not None:
         connect(request.address)
-    cpus, gpus = cluster_size(request.address)
-    check_plan(plan, cpus, gpus)
-    console.print(plan.describe(cpus, gpus), soft_wrap=True)
+    nodes = cluster_nodes(request.address)
+    check_plan(plan, nodes)
+    console.print(plan.describe(nodes), soft_wrap=True)
     if request.plan:
         return None
     _check_measurable(experiment, console)

@@ -12,10 +12,10 @@ from typing import Any
 from ray.tune import PlacementGroupFactory, Trainable
 
 from ttt_rllib.checkpoints import is_whole, newest_whole, seal
-from ttt_rllib.cluster import make_plan
 from ttt_rllib.experiment import PENALISED_MOVES, Experiment
 from ttt_rllib.experiment_file import with_settings
 from ttt_rllib.metrics import METRICS
+from ttt_rllib.plan import plan_of_trial
 
 __all__ = ["EXPERIMENT", "SelfPlayTrial", "experiment_of"]
 
@@ -45,7 +45,7 @@ class SelfPlayTrial(Trainable):
     @classmethod
     def default_resource_request(cls, config: dict[str, Any]) -> PlacementGroupFactory:
         """Return the bundles of a trial: its own process, then the actors it will start."""
-        plan = make_plan(experiment_of(config))
+        plan = plan_of_trial(experiment_of(config))
         return PlacementGroupFactory(plan.bundles, strategy="PACK")
 
     def setup(self, config: dict[str, Any]) -> None:
