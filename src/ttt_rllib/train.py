@@ -188,7 +188,8 @@ def _conclude(
         return EXIT_INTERRUPTED
     failed = [trial for trial in outcome.trials if trial.error is not None]
     for trial in failed:
-        warn(f"error: trial {trial.name} failed: {trial.error}")
+        which = f"trial {trial.name}" if experiment.search else "the trial"
+        warn(f"error: {which} failed: {trial.error}")
         warn(f"details: {trial.folder / 'error.txt'}")
     if best is None:
         warn("error: no trial was started")

@@ -116,9 +116,9 @@ def run_trials(
         logging.getLogger(name).setLevel(logging.CRITICAL)
     os.environ.update(SETTINGS)
     scheduler, search = scheduler_of(experiment), Trials(experiment, run.path)
-    memory = put_back(run, notify) if resume else None
+    restored = _restored(run, notify) if resume else None
     # A run that was ended before Tune saved anything begins anew.
-    tuner = _new(experiment, run) if memory is None else _restored(run)
+    tuner, memory = restored or (_new(experiment, run), None)
     if memory is not None:
         scheduler.memory = memory
     followed, interrupt = _Followed(), CheckpointOnInterrupt(notify)
@@ -176,17 +176,22 @@ def _new(experiment: Experiment, run: RunDir) -> Any:
     )
 
 
-def _restored(run: RunDir) -> Any:
+def _restored(run: RunDir, notify: Callable[[str], None]) -> tuple[Any, dict[str, Any]] | None:
+    """Return what goes on with a run and the scheduler's memory; None if nothing had begun."""
     try:
-        return tune.Tuner.restore(
-            str(run.trials),
-            trainable=SelfPlayTrial,
-            resume_unfinished=True,
-            resume_errored=True,
-        )
+        memory = put_back(run, notify)
+        return None if memory is None else (_tuner_of(run), memory)
+    except InputError:
+        raise
     except Exception as error:
         # Unpickling a damaged file may raise anything.
         raise InputError(f"--resume {run.path}: its state is damaged: {error!r}") from error
+
+
+def _tuner_of(run: RunDir) -> Any:
+    return tune.Tuner.restore(
+        str(run.trials), trainable=SelfPlayTrial, resume_unfinished=True, resume_errored=True
+    )
 
 
 def _stop(experiment: Experiment) -> dict[str, float]:
