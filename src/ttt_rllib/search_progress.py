@@ -13,6 +13,7 @@ from rich.table import Table
 
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.metrics import flatten
+from ttt_rllib.search import status_of
 
 __all__ = ["SearchProgress"]
 
@@ -126,7 +127,7 @@ class SearchProgress(Callback):
         )
         return _Row(
             trial.trial_id,
-            trial.status.lower(),
+            status_of(trial) if trial.is_finished() else trial.status.lower(),
             f"{figures.get('play/moves', 0):,.0f}",
             "-" if objective is None else f"{objective:,.6g}",
             " ".join(settings),

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ray import tune
 from ray.tune import Callback
@@ -23,8 +23,8 @@ from ttt_rllib.checkpoints import PREFIX
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.metrics import BETTER, flatten
 from ttt_rllib.rundir import RunDir
-from ttt_rllib.schedulers import Saving, scheduler_of
-from ttt_rllib.search import Trials, searched_settings
+from ttt_rllib.schedulers import scheduler_of
+from ttt_rllib.search import Status, Trials, searched_settings, status_of
 from ttt_rllib.snapshots import Snapshots, put_back
 from ttt_rllib.tracking import CheckpointOnInterrupt, MetricsFiles
 from ttt_rllib.trial import EXPERIMENT, SelfPlayTrial
@@ -42,7 +42,6 @@ SETTINGS = {
     # A state is saved with every checkpoint; Tune finds that too often.
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
-Status = Literal["done", "stopped early", "failed", "unfinished"]
 
 
 class RunFailedError(RuntimeError):
@@ -137,7 +136,7 @@ def run_trials(
         progress.close()
         interrupt.release()
     ended = sorted(followed.trials, key=lambda trial: str(trial.trial_id))
-    trials = tuple(_outcome(experiment, trial, scheduler) for trial in ended)
+    trials = tuple(_outcome(experiment, trial) for trial in ended)
     return RunOutcome(trials, _best(experiment, trials), interrupt.interrupted)
 
 
@@ -205,12 +204,9 @@ def _stop(experiment: Experiment) -> dict[str, float]:
     return {name: limit for name, limit in limits.items() if limit is not None}
 
 
-def _outcome(experiment: Experiment, trial: Trial, scheduler: Saving) -> TrialOutcome:
+def _outcome(experiment: Experiment, trial: Trial) -> TrialOutcome:
     result = trial.last_result or {}
-    statuses: dict[str, Status] = {Trial.TERMINATED: "done", Trial.ERROR: "failed"}
-    status = statuses.get(trial.status, "unfinished")
-    if status == "done" and trial.trial_id in scheduler.stopped_early:
-        status = "stopped early"
+    status = status_of(trial)
     folder = Path(trial.path)
     manager = trial.run_metadata.checkpoint_manager
     kept = {Path(one.checkpoint.path) for one in manager.best_checkpoint_results}
