@@ -15,19 +15,20 @@ from ttt_rllib.rundir import MetricsFile
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 KILLS = 10
+ITERATIONS = 24
 SEARCH = """
 # Ten short trials, each reproducible to the bit.
 training: {train_batch_size_per_learner: 512, minibatch_size: 256, num_epochs: 1}
 env_runners: {num_envs_per_env_runner: 64}
 evaluation: {exact_interval: 2}
-stop: {iterations: 48}
+stop: {iterations: ITERATIONS}
 checkpoint: {checkpoint_frequency: 3}
 search:
   training.lr: {loguniform: [2e-4, 1e-2]}
   model.hiddens: {choice: [[16, 16], [32, 32]]}
   num_samples: 5
   seeds: 2
-"""
+""".replace("ITERATIONS", str(ITERATIONS))
 
 
 def start(*arguments, log):
@@ -54,36 +55,47 @@ def orphans(session_started_s):
     return found
 
 
-def test_after_ten_sigkills_a_search_equals_the_undisturbed_one_in_trials_moves_and_rows(tmp_path):
+def go_on(experiment, run, log):
+    """Start the run, or resume it if it has ever begun."""
+    if (run / "experiment.yaml").is_file():
+        return start("--resume", run, log=log)
+    return start(experiment, "--storage", run.parent.parent, "--name", run.name, log=log)
+
+
+def assert_equal_runs(actual, expected):
+    """The same trials with the same figures and all rows; only clocks may differ."""
+    assert list(table(actual)) == list(table(expected))
+    clocks = {name for name in MetricsFile.COLUMNS if name.startswith("perf/")}
+    clocks -= {"perf/iteration"}
+    for trial, row in table(expected).items():
+        same = {name: value for name, value in row.items() if name not in clocks}
+        assert {name: table(actual)[trial][name] for name in same} == same
+        rows = MetricsFile(actual / "trials" / trial / "metrics.csv").rows()
+        assert [int(one["perf/iteration"]) for one in rows] == list(range(1, ITERATIONS + 1))
+    kept = [path.name for path in actual.glob("trials/*/checkpoint_*")]
+    assert len(kept) == 2 * len(table(expected)), "two a trial are kept, and none is left over"
+
+
+def test_after_ten_sigkills_searches_equal_the_undisturbed_one_in_trials_moves_and_rows(tmp_path):
     experiment = tmp_path / "search.yaml"
     experiment.write_text(SEARCH)
     log = (tmp_path / "log.txt").open("w")
     begun_s = time.time()
-    whole = start(experiment, "--storage", tmp_path, "--name", "whole", log=log)
-    assert whole.wait() == 0
+    whole = tmp_path / "search" / "whole"
+    assert go_on(experiment, whole, log).wait() == 0
     needed_s = time.time() - begun_s
     moments = random.Random()  # any moment must do, so there is no seed
-    killed = tmp_path / "search" / "killed"
-    starting = (experiment, "--storage", tmp_path, "--name", "killed")
-    for _ in range(KILLS):
-        arguments = ("--resume", killed) if (killed / "experiment.yaml").is_file() else starting
-        driver = start(*arguments, log=log)
-        with pytest.raises(subprocess.TimeoutExpired):
-            driver.wait(timeout=moments.uniform(0.1, 0.55) * needed_s)
-        driver.kill()
-        driver.wait()
-    arguments = ("--resume", killed) if (killed / "experiment.yaml").is_file() else starting
-    assert start(*arguments, log=log).wait() == 0, Path(log.name).read_text()
-
-    expected, actual = table(tmp_path / "search" / "whole"), table(killed)
-    assert list(actual) == list(expected)
-    clocks = {name for row in expected.values() for name in row if name.startswith("perf/")}
-    clocks -= {"perf/iteration"}
-    for trial, row in expected.items():
-        same = {name: value for name, value in row.items() if name not in clocks}
-        assert {name: actual[trial][name] for name in same} == same
-        rows = MetricsFile(killed / "trials" / trial / "metrics.csv").rows()
-        assert [int(float(one["perf/iteration"])) for one in rows] == list(range(1, 49))
-    kept = [path.name for path in killed.glob("trials/*/checkpoint_*")]
-    assert len(kept) == 2 * len(expected), "two checkpoints a trial are kept, none forgotten"
+    killed, kills = [tmp_path / "search" / "killed-0"], 0
+    while kills < KILLS:
+        driver = go_on(experiment, killed[-1], log)
+        try:
+            assert driver.wait(timeout=moments.uniform(0.1, 0.7) * needed_s) == 0
+            killed.append(tmp_path / "search" / f"killed-{len(killed)}")
+        except subprocess.TimeoutExpired:
+            driver.kill()
+            driver.wait()
+            kills += 1
+    assert go_on(experiment, killed[-1], log).wait() == 0, Path(log.name).read_text()
+    for run in killed:
+        assert_equal_runs(run, whole)
     assert not orphans(begun_s)
