@@ -14,6 +14,7 @@ from rich.table import Table
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.metrics import flatten
 from ttt_rllib.search import status_of
+from ttt_rllib.tracking import duration
 
 __all__ = ["SearchProgress"]
 
@@ -143,7 +144,7 @@ class SearchProgress(Callback):
         new = done - (self._done_before or 0)
         if new and done < total:
             left_s = (time.monotonic() - self._started_s) / new * (total - done)
-            parts.append(f"about {_duration(left_s)} left")
+            parts.append(f"about {duration(left_s)} left")
         return ", ".join(parts)
 
     def _value(self, trial: Trial) -> float:
@@ -161,7 +162,3 @@ class SearchProgress(Callback):
 
 def _short(value: Any) -> str:
     return f"{value:.{DIGITS}g}" if isinstance(value, float) else str(value).replace(" ", "")
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

@@ -144,7 +144,7 @@ def _execute(experiment: Experiment, run: RunDir, request: Request, console: Con
     if experiment.search:
         progress = SearchProgress(console, experiment)
     else:
-        progress = Progress(console, truth.ceilings if truth else None)
+        progress = Progress(console, truth.ceilings if truth else None, experiment.stop)
     try:
         outcome = run_trials(experiment, run, progress, warn, resume=request.resume is not None)
         code = _conclude(experiment, run, outcome, progress.first_result_s, console)
