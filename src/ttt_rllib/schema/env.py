@@ -1,0 +1,81 @@
+"""What is played, by whom, and how games begin."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+
+from ttt_envs.game import Game
+from ttt_rllib.schema.section import Section
+
+__all__ = ["NO_OPENING", "Env", "MultiAgent", "Opening", "PettingZooEnv"]
+
+
+class Env(Section):
+    """The game: two players alternate, and whoever first owns a line wins."""
+
+    rows: PositiveInt = 3
+    """Rows of the board; rows x cols is at most 64 squares."""
+    cols: PositiveInt = 3
+    """Columns of the board."""
+    connect: PositiveInt = 3
+    """Length of a winning line in squares."""
+    gravity: bool = False
+    """Stones fall to the bottom of their column, and an action names a column."""
+
+    @property
+    def game(self) -> Game:
+        """The rules."""
+        return Game(self.rows, self.cols, self.connect, self.gravity)
+
+    @model_validator(mode="after")
+    def _check(self) -> Env:
+        _ = self.game
+        return self
+
+
+class PettingZooEnv(Section):
+    """An environment of PettingZoo's, trained on by RLlib's own env runner and learner."""
+
+    pettingzoo: str
+    """A module of pettingzoo.classic, or the dotted path of any other that has env()."""
+    kwargs: dict[str, Any] = Field(default_factory=dict)
+    """Arguments of env()."""
+
+    @property
+    def game(self) -> Game | None:
+        """The rules, if they are known to us.
+
+        Raises:
+            InputError: If the environment is not there or cannot be trained on.
+        """
+        from ttt_rllib.pettingzoo_games import known_game, make_env
+
+        return known_game(make_env(self.pettingzoo, self.kwargs))
+
+
+class MultiAgent(Section):
+    """Who plays the seats (`AlgorithmConfig.multi_agent`)."""
+
+    policies: Literal["shared", "separate"] = "shared"
+    """One network plays both seats, or each seat has its own (only with env.pettingzoo)."""
+
+
+class Opening(Section):
+    """Exploring starts, without which self-play stays exploitable off its own lines."""
+
+    random_plies: tuple[NonNegativeInt, NonNegativeInt] = (0, 8)
+    """Least and greatest number of uniformly random plies before a game is played; the default
+    is cut to what a small board allows."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Opening:
+        if self.random_plies[0] > self.random_plies[1]:
+            raise ValueError(
+                f"random_plies is {list(self.random_plies)}; the least number comes first"
+            )
+        return self
+
+
+NO_OPENING = Opening(random_plies=(0, 0))

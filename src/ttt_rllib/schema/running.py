@@ -1,0 +1,85 @@
+"""Where a trial runs, how it is measured, when it ends, and what is kept of it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
+
+from ttt_rllib.metrics import BETTER
+from ttt_rllib.schema.section import Section
+from ttt_rllib.wrong_input import nearest
+
+__all__ = ["Checkpoint", "EnvRunners", "Evaluation", "Learners", "Resources", "Stop"]
+
+
+class EnvRunners(Section):
+    """Who samples (`AlgorithmConfig.env_runners`)."""
+
+    num_env_runners: NonNegativeInt = 0
+    """Actors that sample; 0 = the trial's own process does it, reproducibly to the bit."""
+    num_envs_per_env_runner: PositiveInt = 512
+    """Boards played in lockstep by each."""
+    num_cpus_per_env_runner: Annotated[float, Field(ge=0.0)] = 1.0
+    """CPUs reserved for each."""
+
+
+class Learners(Section):
+    """Who learns (`AlgorithmConfig.learners`)."""
+
+    num_learners: NonNegativeInt = 0
+    """Actors that compute gradients (DDP); 0 = the trial's own process does it."""
+    num_cpus_per_learner: Annotated[float, Field(ge=0.0)] = 1.0
+    """CPUs reserved for each learner actor."""
+    num_gpus_per_learner: Annotated[float, Field(ge=0.0)] = 0.0
+    """GPUs reserved for each learner."""
+
+
+class Resources(Section):
+    """What else a trial reserves (`AlgorithmConfig.resources`)."""
+
+    num_cpus_for_main_process: Annotated[float, Field(ge=0.0)] = 1.0
+    """CPUs reserved for the trial's own process."""
+
+
+class Evaluation(Section):
+    """How the agent is measured."""
+
+    exact_interval: NonNegativeInt = 1
+    """Iterations between evaluations; 0 = never. Games too large to enumerate are evaluated by
+    sampled matches against fixed players instead of exactly."""
+
+
+class Stop(Section):
+    """When a trial ends: whichever comes first; null = does not count."""
+
+    unexploitable_evals: PositiveInt | None = None
+    """Exact evaluations in a row with NashConv 0 of the greedy policy."""
+    optimal_move_rate: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    """Share of all decision positions that the greedy policy plays optimally; 1 = perfect."""
+    moves: PositiveInt | None = 1_000_000
+    """Moves sampled, openings not counted."""
+    train_s: PositiveFloat | None = 600.0
+    """Seconds of training, set-up not counted."""
+    iterations: PositiveInt | None = None
+    """Training iterations."""
+
+
+class Checkpoint(Section):
+    """What is kept to resume from (Tune's CheckpointConfig); one is always made at the end."""
+
+    checkpoint_frequency: NonNegativeInt = 50
+    """Iterations between checkpoints; 0 = only at the end and on Ctrl-C."""
+    num_to_keep: PositiveInt | None = 2
+    """Checkpoints kept of a trial; null = all."""
+    checkpoint_score_attribute: str | None = None
+    """The metric by which the best are kept, and the agent is taken from the best; null = the
+    newest."""
+
+    @field_validator("checkpoint_score_attribute")
+    @classmethod
+    def _check_metric(cls, value: str | None) -> str | None:
+        if value is not None and not BETTER.get(value):
+            known = [name for name, better in BETTER.items() if better]
+            raise ValueError(f"is {value!r}; not a metric to be better in{nearest(value, known)}")
+        return value

@@ -1,0 +1,23 @@
+"""What all sections of an experiment have in common, and the types of their fields."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
+
+__all__ = ["NAME", "Point", "Schedule", "Section", "Share"]
+
+NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+"""What can name an experiment or a run, and so a folder."""
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Point = tuple[NonNegativeInt, float]
+Schedule = float | Annotated[tuple[Point, ...], Field(min_length=2)]
+"""A number, or RLlib's piecewise linear schedule [[moves, value], ...] that starts at 0 moves."""
+
+
+class Section(BaseModel):
+    """A part of an experiment: immutable, and without unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -1,0 +1,132 @@
+"""What learns, and how: the network and the two algorithms."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import (
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
+
+from ttt_rllib.schema.section import Schedule, Section, Share
+
+__all__ = ["TRAINING", "DQNTraining", "Model", "PPOTraining", "ReplayBuffer", "Training"]
+
+
+class Model(Section):
+    """The network."""
+
+    hiddens: tuple[PositiveInt, ...] = (128, 128)
+    """Units of the hidden layers."""
+    activation: Literal["relu", "tanh"] = "relu"
+    """Activation of the hidden layers."""
+
+
+class Training(Section):
+    """What both algorithms have, with RLlib's names (`AlgorithmConfig.training`)."""
+
+    gamma: Share = 1.0
+    """Discount a ply."""
+    grad_clip: PositiveFloat | None = 0.5
+    """Greatest norm of the gradient; null = no limit."""
+
+    @field_validator("lr", "entropy_coeff", "epsilon", check_fields=False)
+    @classmethod
+    def _check_schedule(cls, value: Schedule) -> Schedule:
+        if isinstance(value, tuple):
+            moves = [point[0] for point in value]
+            if moves[0] != 0 or moves != sorted(set(moves)):
+                raise ValueError(f"a schedule starts at 0 moves and ascends; its moves are {moves}")
+        values = [point[1] for point in value] if isinstance(value, tuple) else [value]
+        if min(values) < 0:
+            raise ValueError(f"is {min(values)}; it is 0 or greater")
+        return value
+
+
+class PPOTraining(Training):
+    """PPO."""
+
+    lr: Schedule = 3e-3
+    """Learning rate of Adam; a number or a schedule over moves."""
+    lambda_: Share = 0.8
+    """Weight of longer returns in the advantage estimates."""
+    train_batch_size_per_learner: PositiveInt = 4096
+    """Moves per learner an iteration, at least; only whole games are used."""
+    minibatch_size: PositiveInt = 1024
+    """Moves a gradient step, about; a batch is cut into equal parts of about this size."""
+    num_epochs: PositiveInt = 4
+    """Passes over a batch."""
+    clip_param: PositiveFloat = 0.2
+    """Greatest deviation of the probability ratio from 1 that is rewarded."""
+    vf_loss_coeff: PositiveFloat = 0.5
+    """Weight of the value loss."""
+    vf_clip_param: PositiveFloat = 10.0
+    """Greatest squared value error that counts."""
+    entropy_coeff: Schedule = 0.0
+    """Weight of the entropy bonus; a number or a schedule over moves."""
+    exploring_starts: Share = 0.0
+    """Share of games whose first move after the opening is uniformly random; it is learnt from
+    where it turns out better than expected."""
+
+    @model_validator(mode="after")
+    def _check(self) -> PPOTraining:
+        if self.minibatch_size > self.train_batch_size_per_learner:
+            raise ValueError(
+                f"minibatch_size is {self.minibatch_size}; it is at most "
+                f"train_batch_size_per_learner, {self.train_batch_size_per_learner}"
+            )
+        return self
+
+
+class ReplayBuffer(Section):
+    """Where DQN's moves are kept (`replay_buffer_config`)."""
+
+    capacity: PositiveInt = 100_000
+    """Moves kept; the oldest are overwritten."""
+
+
+class DQNTraining(Training):
+    """Double DQN."""
+
+    lr: Schedule = 1e-3
+    """Learning rate of Adam; a number or a schedule over moves."""
+    train_batch_size_per_learner: PositiveInt = 512
+    """Moves a gradient step of each learner, drawn from the replay buffer."""
+    training_intensity: PositiveFloat = 4.0
+    """How often a move is learnt from on average: moves learnt from by moves sampled."""
+    num_steps_sampled_before_learning_starts: NonNegativeInt = 2_000
+    """Moves sampled before the first gradient step."""
+    epsilon: Schedule = 0.5
+    """Share of uniformly random moves while sampling; a number or a schedule over moves."""
+    double_q: bool = True
+    """Choose the successor's move with the online network, value it with the target network."""
+    tau: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+    """Share of the online weights in an update of the target network."""
+    target_network_update_freq: PositiveInt = 10_000
+    """Moves between updates of the target network, rounded up to whole iterations."""
+    td_error_loss_fn: Literal["huber", "mse"] = "huber"
+    """Loss of the temporal-difference error."""
+    zero_sum_targets: bool = True
+    """Bootstrap from the opponent's next position, which counts negative; false: from the
+    mover's own next turn, as RLlib does."""
+    replay_buffer_config: ReplayBuffer = ReplayBuffer()
+
+    @field_validator("epsilon")
+    @classmethod
+    def _check_share(cls, value: Schedule) -> Schedule:
+        greatest = max(point[1] for point in value) if isinstance(value, tuple) else value
+        if greatest > 1.0:
+            raise ValueError(f"is {greatest}; it is at most 1")
+        return value
+
+
+TRAINING: dict[str, type[PPOTraining] | type[DQNTraining]] = {
+    "ppo": PPOTraining,
+    "dqn": DQNTraining,
+}
+"""The section `training` of each algorithm."""
