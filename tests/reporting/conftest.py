@@ -185,8 +185,10 @@ def new_run(tmp_path, new_network):
 def new_search(new_run):
     """Return a function that writes a search of some trials."""
 
-    def make(count=16, *, name="search", exploits=(), **search) -> tuple[RunDir, list[dict]]:
+    def make(count=16, *, name="search", exploits=(), rates=(), **search):
         run, trials = new_run(name), made_trials(count)
+        for place, trial in enumerate(trials if rates else ()):
+            trial["training.lr"] = rates[place % len(rates)]
         write_search(run, trials, exploits=exploits, **search)
         return run, trials
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import subprocess
 import sys
@@ -51,6 +52,10 @@ def command(*arguments):
     return subprocess.run(
         [sys.executable, "-c", PROGRAM, *map(str, arguments)], capture_output=True, text=True
     )
+
+
+def signed(figure):
+    return f"{figure:.3f}".replace("-", "\N{MINUS SIGN}")
 
 
 def column(run, metric):
@@ -107,6 +112,14 @@ def test_the_table_of_metrics_and_the_tiles_say_what_the_summary_says(new_run, r
     assert tiles[0].startswith(f"NashConv {metrics['exact/nash_conv_greedy']:.3f} ")
     assert f"{certificate['mistakes']:,} mistakes in 4,520 positions" in tiles[1]
     assert tiles[3].endswith("of at best 0.995"), "191/192, the best score as X"
+    legend = [key.words() for key in page.all("ul", class_="legend")[2].all("li")]
+    score = metrics["exact/score_vs_random_o"]
+    last = [figure for _, figure in column(run, "exact/score_vs_random_o")][-1]
+    assert legend[1::2] == ["at best 0.995", "at best 0.925"], "191/192 and 0.9249"
+    assert (legend[2], tiles[4][:24]) == (
+        f"as O {last:.3f}",
+        f"Against random as O {signed(score)}"[:24],
+    )
     verdict = page.all("h1")[0].text
     assert verdict.lower() == json.loads(run.summary.read_text())["verdict"] + "."
 
@@ -190,6 +203,7 @@ def test_settings_that_differ_are_shown_beside_their_defaults(new_run, read_page
             "algorithm": "dqn",
             "training": {"lr": [[0, 2e-3], [200_000, 2e-4]], "tau": 0.5},
             "stop": {"unexploitable_evals": 3},
+            "search": {"training.lr": {"loguniform": [1e-4, 1e-2]}, "seeds": 2},
         }
     )
     page = read_page(write_report(new_run(experiment=experiment)))
@@ -199,6 +213,8 @@ def test_settings_that_differ_are_shown_beside_their_defaults(new_run, read_page
         ["training.lr", "[[0, 0.002], [200,000, 0.0002]]", "0.001"],
         ["training.tau", "0.5", "1"],
         ["stop.unexploitable_evals", "3", "none"],
+        ["search.seeds", "2", "1"],
+        ["search.training.lr.loguniform", "[0.0001, 0.01]", "none"],
     ]
     assert page.all("p", class_="subject")[0].text == "double DQN, Tic-tac-toe"
 
@@ -228,6 +244,10 @@ def test_a_killed_run_has_a_page_of_what_its_trial_wrote(new_run, read_page):
     folder = run.trials / "trial_0"
     folder.mkdir(parents=True)
     run.metrics.rename(folder / "metrics.csv")
+    older = run.trials / "trial_1" / "metrics.csv"
+    older.parent.mkdir()
+    older.write_text("perf/iteration\n7\n")
+    os.utime(older, (0, 0))
     with (folder / "metrics.csv").open("a") as file:
         file.write("32,99999999")  # half a row, as a kill leaves it
     page = read_page(write_report(run))

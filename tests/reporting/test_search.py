@@ -4,12 +4,13 @@ import csv
 import json
 import math
 
+import numpy as np
 import pytest
 
 from ttt_rllib.report import write_report
 from ttt_rllib.reporting.importance import MIN_TRIALS, importance
-from ttt_rllib.reporting.run_record import read_run
-from ttt_rllib.reporting.search_record import read_search
+from ttt_rllib.reporting.run_record import Curves, read_run
+from ttt_rllib.reporting.search_record import SearchRecord, Trial, read_search
 from ttt_rllib.wrong_input import InputError
 
 CURVES = "All trials: exact/nash_conv"
@@ -37,7 +38,7 @@ def test_the_table_has_every_trial_of_the_csv_the_best_first(new_search, read_pa
     assert len(table.all("tr", class_="stopped")) == len(stopped) > 1
     leads = [lead.text for lead in page.all("p", class_="lead")]
     (lead,) = (lead for lead in leads if lead.startswith("16 trials"))
-    assert lead.startswith("16 trials by optuna with asha, for the least moves to unexploitable; ")
+    assert lead.startswith("16 trials by Optuna with ASHA, for the least moves to unexploitable; ")
     assert f"{len(stopped)} stopped early." in lead
 
 
@@ -94,6 +95,30 @@ def test_importance_finds_the_one_setting_that_the_objective_was_made_of(new_sea
     assert sum(shares.values()) == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize(("mode", "first"), [("min", "kind"), ("max", "rate")])
+def test_importance_looks_at_the_better_trials(mode, first):
+    """Low objectives have a kind of their own, high ones nearly one rate."""
+    rng = np.random.default_rng(1)
+    trials = []
+    for place in range(60):
+        kind = "a" if place < 12 else "bcd"[rng.integers(3)]
+        rate = 0.5 + 0.001 * rng.random() if place >= 48 else rng.random()
+        settings = {"kind": kind, "rate": repr(rate)}
+        trials.append(Trial(str(place), "done", "0", settings, float(place), {}, Curves(()), 0))
+    rng.shuffle(trials)
+    search = SearchRecord("x", mode, "random", "none", None, ("kind", "rate"), tuple(trials))
+    assert next(iter(importance(search))) == first
+
+
+def test_long_categories_stand_below_each_other(new_search, read_page):
+    schedules = [f"[[0, 0.00{digit}], [200000, 0.0002]]" for digit in (2, 3, 5)]
+    run, _ = new_search(9, rates=schedules)
+    (chart,) = read_page(write_report(run)).all("svg", **{"aria-label": PARALLEL})
+    words = chart.all("g", class_="axes")[0].all("text")[1:]
+    assert [text.text for text in words] == schedules
+    assert len({text["y"] for text in words}) == 3
+
+
 def test_with_few_trials_a_sentence_stands_where_importance_would(new_search, read_page):
     run, _ = new_search(MIN_TRIALS - 1)
     page = read_page(write_report(run))
@@ -139,7 +164,7 @@ def test_a_search_whose_trials_never_began_has_a_page(new_run, new_search, read_
     path = run.path / "trials.csv"
     path.write_text(path.read_text().splitlines()[0] + "\n")
     page = read_page(write_report(run))
-    assert "0 trials by optuna" in page.words()
+    assert "0 trials by Optuna" in page.words()
     assert "Search" not in [
         heading.text for heading in read_page(write_report(new_run())).all("h2")
     ]

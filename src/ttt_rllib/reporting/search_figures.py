@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ttt_rllib.metrics import METRICS
 from ttt_rllib.reporting.axes import Scale, in_percent, short, ticks
 from ttt_rllib.reporting.bars import Bar, bar_chart
 from ttt_rllib.reporting.figure import Figure, Key, Tone
@@ -13,21 +12,28 @@ from ttt_rllib.reporting.svg import number, tag
 
 __all__ = ["curves_figure", "importance_figure", "parallel_figure"]
 
-FALLBACK_METRIC = "exact/nash_conv"
-METRIC_NAMES = {metric.name for metric in METRICS}
+STRENGTH_GROUPS = ("exact/", "play/score")
+STRENGTHS = ("exact/nash_conv", "play/score_vs_alpha_beta")
+"""Drawn where the objective does not say how strong an agent is."""
+
 WIDTH, ROW, MARGIN, TOP = 360.0, 92.0, 16.0, 26.0
 MARK_DROP = 14.0
+LINE, MAX_LINES = 13.0, 3
+LETTER = 7.0
+"""Width of a letter, on a phone."""
+
 EDGE = 12.0
 """A mark this near to the end of an axis has its words inside."""
 
 
 def curves_figure(search: SearchRecord) -> Figure | None:
     """Draw the learning curves of all trials, the best one above; None if none has any."""
-    is_metric = search.objective in METRIC_NAMES and search.objective != "play/moves"
-    metric = search.objective if is_metric else FALLBACK_METRIC
-    trials = [trial for trial in reversed(search.trials) if trial.curves.has(metric)]
-    if not trials:
+    wanted = [search.objective] if search.objective.startswith(STRENGTH_GROUPS) else []
+    known = (metric for metric in (*wanted, *STRENGTHS) if _drawn(search, metric))
+    metric = next(known, None)
+    if metric is None:
         return None
+    trials = _drawn(search, metric)
     trials.sort(key=lambda trial: trial.name == search.best_trial)
     lines = [
         Line(
@@ -55,7 +61,7 @@ def parallel_figure(search: SearchRecord) -> Figure | None:
         return None
     columns = {key: [trial.settings[key] for trial in trials] for key in search.keys}
     columns[search.objective] = [repr(trial.objective) for trial in trials]
-    height = TOP + ROW * (len(columns) - 1) + 28
+    height = TOP + ROW * (len(columns) - 1) + MARK_DROP + LINE
     axes, places = [], []
     for row, (key, column) in enumerate(columns.items()):
         axis, where = _axis(key, column, TOP + ROW * row)
@@ -88,6 +94,11 @@ def importance_figure(search: SearchRecord) -> Figure | None:
     bars = [Bar(key, share, in_percent(share), "win") for key, share in shares.items()]
     note = f"PED-ANOVA over {len(search.measured)} trials: rough, the more so the fewer there are."
     return bar_chart("What mattered for the objective", bars, note)
+
+
+def _drawn(search: SearchRecord, metric: str) -> list[Trial]:
+    """Return the trials that have a metric, the best last."""
+    return [trial for trial in reversed(search.trials) if trial.curves.has(metric)]
 
 
 def _tone(trial: Trial, search: SearchRecord) -> Tone:
@@ -126,10 +137,27 @@ def _axis(key: str, column: list[str], y: float) -> tuple[str, list[tuple[float,
         tag("path", d=f"M{number(left)} {number(y)}H{number(right)}"),
         tag("text", text=key, x=left - 8, y=y - 8, class_="name"),
     ]
-    for x, words in marks:
+    lines = _lines([words for _, words in marks])
+    for (x, _), (line, words) in zip(marks, lines, strict=True):
+        below = y + MARK_DROP + line * LINE
         parts.append(tag("path", d=f"M{number(x)} {number(y - 3)}v6"))
-        parts.append(tag("text", text=words, x=x, y=y + MARK_DROP, text_anchor=_anchor(x)))
+        parts.append(tag("text", text=words, x=x, y=below, text_anchor=_anchor(x)))
     return tag("g", *parts, class_="axes"), [(x, y) for x in across]
+
+
+def _lines(words: list[str]) -> list[tuple[int, str]]:
+    """Put words that are too long to stand side by side below each other, shortened if need be."""
+    across = (WIDTH - 2 * MARGIN) / LETTER
+    if sum(len(word) + 2 for word in words) <= across:
+        return [(0, word) for word in words]
+    most = int(min(1.0, MAX_LINES / len(words)) * across)
+    return [
+        (
+            place % MAX_LINES,
+            word if len(word) <= most else f"{word[: most - 1]}\N{HORIZONTAL ELLIPSIS}",
+        )
+        for place, word in enumerate(words)
+    ]
 
 
 def _anchor(x: float) -> str:

@@ -79,7 +79,7 @@ def read_search(record: RunRecord) -> SearchRecord | None:
         InputError: If `trials.csv` is damaged.
     """
     search = (record.summary or {}).get("search")
-    path = record.run.path / "trials.csv"
+    path = record.run.table
     if not isinstance(search, Mapping) or not path.is_file():
         return None
     with path.open(newline="", encoding="utf-8") as file:

@@ -15,6 +15,8 @@ from ttt_rllib.reporting.search_record import STOPPED, SearchRecord, Trial
 
 __all__ = ["SearchSection", "TrialRow", "search_section"]
 
+NAMES = {"random": "random search", "optuna": "Optuna", "asha": "ASHA", "pbt": "PBT"}
+
 
 @dataclass(frozen=True)
 class TrialRow:
@@ -73,11 +75,10 @@ def _sentence(search: SearchRecord) -> str:
     stopped = sum(trial.status == STOPPED for trial in search.trials)
     failed = sum(trial.status == "failed" for trial in search.trials)
     goal = "least" if search.mode == "min" else "greatest"
-    scheduler = "" if search.scheduler == "none" else f" with {search.scheduler}"
-    words = [
-        f"{count} trial{'s' * (count != 1)} by {search.algorithm}{scheduler}, "
-        f"for the {goal} {search.objective}"
-    ]
+    algorithm = NAMES.get(search.algorithm, search.algorithm)
+    scheduler = NAMES.get(search.scheduler, search.scheduler)
+    methods = algorithm if scheduler in {"none", algorithm} else f"{algorithm} with {scheduler}"
+    words = [f"{count} trial{'s' * (count != 1)} by {methods}, for the {goal} {search.objective}"]
     words += [f"{stopped} stopped early"] * bool(stopped) + [f"{failed} failed"] * bool(failed)
     exploits = sum(trial.exploits for trial in search.trials)
     words += [f"{exploits} times a trial took over a better one"] * bool(exploits)

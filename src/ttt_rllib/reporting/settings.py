@@ -48,11 +48,11 @@ def changed_settings(experiment: Experiment) -> tuple[Setting, ...]:
 def _differences(key: str, value: Any, default: Any) -> Iterator[Setting]:
     if value == default:
         return
-    inner, inner_default = _mapping(value), _mapping(default)
+    inner = _mapping(value)
     if inner:
+        defaults = _mapping(default) or _defaults(value)
         for name in inner:
-            other = inner_default.get(name, NO_DEFAULT)
-            yield from _differences(f"{key}.{name}", inner[name], other)
+            yield from _differences(f"{key}.{name}", inner[name], defaults.get(name, NO_DEFAULT))
     else:
         yield Setting(key, _words(value), "" if default is NO_DEFAULT else _words(default))
 
@@ -60,8 +60,21 @@ def _differences(key: str, value: Any, default: Any) -> Iterator[Setting]:
 def _mapping(value: Any) -> dict[str, Any]:
     """Return a section by its keys; what is no section has none."""
     if isinstance(value, BaseModel):
-        return {name: getattr(value, name) for name in type(value).model_fields}
+        fields = {name: getattr(value, name) for name in type(value).model_fields}
+        return fields | (value.model_extra or {})
     return dict(value) if isinstance(value, Mapping) else {}
+
+
+def _defaults(value: Any) -> dict[str, Any]:
+    """Return the defaults of a section that is not there unless it is asked for."""
+    if not isinstance(value, BaseModel):
+        return {}
+    fields = type(value).model_fields.items()
+    return {
+        name: field.get_default(call_default_factory=True, validated_data={})
+        for name, field in fields
+        if not field.is_required()
+    }
 
 
 def _words(value: Any) -> str:
