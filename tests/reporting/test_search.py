@@ -102,7 +102,7 @@ def test_importance_looks_at_the_better_trials(mode, first):
     trials = []
     for place in range(60):
         kind = "a" if place < 12 else "bcd"[rng.integers(3)]
-        rate = 0.5 + 0.001 * rng.random() if place >= 48 else rng.random()
+        rate = 0.5 + 0.001 * rng.random() if place >= 48 else 0.618 * place % 1
         settings = {"kind": kind, "rate": repr(rate)}
         trials.append(Trial(str(place), "done", "0", settings, float(place), {}, Curves(()), 0))
     rng.shuffle(trials)

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = ["MIN_TRIALS", "importance", "numbers", "spans_decades"]
 
-MIN_TRIALS = 8
-"""With fewer trials the best tenth is not even one of them."""
+TOP_TRIALS, TOP_SHARE = 5, 0.1
+"""How many the best are: this share of the trials, but so many at least, as Optuna advises."""
+
+MIN_TRIALS = 2 * TOP_TRIALS
+"""With fewer trials the best would be most of them."""
 
 WIDE = 10.0
 """A positive setting that varies by more than this factor is looked at in logarithms."""
@@ -53,7 +56,9 @@ def importance(search: SearchRecord) -> dict[str, float] | None:
     with warnings.catch_warnings():
         # It is experimental: its interface may change, not what it computes.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+        evaluator = optuna.importance.PedAnovaImportanceEvaluator(
+            target_quantile=max(TOP_SHARE, TOP_TRIALS / len(trials))
+        )
         shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
     return {key: float(share) for key, share in shares.items()}
 

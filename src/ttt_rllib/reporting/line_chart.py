@@ -23,6 +23,7 @@ Column = npt.NDArray[np.float64]
 WIDTH, HEIGHT = 360.0, 190.0
 LEFT, RIGHT, TOP, BOTTOM = 40.0, 12.0, 8.0, 22.0
 LABEL_DROP = 4.0
+NAME_ROOM = 56.0
 MAX_POINTS = 240
 """A line of more points is thinned; no screen of a phone shows more."""
 
@@ -110,7 +111,7 @@ def _grid(across: Scale, upward: Scale, x_name: str, *, percent: bool) -> list[s
     for mark in ticks(across):
         x = across(mark)
         # The last figure would leave the drawing on the right, where the axis has its name.
-        if x < WIDTH - RIGHT - 30:
+        if x < WIDTH - RIGHT - NAME_ROOM:
             parts.append(tag("text", text=short(mark), x=x, y=bottom, text_anchor="middle"))
     parts.append(tag("text", text=x_name, x=WIDTH - RIGHT, y=bottom, text_anchor="end"))
     return [tag("g", *parts, class_="axes")]

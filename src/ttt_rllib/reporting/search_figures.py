@@ -18,6 +18,7 @@ STRENGTHS = ("exact/nash_conv", "play/score_vs_alpha_beta")
 
 WIDTH, ROW, MARGIN, TOP = 360.0, 92.0, 16.0, 26.0
 MARK_DROP = 14.0
+MAX_KINDS = 5
 LINE, MAX_LINES = 13.0, 3
 LETTER = 7.0
 """Width of a letter, on a phone."""
@@ -131,7 +132,7 @@ def _axis(key: str, column: list[str], y: float) -> tuple[str, list[tuple[float,
         across = [steps(kinds.index(cell)) for cell in column]
     else:
         scale = Scale.over(figures, left, right, is_log=spans_decades(figures))
-        marks = [(scale(mark), short(mark)) for mark in ticks(scale)]
+        marks = [(scale(mark), words) for mark, words in _marks(figures, scale)]
         across = [scale(figure) for figure in figures]
     parts = [
         tag("path", d=f"M{number(left)} {number(y)}H{number(right)}"),
@@ -143,6 +144,14 @@ def _axis(key: str, column: list[str], y: float) -> tuple[str, list[tuple[float,
         parts.append(tag("path", d=f"M{number(x)} {number(y - 3)}v6"))
         parts.append(tag("text", text=words, x=x, y=below, text_anchor=_anchor(x)))
     return tag("g", *parts, class_="axes"), [(x, y) for x in across]
+
+
+def _marks(figures: list[float], scale: Scale) -> list[tuple[float, str]]:
+    """Return what to mark: a few whole numbers themselves, else round figures."""
+    kinds = sorted(set(figures))
+    if len(kinds) <= MAX_KINDS and all(kind == int(kind) for kind in kinds):
+        return [(kind, f"{kind:.0f}") for kind in kinds]
+    return [(mark, short(mark)) for mark in ticks(scale)]
 
 
 def _lines(words: list[str]) -> list[tuple[int, str]]:
