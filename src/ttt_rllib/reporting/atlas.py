@@ -101,10 +101,10 @@ def atlas(policy: Policy, plies: int = ATLAS_PLIES) -> Atlas:
         count = f"{len(here)} position" + "s" * (len(here) != 1)
         groups.append((f"{title} · {count}", tuple(_card(record, policy) for record in here)))
     is_exact = known_truth(policy.game) is not None
-    odds = "the area of a dot is" if is_dense(policy.game) else "the figure below and the bar are"
-    reading = f"On every square that can be played, {odds} how probably the agent plays there"
-    truth = ", above what perfect play makes of it, in moves of the winner after this one"
-    return Atlas(_verdict(groups), f"{reading}{truth * is_exact}.", is_exact, tuple(groups))
+    odds = "in percent" if not is_dense(policy.game) else "as the area of a dot"
+    truth = "what perfect play makes of a move there, and below it, " if is_exact else ""
+    reading = f"On every square that can be played: {truth}{odds}, how probably the agent plays it."
+    return Atlas(_verdict(groups), reading, is_exact, tuple(groups))
 
 
 def losing_games(game: Game, lines: Sequence[Mapping[str, Any]]) -> Atlas:

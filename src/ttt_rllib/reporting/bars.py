@@ -64,12 +64,16 @@ def bar_chart(title: str, bars: Sequence[Bar], note: str = "") -> Figure:
         tag(
             "li",
             tag("span", text=bar.name, class_="name"),
-            tag("span", tag("b", text=bar.value), tag("small", text=bar.detail), class_="value"),
+            tag("span", tag("b", text=bar.value), *_detail(bar), class_="value"),
             tag("i", class_=f"bar {bar.tone}", style=f"width: {_share(bar.size, longest)}"),
         )
         for bar in bars
     ]
     return Figure(title, tag("ul", *rows, class_="bars"), (), note)
+
+
+def _detail(bar: Bar) -> list[str]:
+    return [tag("small", text=bar.detail)] if bar.detail else []
 
 
 def _share(size: float, longest: float) -> str:
