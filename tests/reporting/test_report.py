@@ -300,7 +300,9 @@ def test_wrong_input_is_one_line_and_exit_code_2(tmp_path, capsys):
     ("file", "text", "sentence"),
     [
         ("summary.json", "{", "summary.json: not readable as JSON"),
+        ("summary.json", "{}", "summary.json: has no 'status'; remove it, or resume"),
         ("certificate.json", "[]", "certificate.json: holds no mapping"),
+        ("certificate.json", "{}", "certificate.json: has no 'unexploitable'"),
         ("experiment.yaml", "nme: x", "nme: unknown key; did you mean name?"),
         ("agent/agent.json", "{}", "agent.json: not an agent of ttt_rllib"),
     ],

@@ -24,6 +24,16 @@ from ttt_rllib.wrong_input import InputError
 __all__ = ["Curves", "RunRecord", "read_curves", "read_run"]
 
 METRICS_FILE = "metrics.csv"
+SUMMARY_KEYS = ("status", "metrics")
+CERTIFICATE_KEYS = (
+    "unexploitable",
+    "positions_as_x",
+    "positions_as_o",
+    "decision_positions",
+    "mistakes",
+    "losing_line_count",
+    "losing_lines",
+)
 
 
 @dataclass(frozen=True)
@@ -94,7 +104,7 @@ def read_run(run: RunDir) -> RunRecord:
     """
     if not run.experiment.is_file():
         raise InputError(f"{run.path}: not a run directory; it has no experiment.yaml")
-    summary = _read_json(run.summary)
+    summary = _read_json(run.summary, SUMMARY_KEYS)
     try:
         bundle = load_bundle(run.agent) if run.agent.is_dir() else None
     except BundleError as error:
@@ -104,7 +114,7 @@ def read_run(run: RunDir) -> RunRecord:
         experiment=load_experiment(run.experiment),
         summary=summary,
         curves=read_curves(run.metrics if run.metrics.is_file() else _newest_metrics(run)),
-        certificate=_read_json(run.certificate),
+        certificate=_read_json(run.certificate, CERTIFICATE_KEYS),
         bundle=bundle,
     )
 
@@ -124,13 +134,18 @@ def _newest_metrics(run: RunDir) -> Path | None:
     return max(found, key=lambda path: path.stat().st_mtime, default=None)
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+def _read_json(path: Path, keys: tuple[str, ...]) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not readable as JSON: {error}; remove it, or resume") from None
+        raise InputError(
+            f"{path}: not readable as JSON: {error}; remove it, or resume the run"
+        ) from None
     if not isinstance(content, dict):
-        raise InputError(f"{path}: holds no mapping; remove it, or resume the run")
+        raise InputError(f"{path}: holds no mapping; remove it, or resume")
+    missing = [key for key in keys if key not in content]
+    if missing:
+        raise InputError(f"{path}: has no {missing[0]!r}; remove it, or resume")
     return content
