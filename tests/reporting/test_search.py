@@ -132,6 +132,7 @@ def test_with_few_trials_a_sentence_stands_where_importance_would(new_search, re
 def test_takeovers_of_population_based_training_are_counted(new_search, read_page):
     run, _ = new_search(algorithm="pbt", scheduler="pbt", exploits=("t02", "t05"))
     page = read_page(write_report(run))
+    assert "16 trials by PBT, for the least moves to unexploitable; " in page.words()
     assert "4 times a trial took over a better one" in page.words()
     (table,) = page.all("table", class_="trials")
     last = {row.children[0].text: row.children[-1].text for row in table.all("tr")}
