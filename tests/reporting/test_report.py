@@ -239,7 +239,7 @@ def test_an_interrupted_run_shows_what_it_has_and_how_to_go_on(new_run, read_pag
     assert "--resume" not in read_page(write_report(new_run("done"))).words()
 
 
-def test_a_killed_run_has_a_page_of_what_its_trial_wrote(new_run, read_page):
+def test_a_killed_run_has_a_page_of_what_its_trial_wrote(new_run, new_network, read_page):
     run = new_run(agent=False, summary=None)
     folder = run.trials / "trial_0"
     folder.mkdir(parents=True)
@@ -248,11 +248,17 @@ def test_a_killed_run_has_a_page_of_what_its_trial_wrote(new_run, read_page):
     older.parent.mkdir()
     older.write_text("perf/iteration\n7\n")
     os.utime(older, (0, 0))
+    checkpoint = folder / "checkpoint_000002" / "agent"
+    sha256 = save_bundle(new_network(seed=3), checkpoint, {})
     with (folder / "metrics.csv").open("a") as file:
         file.write("32,99999999")  # half a row, as a kill leaves it
     page = read_page(write_report(run))
     assert page.all("h1")[0].text == "No verdict yet: this run has not come to its end."
     assert page.all("svg", **{"aria-label": "Throughput"})
+    assert len(page.all("svg", class_="board")) == 16
+    assert sha256 in page.words()
+    (checkpoint / "agent.json").write_text("{")
+    assert read_page(write_report(run)).all("svg", class_="board") == []
     (table,) = page.all("table", class_="metrics")
     assert table.all("tr")[1].words().startswith("perf/iteration 31 ")
     assert (folder / "metrics.csv").read_text().endswith("32,99999999"), "somebody may write it"

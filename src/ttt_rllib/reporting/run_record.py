@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ttt_rllib.assessment import find_bundle
 from ttt_rllib.bundle import Bundle, BundleError, load_bundle
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.experiment_file import load_experiment
@@ -71,7 +72,8 @@ class RunRecord:
         summary: `summary.json`; None if the run never came to write it.
         curves: The best trial's metrics.
         certificate: `certificate.json`; None where nothing could be proved.
-        bundle: The agent; None if there is none.
+        bundle: The agent, of a run without a summary that of its newest checkpoint; None if there
+            is none.
     """
 
     run: RunDir
@@ -105,17 +107,13 @@ def read_run(run: RunDir) -> RunRecord:
     if not run.experiment.is_file():
         raise InputError(f"{run.path}: not a run directory; it has no experiment.yaml")
     summary = _read_json(run.summary, SUMMARY_KEYS)
-    try:
-        bundle = load_bundle(run.agent) if run.agent.is_dir() else None
-    except BundleError as error:
-        raise InputError(str(error)) from None
     return RunRecord(
         run=run,
         experiment=load_experiment(run.experiment),
         summary=summary,
         curves=read_curves(run.metrics if run.metrics.is_file() else _newest_metrics(run)),
         certificate=_read_json(run.certificate, CERTIFICATE_KEYS),
-        bundle=bundle,
+        bundle=_newest_bundle(run) if summary is None else _bundle(run),
     )
 
 
@@ -126,6 +124,21 @@ def read_curves(path: Path | None) -> Curves:
     # Somebody may be writing the last row.
     whole, _, _ = path.read_text(encoding="utf-8").rpartition("\n")
     return Curves(tuple(csv.DictReader(whole.splitlines())))
+
+
+def _bundle(run: RunDir) -> Bundle | None:
+    try:
+        return load_bundle(run.agent) if run.agent.is_dir() else None
+    except BundleError as error:
+        raise InputError(str(error)) from None
+
+
+def _newest_bundle(run: RunDir) -> Bundle | None:
+    """Return the agent of the newest checkpoint, which may be none, or one in the making."""
+    try:
+        return find_bundle(run.path)
+    except BundleError:
+        return None
 
 
 def _newest_metrics(run: RunDir) -> Path | None:
