@@ -119,6 +119,18 @@ def test_long_categories_stand_below_each_other(new_search, read_page):
     assert len({text["y"] for text in words}) == 3
 
 
+@pytest.mark.parametrize("best", [4, 12])
+def test_where_the_best_are_as_good_as_the_worst_nothing_is_said_to_matter(best):
+    trials = tuple(
+        Trial(
+            str(place), "done", "0", {"rate": str(place)}, float(place >= best), {}, Curves(()), 0
+        )
+        for place in range(12)
+    )
+    search = SearchRecord("x", "min", "random", "none", None, ("rate",), trials)
+    assert importance(search) is None
+
+
 def test_with_few_trials_a_sentence_stands_where_importance_would(new_search, read_page):
     run, _ = new_search(MIN_TRIALS - 1)
     page = read_page(write_report(run))

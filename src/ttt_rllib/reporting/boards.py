@@ -44,6 +44,7 @@ def policy_drawing(record: GameRecord, policy: Policy) -> str:
     parts = [
         _move(record.game, square, move, is_choice=move is most) for square, move in moves.items()
     ]
+    # Marks are drawn last: their ends may reach over a tint.
     return _board(record, parts, _spoken(record.game, analysis))
 
 

@@ -79,6 +79,7 @@ def throughput_figures(curves: Curves, wall_s: Mapping[str, float]) -> tuple[Fig
     figures = []
     if curves.has("perf/moves_per_s"):
         speed = curves["perf/moves_per_s"]
+        # From 0, so that a small change looks small.
         middle = f"median {np.nanmedian(speed):,.0f}"
         line = Line("moves a second", curves[MOVES], speed, "win", value=middle)
         figures.append(line_chart("Throughput", [line], y_range=(0.0, float(np.nanmax(speed)))))
@@ -117,6 +118,7 @@ def other_figures(curves: Curves) -> tuple[Figure, ...]:
 def _nash_conv(curves: Curves) -> Figure:
     stochastic = _line(curves, "exact/nash_conv", "as it explores", "draw")
     greedy = _line(curves, "exact/nash_conv_greedy", "its best moves", "win")
+    # A flat line at 0 needs some height to be seen as such.
     greatest = float(np.nanmax([stochastic.y, greedy.y]))
     return line_chart(
         "Exploitability, as exact NashConv",

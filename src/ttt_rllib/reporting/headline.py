@@ -44,6 +44,7 @@ def sentence(record: RunRecord) -> str:
 
 def tone(record: RunRecord) -> str:
     """Return the colour of the verdict: win if it is proved, loss if it is refuted, else draw."""
+    # Colour is for what is proved; figures alone have none.
     if record.certificate is None:
         return "draw"
     return "win" if record.certificate.get("unexploitable") else "loss"

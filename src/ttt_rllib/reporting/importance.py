@@ -7,12 +7,14 @@ is distributed among the best trials and among all.
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import TYPE_CHECKING
 
 from ttt_rllib.reporting.search_record import SearchRecord
 
 if TYPE_CHECKING:
+    from optuna import Study
     from optuna.distributions import BaseDistribution
 
 __all__ = ["MIN_TRIALS", "importance", "numbers", "spans_decades"]
@@ -34,46 +36,69 @@ def importance(search: SearchRecord) -> dict[str, float] | None:
         search: The search.
 
     Returns:
-        None where there are too few measured trials, or nothing varied.
+        None where there are too few measured trials, nothing varied, or all are as good.
     """
     trials = search.measured
     keys = [key for key in search.keys if len({trial.settings[key] for trial in trials}) > 1]
-    if len(trials) < MIN_TRIALS or not keys:
+    if len(trials) < MIN_TRIALS or not keys or _has_no_best(search):
         return None
+    # Late: only searches need it, and it takes a second.
     import optuna
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    columns = {key: [trial.settings[key] for trial in trials] for key in keys}
-    distributions = {key: _distribution(column) for key, column in columns.items()}
-    study = optuna.create_study(direction="maximize" if search.mode == "max" else "minimize")
-    for row, trial in enumerate(trials):
-        params = {key: (numbers(columns[key]) or columns[key])[row] for key in keys}
-        study.add_trial(
-            optuna.trial.create_trial(
-                params=params, distributions=distributions, value=trial.objective
-            )
-        )
     with warnings.catch_warnings():
         # It is experimental: its interface may change, not what it computes.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         evaluator = optuna.importance.PedAnovaImportanceEvaluator(
-            target_quantile=max(TOP_SHARE, TOP_TRIALS / len(trials))
+            target_quantile=_top_share(len(trials))
         )
-        shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
+        shares = optuna.importance.get_param_importances(_study(search, keys), evaluator=evaluator)
     return {key: float(share) for key, share in shares.items()}
 
 
 def numbers(cells: list[str]) -> list[float] | None:
     """Return the figures of a column; None if any cell is not one."""
     try:
-        return [float(cell) for cell in cells]
+        figures = [float(cell) for cell in cells]
     except ValueError:
         return None
+    # A category may be called "inf".
+    return figures if all(map(math.isfinite, figures)) else None
 
 
 def spans_decades(figures: list[float]) -> bool:
     """Tell whether a logarithmic scale suits these figures."""
     return min(figures) > 0 and max(figures) / min(figures) > WIDE
+
+
+def _top_share(count: int) -> float:
+    return max(TOP_SHARE, TOP_TRIALS / count)
+
+
+def _has_no_best(search: SearchRecord) -> bool:
+    """Tell whether the best of the trials are as good as the worst."""
+    objectives = sorted(trial.objective or 0.0 for trial in search.measured)
+    if search.mode == "max":
+        objectives.reverse()
+    last_of_the_best = math.ceil(_top_share(len(objectives)) * len(objectives)) - 1
+    return objectives[last_of_the_best] == objectives[-1]
+
+
+def _study(search: SearchRecord, keys: list[str]) -> Study:
+    """Return the trials as Optuna has them."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(direction="maximize" if search.mode == "max" else "minimize")
+    columns = {key: [trial.settings[key] for trial in search.measured] for key in keys}
+    distributions = {key: _distribution(column) for key, column in columns.items()}
+    for row, trial in enumerate(search.measured):
+        params = {key: (numbers(column) or column)[row] for key, column in columns.items()}
+        study.add_trial(
+            optuna.trial.create_trial(
+                params=params, distributions=distributions, value=trial.objective
+            )
+        )
+    return study
 
 
 def _distribution(column: list[str]) -> BaseDistribution:

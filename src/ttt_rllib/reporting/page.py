@@ -35,6 +35,7 @@ def page(record: RunRecord) -> str:
     Raises:
         InputError: If a file of the run is damaged.
     """
+    # Everything but what calls itself HTML is escaped; an unknown name is an error.
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

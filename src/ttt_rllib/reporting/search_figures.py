@@ -35,6 +35,7 @@ def curves_figure(search: SearchRecord) -> Figure | None:
     if metric is None:
         return None
     trials = _drawn(search, metric)
+    # Above the others, even if another seed of its configuration did better.
     trials.sort(key=lambda trial: trial.name == search.best_trial)
     lines = [
         Line(

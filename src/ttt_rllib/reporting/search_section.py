@@ -59,7 +59,7 @@ def search_section(search: SearchRecord) -> SearchSection:
         ""
         if drawn[-1]
         else f"How much each setting mattered is not shown: that takes {MIN_TRIALS} measured "
-        f"trials with different settings, and there are {len(search.measured)} measured ones."
+        f"trials that differ in settings and results; {len(search.measured)} were measured."
     )
     return SearchSection(
         sentence=_sentence(search),

@@ -78,6 +78,7 @@ def _defaults(value: Any) -> dict[str, Any]:
 
 
 def _words(value: Any) -> str:
+    # bool first: it is an int, too.
     if value is None:
         return "none"
     if isinstance(value, bool):
