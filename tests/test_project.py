@@ -37,16 +37,27 @@ LAYERS = (
     ("ttt_rllib.schema",),
     ("ttt_rllib.experiment",),
     ("ttt_rllib.experiment_file",),
+    ("ttt_rllib.dashboard", "ttt_rllib.wandb_writer"),
     ("ttt_rllib.cluster", "ttt_rllib.rundir"),
     ("ttt_rllib.rl",),
     ("ttt_rllib.tracking",),
+    ("ttt_rllib.gauges", "ttt_rllib.wandb_runs"),
     ("ttt_rllib.tuning",),
     ("ttt_rllib.conclusion",),
     ("ttt_rllib.train", "ttt_rllib.evaluate", "ttt_rllib.export"),
     ("ttt_rllib.cli",),
     ("ttt_rllib.__main__",),
 )
-MAY_IMPORT_RAY = {"rl", "tracking", "tuning", "cluster", "play.serve_app"}
+MAY_IMPORT_RAY = {
+    "rl",
+    "tracking",
+    "gauges",
+    "wandb_runs",
+    "wandb_writer",
+    "tuning",
+    "cluster",
+    "play.serve_app",
+}
 MAY_IMPORT_TORCH = {"rl"}
 
 

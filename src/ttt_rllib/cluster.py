@@ -14,7 +14,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from ttt_rllib.dashboard import dashboard_arguments
 from ttt_rllib.experiment import Experiment
+from ttt_rllib.schema.tracking import Ray
 from ttt_rllib.wrong_input import InputError
 
 __all__ = [
@@ -122,15 +124,17 @@ def available_cpus() -> int:
     return max(1, int(min(cpus or 1, quota)))
 
 
-def connect(address: str | None) -> None:
+def connect(address: str | None, settings: Ray | None = None) -> None:
     """Connect to a Ray cluster, or start one of this machine's CPUs.
 
     Args:
         address: As for `ray.init`; None starts a private cluster.
+        settings: Of a cluster that is started; None = the defaults.
 
     Raises:
-        InputError: If there is no cluster at the address.
+        InputError: If there is no cluster at the address, or the dashboard cannot be there.
     """
+    dashboard = dashboard_arguments(settings or Ray()) if address is None else {}
     # All of this is read when ray is imported, and never again.
     _secure(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -145,7 +149,7 @@ def connect(address: str | None) -> None:
         ray.init(
             address="local",
             num_cpus=available_cpus(),
-            include_dashboard=False,
+            **dashboard,
             log_to_driver=False,
             logging_level=logging.ERROR,
         )

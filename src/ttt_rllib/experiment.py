@@ -31,6 +31,7 @@ from ttt_rllib.schema.running import (
     Stop,
 )
 from ttt_rllib.schema.section import NAME, Section
+from ttt_rllib.schema.tracking import Ray, Tracking
 from ttt_rllib.schema.training import TRAINING, DQNTraining, Model, PPOTraining, Training
 from ttt_rllib.wrong_input import nearest
 
@@ -62,6 +63,8 @@ class Experiment(Section):
     checkpoint: Checkpoint = Checkpoint()
     max_failures: Annotated[int, Field(ge=-1)] = 3
     """How often a failed trial goes back to its last checkpoint (Tune); -1 = always."""
+    tracking: Tracking = Tracking()
+    ray: Ray = Ray()
 
     @field_validator("name")
     @classmethod

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from ttt_rllib.assessment import is_done
 from ttt_rllib.cluster import check_plan, cluster_size, connect, disconnect, make_plan
+from ttt_rllib.dashboard import dashboard_notice
 from ttt_rllib.description import NOT_PROVABLE, describe
 from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, warn
 from ttt_rllib.door import run as run_door
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from ttt_rllib.tuning import TrialOutcome
 
 __all__ = ["train"]
+
+IN_HASTE_S = 2.0
+"""How long W&B may take to end after an error or a second Ctrl-C."""
 
 UNKNOWN_GAME = (
     "the rules of this environment are not known here, so there is no agent/ and no proof"
@@ -111,10 +115,13 @@ def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | 
     console.print("starting Ray and the trial ...")
     with deferred_interrupts(warn):
         if request.address is None:
-            connect(None)
+            connect(None, experiment.ray)
         import_module("ttt_rllib.tuning")  # torch and RLlib with it
     if is_new:
         create_run_dir(run, experiment)
+    notice = dashboard_notice(experiment.ray, request.address is not None, warn)
+    if notice is not None:
+        console.print(notice, soft_wrap=True)
     return experiment, run
 
 
@@ -134,20 +141,28 @@ def _check_measurable(experiment: Experiment, console: Console) -> None:
 
 
 def _execute(experiment: Experiment, run: RunDir, request: Request, console: Console) -> int:
+    from ttt_rllib.gauges import Gauges
     from ttt_rllib.tracking import Progress
     from ttt_rllib.tuning import RunFailedError, run_trials
+    from ttt_rllib.wandb_runs import WandbRuns
 
     truth = known_truth(experiment.env.game)
     progress = Progress(console, truth.ceilings if truth else None)
+    resume = request.resume is not None
+    wandb = WandbRuns(experiment, run, warn)
+    observers = (Gauges(experiment, run), wandb)
     try:
-        outcome = run_trials(experiment, run, progress, warn, resume=request.resume is not None)
+        outcome = run_trials(experiment, run, progress, warn, resume=resume, observers=observers)
         code = _conclude(experiment, run, outcome, progress.first_result_s, console)
+        wandb.conclude(outcome.folder)
+        wandb.close(code)
     except KeyboardInterrupt:
         warn("interrupted")
         code = EXIT_INTERRUPTED
     except (RunFailedError, OSError) as error:
         warn(f"error: the run failed: {error}")
         code = EXIT_FAILED
+    wandb.close(code, timeout_s=IN_HASTE_S)
     if code != EXIT_DONE:
         warn(f"go on with: python -m ttt_rllib.train --resume {run.path}")
     console.print(f"results: {run.path}", soft_wrap=True)

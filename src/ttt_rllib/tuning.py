@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,7 @@ def run_trials(
     notify: Callable[[str], None],
     *,
     resume: bool,
+    observers: Sequence[Any] = (),
 ) -> TrialOutcome:
     """Train until a limit is reached, an error or an interrupt.
 
@@ -64,6 +65,7 @@ def run_trials(
         progress: What shows the progress.
         notify: Called with a sentence for the user when a signal comes.
         resume: Go on with what is in `run`.
+        observers: Further Tune callbacks, called after metrics.csv has its row.
 
     Raises:
         InputError: If there is nothing to resume, or its state is damaged.
@@ -74,7 +76,7 @@ def run_trials(
     # Tune's own progress table; ours shows what matters here.
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
     interrupt = CheckpointOnInterrupt(notify)
-    callbacks = [MetricsFiles(), progress, interrupt]
+    callbacks = [MetricsFiles(), progress, interrupt, *observers]
     # A run that was ended before Tune wrote anything begins anew.
     tuner = _restored(experiment, run) if resume and run.has_trials else _new(experiment, run)
     # Tune pickles the callbacks it is constructed with, but a console and signal handlers
