@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -53,8 +54,9 @@ class WandbRun:
 
 @dataclass
 class _Open:
-    """An open run: wandb's object, and the last iteration that it has."""
+    """An open run: what was asked for, wandb's object, and the last iteration that it has."""
 
+    wanted: WandbRun
     run: Any
     last: int
 
@@ -130,6 +132,9 @@ class WandbWriter:
             except Exception as error:
                 # Whatever W&B fails with, the run goes on.
                 self._give_up(error)
+        if "wandb" in sys.modules:
+            # Only then is everything in its file and the service's process gone.
+            sys.modules["wandb"].teardown()
 
     def _open(self, wanted: WandbRun) -> None:
         if wanted.id in self._runs:
@@ -140,13 +145,20 @@ class WandbWriter:
         except Exception as error:
             if self.mode != "online":
                 raise
-            self.mode = "offline"
-            self.warn(
-                f"W&B: {_reason(error)}; going on offline, later: "
-                f"wandb sync {self.folder}/wandb/offline-run-*"
-            )
+            self._go_offline(error)
             run = self._init(wanted)
-        self._runs[wanted.id] = _Open(run, max(known, run.starting_step - 1))
+        self._runs[wanted.id] = _Open(wanted, run, max(known, run.starting_step - 1))
+
+    def _go_offline(self, error: Exception) -> None:
+        self.mode = "offline"
+        self.warn(
+            f"W&B: {_reason(error)}; going on offline, later: "
+            f"wandb sync {self.folder}/wandb/offline-run-*"
+        )
+        # The service keeps the id of a run that it could not open, and would not open it again.
+        sys.modules["wandb"].teardown()
+        for entry in self._runs.values():
+            entry.run = self._init(entry.wanted)
 
     def _init(self, wanted: WandbRun) -> Any:
         # Read by Ray, which else asks for a key that nobody needs offline.
@@ -186,7 +198,7 @@ class WandbWriter:
                 console="off",
                 # Our own metrics say more of the trial's processes than W&B sees from here.
                 x_disable_stats=True,
-                # Host, user, command line and packages are nobody's business.
+                # Settings and metrics, not the command line, packages and code of this machine.
                 x_disable_meta=True,
                 x_disable_machine_info=True,
                 x_save_requirements=False,

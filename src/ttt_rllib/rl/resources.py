@@ -1,7 +1,7 @@
 """What a process uses: CPU time and memory, for the metrics `perf/*cpu_s` and `perf/*memory_mb`.
 
 Actors log theirs with RLlib's metrics under `CPU_S` and `MEMORY_MB`; RLlib adds up and takes
-the greatest. A reading takes some ten microseconds.
+the greatest. A reading takes some tens of microseconds.
 """
 
 from __future__ import annotations
