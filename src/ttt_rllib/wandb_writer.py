@@ -124,6 +124,8 @@ class WandbWriter:
         os.environ.setdefault("WANDB_SILENT", "true")
         # wandb's own errors would otherwise be reported to its makers.
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+        # Its service would leave a log a run in the user's home.
+        os.environ.setdefault("WANDB_CACHE_DIR", str(self.folder / "wandb" / "cache"))
         while (task := self._queue.get()) is not None:
             if self.mode == "disabled":
                 continue
