@@ -242,8 +242,9 @@ def markdown_table() -> str:
     head = (
         "# Metrics",
         "",
-        "Every figure a run reports, once an iteration, in `metrics.csv`, in Tune and on the",
-        "screen. Made by `python -m ttt_rllib.metrics`; do not edit.",
+        "Every figure a run reports, once an iteration: in `metrics.csv`, at W&B under the same",
+        "names, in TensorBoard as `ray/tune/<name>`. Made by `python -m ttt_rllib.metrics`; do not",
+        "edit.",
         "",
         "| name | unit or range | better | reported by | meaning |",
         "|---|---|---|---|---|",
