@@ -17,12 +17,15 @@ import pytest
 
 from tests.wandb_server import WandbServer
 from ttt_rllib.experiment import Experiment
+from ttt_rllib.experiment_file import load_experiment
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.rundir import MetricsFile, RunDir
 from ttt_rllib.tracking import MetricsFiles
 from ttt_rllib.wandb_runs import WandbRuns
 from ttt_rllib.wandb_writer import WandbRun, WandbWriter, resolve_mode
+from ttt_rllib.wrong_input import InputError
 
+DEBUG = Path(__file__).parent.parent / "experiments" / "debug.yaml"
 KEY = "5ec7e7" * 7
 TRIAL = "0a1b2_00000"
 RUN_ID = f"debug-one-{TRIAL}"
@@ -233,6 +236,55 @@ def test_a_key_or_server_that_fails_is_a_warning_and_the_run_goes_on_offline(
     assert KEY not in warning
     assert written(session.offline) == session.rows
     assert (refusing.requests > 0) == (what == "refused")
+
+
+def test_the_best_of_several_trials_gets_the_artifact_though_its_run_was_finished(tmp_path, server):
+    session = Session(tmp_path).iterate(1, 2)
+    other = SimpleNamespace(trial_id="0a1b2_00001", path=str(session.run.trials / "0a1b2_00001"))
+    session.wandb.log_trial_start(other)
+    session.wandb.log_trial_end(session.trial)
+    session.run.experiment.write_text("name: debug")
+    session.run.summary.write_text(json.dumps({"status": "done", "verdict": "perfect"}))
+    session.run.agent.mkdir()
+    (session.run.agent / "agent.json").write_text("{}")
+    (session.run.path / "report.html").write_text("<p>")
+    session.wandb.conclude(Path(session.trial.path))
+    session.end()
+    assert session.warnings == []
+    folders = [folder for folder in session.offline if folder.name.endswith(RUN_ID)]
+    assert written(folders) == session.rows
+    (artifact,) = [
+        record.artifact
+        for folder in folders
+        for record in records(folder)
+        if record.WhichOneof("record_type") == "artifact"
+    ]
+    paths = {entry.path for entry in artifact.manifest.contents}
+    assert paths == {"experiment.yaml", "summary.json", "report.html", "agent/agent.json"}
+    sync(server, session.run)
+    assert [row["perf/iteration"] for row in server.rows(RUN_ID)] == [1, 2]
+    assert server.artifacts == [("debug-one", RUN_ID)]
+    assert server.rows("debug-one-0a1b2_00001") == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "complaint"),
+    [
+        ("tracking.wandb.mode=no_idea", "mode: is \"no_idea\"; input should be 'auto'"),
+        ("tracking.wandb.mode=yes", "tracking.wandb.mode: is true; "),
+        ("tracking.wandb.project=a/b", "tracking.wandb.project: is 'a/b'; W&B takes none of / "),
+        ("tracking.wandb.tags=['']", 'tracking.wandb.tags.0: is ""; '),
+        ("tracking.wandb.key=abc", "tracking.wandb.key: unknown key; known are mode, "),
+        ("tracking.mode=offline", "tracking.mode: unknown key; did you mean tracking.wandb.mode?"),
+        ("ray.dashboard_port=70000", "ray.dashboard_port: is 70000; "),
+        ("ray.dashboard=true", "ray.dashboard: unknown key; did you mean ray.dashboard_"),
+    ],
+)
+def test_wrong_settings_are_refused_in_one_line(setting, complaint):
+    with pytest.raises(InputError) as refusal:
+        load_experiment(DEBUG, (setting,))
+    assert complaint in str(refusal.value)
+    assert "\n" not in str(refusal.value)
 
 
 def test_when_the_server_is_lost_between_two_trials_both_go_on_offline(shell, tmp_path, server):

@@ -19,7 +19,7 @@ class WandbServer(ThreadingHTTPServer):
         refused: A word; so is every request that holds it.
         runs: By run id: the rows by their place, as W&B counts them.
         opened: What runs were opened with, in order.
-        artifacts: Paths in the artifacts created, in order.
+        artifacts: Name and run of the artifacts created, in order.
     """
 
     daemon_threads = True
@@ -27,7 +27,7 @@ class WandbServer(ThreadingHTTPServer):
     def __init__(self, refuses=False):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.refuses, self.refused = refuses, ""
-        self.runs, self.opened, self.requests = {}, [], 0
+        self.runs, self.opened, self.artifacts, self.requests = {}, [], [], 0
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
@@ -53,7 +53,9 @@ class WandbServer(ThreadingHTTPServer):
         if "RunResumeStatus" in query:
             rows = self.runs.get(variables["name"])
             return {"model": {**project, "bucket": rows and self._status(variables["name"])}}
-        if "CreateArtifact " in query:
+        if "mutation CreateArtifact " in query:
+            made = variables["input"]
+            self.artifacts.append((made["artifactCollectionName"], made["runName"]))
             known = {"id": "QXJ0", "state": "COMMITTED"}
             sequence = {"artifactSequence": {"latestArtifact": {"id": "QXJ0"}}}
             return {"createArtifact": {"artifact": {**known, **sequence}}}
