@@ -21,9 +21,9 @@ import pytest
 
 from tests.test_wandb import KEY, records, written
 from tests.wandb_server import WandbServer
-from ttt_rllib.dashboard import dashboard_arguments, dashboard_notice
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.metrics import METRICS
+from ttt_rllib.ray_dashboard import dashboard_notice, dashboard_place
 from ttt_rllib.rundir import MetricsFile
 from ttt_rllib.schema.tracking import Ray
 from ttt_rllib.wrong_input import InputError
@@ -80,13 +80,14 @@ def test_cpu_and_memory_are_those_that_the_operating_system_counts(ray_cluster):
 
 
 def test_a_dashboard_port_that_is_taken_is_refused_and_none_starts_unasked():
-    assert dashboard_arguments(Ray()) == {"include_dashboard": False}
+    assert dashboard_place(Ray()) is None
+    assert dashboard_place(Ray(include_dashboard=True, dashboard_port=1234))[1] == 1234
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(InputError, match=f"nothing can listen at 127.0.0.1:{port}: .*in use"):
-            dashboard_arguments(Ray(include_dashboard=True, dashboard_port=port))
+            dashboard_place(Ray(include_dashboard=True, dashboard_port=port))
     with pytest.raises(InputError, match=r"ray.dashboard_port: nothing can listen at 192.0.2.77:"):
-        dashboard_arguments(Ray(include_dashboard=True, dashboard_host="192.0.2.77"))
+        dashboard_place(Ray(include_dashboard=True, dashboard_host="192.0.2.77"))
 
 
 @pytest.mark.parametrize(

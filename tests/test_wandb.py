@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,6 +22,7 @@ from ttt_rllib.experiment_file import load_experiment
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.rundir import MetricsFile, RunDir
 from ttt_rllib.tracking import MetricsFiles
+from ttt_rllib.trial import EXPERIMENT
 from ttt_rllib.wandb_runs import WandbRuns
 from ttt_rllib.wandb_writer import WandbRun, WandbWriter, resolve_mode
 from ttt_rllib.wrong_input import InputError
@@ -67,11 +69,15 @@ class Session:
     def __init__(self, folder, **wandb):
         self.warnings = []
         self.run = RunDir(folder / "debug" / "one")
-        self.trial = SimpleNamespace(trial_id=TRIAL, path=str(self.run.trials / TRIAL))
+        self.trial = self.trial_of(TRIAL)
         self.csv = MetricsFiles()
         self.wandb = WandbRuns(experiment(**wandb), self.run, self.warnings.append)
         self.wandb.setup()
         self.wandb.log_trial_start(self.trial)
+
+    def trial_of(self, name):
+        config = {EXPERIMENT: experiment().model_dump_json(), "training.gamma": 0.875}
+        return SimpleNamespace(trial_id=name, path=str(self.run.trials / name), config=config)
 
     def iterate(self, *iterations, moves_each=100):
         for number in iterations:
@@ -202,7 +208,8 @@ def test_a_run_that_was_killed_and_resumed_is_one_run_with_every_row_of_the_csv_
     opened = server.opened[0]
     assert (opened["project"], opened["groupName"]) == ("ttt_rllib", "debug/one")
     config = {name: entry["value"] for name, entry in json.loads(opened["config"]).items()}
-    assert config["training"] == experiment().model_dump(mode="json")["training"]
+    settings = experiment().model_dump(mode="json")["training"]
+    assert config["training"] == {**settings, "gamma": 0.875}, "the searched setting included"
     # After an upload a resumed run adds to it.
     third = Session(tmp_path).iterate(*range(299, 305), moves_each=101).end()
     sync(server, third.run)
@@ -240,7 +247,7 @@ def test_a_key_or_server_that_fails_is_a_warning_and_the_run_goes_on_offline(
 
 def test_the_best_of_several_trials_gets_the_artifact_though_its_run_was_finished(tmp_path, server):
     session = Session(tmp_path).iterate(1, 2)
-    other = SimpleNamespace(trial_id="0a1b2_00001", path=str(session.run.trials / "0a1b2_00001"))
+    other = session.trial_of("0a1b2_00001")
     session.wandb.log_trial_start(other)
     session.wandb.log_trial_end(session.trial)
     session.run.experiment.write_text("name: debug")
@@ -248,6 +255,7 @@ def test_the_best_of_several_trials_gets_the_artifact_though_its_run_was_finishe
     session.run.agent.mkdir()
     (session.run.agent / "agent.json").write_text("{}")
     (session.run.path / "report.html").write_text("<p>")
+    time.sleep(1.1)  # wandb names its folders by the second
     session.wandb.conclude(Path(session.trial.path))
     session.end()
     assert session.warnings == []

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["GAUGE_PREFIX", "METRICS", "Metric", "flatten", "markdown_table"]
+__all__ = ["BETTER", "GAUGE_PREFIX", "METRICS", "Metric", "flatten", "markdown_table"]
 
 GAUGE_PREFIX = "ttt_"
 """Begins the names of our gauges; Ray puts `ray_` before it."""
@@ -26,7 +26,8 @@ class Metric:
         meaning: One sentence.
         better: Which direction is better, or "" where neither is.
         only: Who reports it, if not everybody: PPO, DQN, games too large for the truth, or
-            runs whose env runners or learners are actors of their own.
+            experiments that stop by proof, or runs whose env runners or learners are actors of
+            their own.
         gauge: Whether it is on Ray's metrics port too, for Prometheus.
     """
 
@@ -34,7 +35,15 @@ class Metric:
     unit: str
     meaning: str
     better: Literal["lower", "higher", ""] = ""
-    only: Literal["", "ppo", "dqn", "large games", "runner actors", "learner actors"] = ""
+    only: Literal[
+        "",
+        "ppo",
+        "dqn",
+        "large games",
+        "runner actors",
+        "learner actors",
+        "stop.unexploitable_evals",
+    ] = ""
     gauge: bool = False
 
     @property
@@ -214,7 +223,19 @@ METRICS = (
     ),
     Metric("learner/lr", "", "Learning rate after the update."),
     Metric("learner/entropy_coeff", "", "Entropy coefficient after the update.", only="ppo"),
+    Metric(
+        "search/penalised_moves",
+        "moves",
+        "What a search minimises unless told otherwise: moves until stop.unexploitable_evals was "
+        "met; before that stop.moves x (1 + nash_conv), so that whoever gets there is better than "
+        "whoever does not (penalised average runtime).",
+        "lower",
+        only="stop.unexploitable_evals",
+    ),
 )
+
+BETTER = {metric.name: metric.better for metric in METRICS}
+"""Which way each metric is better, by its name."""
 
 
 def flatten(result: Mapping[str, Any]) -> dict[str, float]:

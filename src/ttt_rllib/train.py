@@ -16,8 +16,7 @@ import typer
 from rich.console import Console
 
 from ttt_rllib.assessment import is_done
-from ttt_rllib.cluster import check_plan, cluster_size, connect, disconnect, make_plan
-from ttt_rllib.dashboard import dashboard_notice
+from ttt_rllib.cluster import cluster_nodes, connect, disconnect
 from ttt_rllib.description import NOT_PROVABLE, describe
 from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, warn
 from ttt_rllib.door import run as run_door
@@ -25,11 +24,13 @@ from ttt_rllib.exact.report import known_truth
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.experiment_file import load_experiment
 from ttt_rllib.interrupts import deferred_interrupts, raise_on_interrupts
+from ttt_rllib.plan import check_plan, make_plan
+from ttt_rllib.ray_dashboard import dashboard_notice, dashboard_place
 from ttt_rllib.rundir import RunDir, create_run_dir, new_run_dir, open_run_dir
 from ttt_rllib.wrong_input import InputError
 
 if TYPE_CHECKING:
-    from ttt_rllib.tuning import TrialOutcome
+    from ttt_rllib.tuning import RunOutcome
 
 __all__ = ["train"]
 
@@ -104,9 +105,9 @@ def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | 
     plan = make_plan(experiment)
     if request.address is not None:
         connect(request.address)
-    cpus, gpus = cluster_size(request.address)
-    check_plan(plan, cpus, gpus)
-    console.print(plan.describe(cpus, gpus), soft_wrap=True)
+    nodes = cluster_nodes(request.address)
+    check_plan(plan, nodes)
+    console.print(plan.describe(nodes), soft_wrap=True)
     if request.plan:
         return None
     _check_measurable(experiment, console)
@@ -115,8 +116,8 @@ def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | 
     console.print("starting Ray and the trial ...")
     with deferred_interrupts(warn):
         if request.address is None:
-            connect(None, experiment.ray)
-        import_module("ttt_rllib.tuning")  # torch and RLlib with it
+            connect(None, dashboard_place(experiment.ray))
+        import_module("ttt_rllib.tuning")
     if is_new:
         create_run_dir(run, experiment)
     notice = dashboard_notice(experiment.ray, request.address is not None, warn)
@@ -142,19 +143,24 @@ def _check_measurable(experiment: Experiment, console: Console) -> None:
 
 def _execute(experiment: Experiment, run: RunDir, request: Request, console: Console) -> int:
     from ttt_rllib.gauges import Gauges
+    from ttt_rllib.search_progress import SearchProgress
     from ttt_rllib.tracking import Progress
     from ttt_rllib.tuning import RunFailedError, run_trials
     from ttt_rllib.wandb_runs import WandbRuns
 
     truth = known_truth(experiment.env.game)
-    progress = Progress(console, truth.ceilings if truth else None)
+    progress: Progress | SearchProgress
+    if experiment.search:
+        progress = SearchProgress(console, experiment)
+    else:
+        progress = Progress(console, truth.ceilings if truth else None, experiment.stop)
     resume = request.resume is not None
     wandb = WandbRuns(experiment, run, warn)
     observers = (Gauges(experiment, run), wandb)
     try:
         outcome = run_trials(experiment, run, progress, warn, resume=resume, observers=observers)
         code = _conclude(experiment, run, outcome, progress.first_result_s, console)
-        wandb.conclude(outcome.folder)
+        wandb.conclude(outcome.best.folder if outcome.best else None)
         wandb.close(code)
     except KeyboardInterrupt:
         warn("interrupted")
@@ -172,7 +178,7 @@ def _execute(experiment: Experiment, run: RunDir, request: Request, console: Con
 def _conclude(
     experiment: Experiment,
     run: RunDir,
-    outcome: TrialOutcome,
+    outcome: RunOutcome,
     first_result_s: float | None,
     console: Console,
 ) -> int:
@@ -183,7 +189,8 @@ def _conclude(
         "setup_s": round((first_result_s or ended_s) - started_s, 3),
         "total_s": round(ended_s - started_s, 3),
     }
-    train_s = float(outcome.result.get("perf", {}).get("train_s", 0.0))
+    best = outcome.best
+    train_s = float(best.result.get("perf", {}).get("train_s", 0.0)) if best else 0.0
     assessed = conclude(experiment, run, outcome, session)
     if assessed is not None:
         console.print("\n" + describe(*assessed) + "\n", soft_wrap=True)
@@ -194,12 +201,14 @@ def _conclude(
     if outcome.interrupted:
         warn("interrupted")
         return EXIT_INTERRUPTED
-    if outcome.error is not None:
-        warn(f"error: the trial failed: {outcome.error}")
-        if outcome.folder is not None:
-            warn(f"details: {outcome.folder / 'error.txt'}")
-        return EXIT_FAILED
-    return EXIT_DONE
+    failed = [trial for trial in outcome.trials if trial.error is not None]
+    for trial in failed:
+        which = f"trial {trial.name}" if experiment.search else "the trial"
+        warn(f"error: {which} failed: {trial.error}")
+        warn(f"details: {trial.folder / 'error.txt'}")
+    if best is None:
+        warn("error: no trial was started")
+    return EXIT_FAILED if best is None or best.error is not None else EXIT_DONE
 
 
 def _load(request: Request) -> tuple[RunDir | None, Experiment]:

@@ -18,6 +18,7 @@ from ttt_rllib.experiment import Experiment
 from ttt_rllib.metrics import flatten
 from ttt_rllib.rundir import MetricsFile, RunDir
 from ttt_rllib.tracking import METRICS_FILE
+from ttt_rllib.trial import experiment_of
 from ttt_rllib.wandb_writer import WandbRun, WandbWriter, resolve_mode
 
 __all__ = ["WandbRuns"]
@@ -36,7 +37,6 @@ class WandbRuns(LoggerCallback):
         experiment: What runs.
         run: The run directory.
         warn: Called with a sentence for the user.
-        settings_of: Returns the resolved settings of a trial; None = those of the experiment.
     """
 
     def __init__(
@@ -44,12 +44,10 @@ class WandbRuns(LoggerCallback):
         experiment: Experiment,
         run: RunDir,
         warn: Callable[[str], None],
-        settings_of: Callable[[Any], Mapping[str, Any]] | None = None,
     ) -> None:
         self._experiment = experiment
         self._run = run
         self._warn = warn
-        self._settings_of = settings_of or (lambda trial: experiment.model_dump(mode="json"))
         self._writer: WandbWriter | None = None
         self._runs: dict[str, WandbRun] = {}
         self._started: set[str] = set()
@@ -69,7 +67,7 @@ class WandbRuns(LoggerCallback):
             return
         folder = Path(trial.path)
         if folder.name not in self._runs:
-            self._runs[folder.name] = self._run_of(folder, self._settings_of(trial))
+            self._runs[folder.name] = self._run_of(folder, _settings_of(trial))
         self._writer.open(self._runs[folder.name])
 
     def log_trial_result(self, iteration: int, trial: Any, result: dict[str, Any]) -> None:
@@ -132,3 +130,8 @@ class WandbRuns(LoggerCallback):
             config=config,
             known=int(float(rows[-1]["perf/iteration"])) if rows else 0,
         )
+
+
+def _settings_of(trial: Any) -> dict[str, Any]:
+    """Return the resolved settings of a trial, those that are searched included."""
+    return experiment_of(trial.config).model_dump(mode="json")

@@ -5,24 +5,23 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
-from typing import Any
 
 from ttt_rllib.schema.tracking import Ray
 from ttt_rllib.wrong_input import InputError
 
-__all__ = ["dashboard_arguments", "dashboard_notice"]
+__all__ = ["dashboard_notice", "dashboard_place"]
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
-def dashboard_arguments(settings: Ray) -> dict[str, Any]:
-    """Return the arguments of `ray.init` on the dashboard.
+def dashboard_place(settings: Ray) -> tuple[str, int] | None:
+    """Return the host and port where a cluster is to serve its dashboard; None = nowhere.
 
     Raises:
         InputError: If it cannot listen there. Ray would fail without saying so.
     """
     if not settings.include_dashboard:
-        return {"include_dashboard": False}
+        return None
     host, port = settings.dashboard_host, settings.dashboard_port
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -34,7 +33,7 @@ def dashboard_arguments(settings: Ray) -> dict[str, Any]:
             f"ray.dashboard_port: nothing can listen at {host}:{port}: {error.strerror}; "
             "set another ray.dashboard_port or ray.dashboard_host"
         ) from None
-    return {"include_dashboard": True, "dashboard_host": host, "dashboard_port": port}
+    return host, port
 
 
 def dashboard_notice(settings: Ray, joined: bool, warn: Callable[[str], None]) -> str | None:
