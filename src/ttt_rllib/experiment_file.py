@@ -191,7 +191,7 @@ def _explain(error: ValidationError, data: dict[str, Any]) -> str:
     env_kind = PettingZooEnv if isinstance(env, dict) and "pettingzoo" in env else Env
     keys = _all_keys(Experiment, {"training": _training(algorithm), "env": env_kind})
     words = {word for key in keys for word in key.split(".")}
-    where = [part for part in problem["loc"] if isinstance(part, str) and part in words]
+    where = [part for part in problem["loc"][:-1] if isinstance(part, str) and part in words]
     key = ".".join(str(part) for part in problem["loc"] if not _is_union_tag(part))
     value = shown(problem["input"])
     if problem["type"] == "extra_forbidden":
