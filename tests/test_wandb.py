@@ -221,12 +221,29 @@ def test_online_the_server_gets_every_row_also_when_resumed(shell, tmp_path, ser
     shell.setenv("WANDB_BASE_URL", server.url)
     Session(tmp_path).iterate(1, 2, 3).end(code=1)
     assert [row["perf/iteration"] for row in server.rows(RUN_ID)] == [1, 2, 3]
-    session = Session(tmp_path, tags=["a"], group="g").iterate(3, 4, 5).end()
+    session = Session(tmp_path, tags=["a"], group="g").iterate(3, 4, 5)
+    session.run.summary.write_text('{"status": "done"}')
+    session.wandb.conclude(Path(session.trial.path))
+    session.end()
+    assert server.artifacts == [("debug-one", RUN_ID)]
     assert [as_written(row) for row in server.rows(RUN_ID)] == session.rows
     assert session.warnings == []
     assert session.offline == []
     assert server.opened[-1]["groupName"] == "g"
     assert server.opened[-1]["tags"] == ["a"]
+
+
+def test_a_server_that_takes_no_rows_ends_in_a_warning_with_the_command_for_the_rest(
+    shell, tmp_path, server
+):
+    shell.setenv("WANDB_API_KEY", KEY)
+    shell.setenv("WANDB_BASE_URL", server.url)
+    server.stalls = True
+    session = Session(tmp_path, finish_timeout=0.5).iterate(1, 2).end()
+    (warning,) = session.warnings
+    assert "was not uploaded within 0.5 s; the rest: wandb sync --include-online" in warning
+    (folder,) = (session.run.path / "wandb").glob("run-*")
+    assert written([folder]) == session.rows
 
 
 @pytest.mark.parametrize("what", ["refused", "absent", "malformed"])

@@ -17,6 +17,7 @@ class WandbServer(ThreadingHTTPServer):
     Attributes:
         refuses: Whether every request is answered with 401.
         refused: A word; so is every request that holds it.
+        stalls: Whether rows are put off with 503.
         runs: By run id: the rows by their place, as W&B counts them.
         opened: What runs were opened with, in order.
         artifacts: Name and run of the artifacts created, in order.
@@ -26,7 +27,7 @@ class WandbServer(ThreadingHTTPServer):
 
     def __init__(self, refuses=False):
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.refuses, self.refused = refuses, ""
+        self.refuses, self.refused, self.stalls = refuses, "", False
         self.runs, self.opened, self.artifacts, self.requests = {}, [], [], 0
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -53,6 +54,8 @@ class WandbServer(ThreadingHTTPServer):
         if "RunResumeStatus" in query:
             rows = self.runs.get(variables["name"])
             return {"model": {**project, "bucket": rows and self._status(variables["name"])}}
+        if "viewer" in query:
+            return {"viewer": {"id": "VXNlcg==", "entity": "me", "username": "me", "flags": "{}"}}
         if "mutation CreateArtifact " in query:
             made = variables["input"]
             self.artifacts.append((made["artifactCollectionName"], made["runName"]))
@@ -86,6 +89,8 @@ class _Handler(BaseHTTPRequestHandler):
             data = self.server.answer(message["query"], message.get("variables") or {})
             return self._send(200, {"data": data} | ({} if data else {"errors": [{}]}))
         stream = STREAM.fullmatch(self.path)
+        if stream and self.server.stalls:
+            return self._send(503, {})
         history = message.get("files", {}).get("wandb-history.jsonl") if stream else None
         if history:
             rows = self.server.runs[stream["run"]]

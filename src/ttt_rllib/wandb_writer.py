@@ -242,12 +242,23 @@ class WandbWriter:
         for place, path in files.items():
             # Immutable: no copy under the user's home, from where nothing would remove it.
             artifact.add_file(str(path), place, policy="immutable", skip_cache=True)
-        run.log_artifact(artifact)
+        try:
+            run.log_artifact(artifact)
+        except Exception as error:
+            # The run's figures are worth finishing all the same.
+            self.warn(f"W&B: the artifact {name} is not kept: {_reason(error)}")
 
     def _finish(self, run_id: str, exit_code: int) -> None:
         entry = self._runs.pop(run_id, None)
-        if entry is not None:
+        if entry is None:
+            return
+        try:
             entry.run.finish(exit_code=exit_code)
+        except TimeoutError:
+            self.warn(
+                f"W&B: {run_id} was not uploaded within {self.settings.finish_timeout:g} s; "
+                f"the rest: wandb sync --include-online {self.folder}/wandb/run-*-{run_id}"
+            )
 
     def _finish_all(self, exit_code: int) -> None:
         for run_id in list(self._runs):
