@@ -25,6 +25,7 @@ from ttt_rllib.experiment import Experiment
 from ttt_rllib.experiment_file import load_experiment
 from ttt_rllib.interrupts import deferred_interrupts, raise_on_interrupts
 from ttt_rllib.plan import check_plan, make_plan
+from ttt_rllib.ray_dashboard import dashboard_notice, dashboard_place
 from ttt_rllib.rundir import RunDir, create_run_dir, new_run_dir, open_run_dir
 from ttt_rllib.wrong_input import InputError
 
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from ttt_rllib.tuning import RunOutcome
 
 __all__ = ["train"]
+
+IN_HASTE_S = 2.0
+"""How long W&B may take to end after an error or a second Ctrl-C."""
 
 UNKNOWN_GAME = (
     "the rules of this environment are not known here, so there is no agent/ and no proof"
@@ -112,10 +116,13 @@ def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | 
     console.print("starting Ray and the trial ...")
     with deferred_interrupts(warn):
         if request.address is None:
-            connect(None)
+            connect(None, dashboard_place(experiment.ray))
         import_module("ttt_rllib.tuning")
     if is_new:
         create_run_dir(run, experiment)
+    notice = dashboard_notice(experiment.ray, request.address is not None, warn)
+    if notice is not None:
+        console.print(notice, soft_wrap=True)
     return experiment, run
 
 
@@ -135,9 +142,11 @@ def _check_measurable(experiment: Experiment, console: Console) -> None:
 
 
 def _execute(experiment: Experiment, run: RunDir, request: Request, console: Console) -> int:
+    from ttt_rllib.gauges import Gauges
     from ttt_rllib.search_progress import SearchProgress
     from ttt_rllib.tracking import Progress
     from ttt_rllib.tuning import RunFailedError, run_trials
+    from ttt_rllib.wandb_runs import WandbRuns
 
     truth = known_truth(experiment.env.game)
     progress: Progress | SearchProgress
@@ -145,15 +154,21 @@ def _execute(experiment: Experiment, run: RunDir, request: Request, console: Con
         progress = SearchProgress(console, experiment)
     else:
         progress = Progress(console, truth.ceilings if truth else None, experiment.stop)
+    resume = request.resume is not None
+    wandb = WandbRuns(experiment, run, warn)
+    observers = (Gauges(experiment, run), wandb)
     try:
-        outcome = run_trials(experiment, run, progress, warn, resume=request.resume is not None)
+        outcome = run_trials(experiment, run, progress, warn, resume=resume, observers=observers)
         code = _conclude(experiment, run, outcome, progress.first_result_s, console)
+        wandb.conclude(outcome.best.folder if outcome.best else None)
+        wandb.close(code)
     except KeyboardInterrupt:
         warn("interrupted")
         code = EXIT_INTERRUPTED
     except (RunFailedError, OSError) as error:
         warn(f"error: the run failed: {error}")
         code = EXIT_FAILED
+    wandb.close(code, timeout_s=IN_HASTE_S)
     if code != EXIT_DONE:
         warn(f"go on with: python -m ttt_rllib.train --resume {run.path}")
     console.print(f"results: {run.path}", soft_wrap=True)
