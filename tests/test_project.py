@@ -39,6 +39,8 @@ LAYERS = (
     ("ttt_rllib.experiment_file",),
     ("ttt_rllib.ray_dashboard", "ttt_rllib.wandb_writer"),
     ("ttt_rllib.plan", "ttt_rllib.rundir"),
+    ("ttt_rllib.reporting",),
+    ("ttt_rllib.report",),
     ("ttt_rllib.cluster",),
     ("ttt_rllib.rl",),
     ("ttt_rllib.tracking",),
