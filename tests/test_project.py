@@ -30,6 +30,7 @@ LAYERS = (
         "ttt_rllib.assessment",
         "ttt_rllib.description",
         "ttt_rllib.door",
+        "ttt_rllib.environment_file",
         "ttt_rllib.interrupts",
     ),
     ("ttt_rllib.play",),
@@ -37,7 +38,7 @@ LAYERS = (
     ("ttt_rllib.schema",),
     ("ttt_rllib.experiment",),
     ("ttt_rllib.experiment_file",),
-    ("ttt_rllib.cluster", "ttt_rllib.rundir"),
+    ("ttt_rllib.cluster", "ttt_rllib.rundir", "ttt_rllib.storage"),
     ("ttt_rllib.rl",),
     ("ttt_rllib.tracking",),
     ("ttt_rllib.tuning",),
@@ -46,7 +47,7 @@ LAYERS = (
     ("ttt_rllib.cli",),
     ("ttt_rllib.__main__",),
 )
-MAY_IMPORT_RAY = {"rl", "tracking", "tuning", "cluster", "play.serve_app"}
+MAY_IMPORT_RAY = {"rl", "tracking", "tuning", "cluster", "storage", "play.serve_app"}
 MAY_IMPORT_TORCH = {"rl"}
 
 
