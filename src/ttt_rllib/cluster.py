@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 CONNECT_TIMEOUT_S = 10.0
+DASHBOARD_ARGUMENTS = ("dashboard_host", "dashboard_port")
 CGROUP_V2 = Path("/sys/fs/cgroup/cpu.max")
 CGROUP_V1 = tuple(
     Path("/sys/fs/cgroup/cpu") / name for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us")
@@ -122,11 +123,13 @@ def available_cpus() -> int:
     return max(1, int(min(cpus or 1, quota)))
 
 
-def connect(address: str | None) -> None:
+def connect(address: str | None, dashboard: tuple[str, int] | None = None) -> None:
     """Connect to a Ray cluster, or start one of this machine's CPUs.
 
     Args:
         address: As for `ray.init`; None starts a private cluster.
+        dashboard: Host and port where a private cluster serves Ray's dashboard; None: nowhere.
+            A private cluster that runs already is kept as it is.
 
     Raises:
         InputError: If there is no cluster at the address.
@@ -144,8 +147,10 @@ def connect(address: str | None) -> None:
     if address is None:
         ray.init(
             address="local",
+            ignore_reinit_error=True,
             num_cpus=available_cpus(),
-            include_dashboard=False,
+            include_dashboard=dashboard is not None,
+            **(dict(zip(DASHBOARD_ARGUMENTS, dashboard, strict=True)) if dashboard else {}),
             log_to_driver=False,
             logging_level=logging.ERROR,
         )

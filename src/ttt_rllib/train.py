@@ -7,9 +7,12 @@ and `--help` answer at once.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from shutil import rmtree
+from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +28,7 @@ from ttt_rllib.experiment import Experiment
 from ttt_rllib.experiment_file import load_experiment
 from ttt_rllib.interrupts import deferred_interrupts, raise_on_interrupts
 from ttt_rllib.rundir import RunDir, create_run_dir, new_run_dir, open_run_dir
+from ttt_rllib.storage import check_shared
 from ttt_rllib.wrong_input import InputError
 
 if TYPE_CHECKING:
@@ -47,6 +51,8 @@ class Request:
     storage: Path
     address: str | None
     resume: Path | None
+    resume_if_exists: bool
+    dashboard: str | None
     plan: bool
 
 
@@ -66,19 +72,39 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN_DIR", help="Go on with an earlier run.")
     ] = None,
+    resume_if_exists: Annotated[
+        bool,
+        typer.Option("--resume-if-exists", help="With --name: go on with that run if it is there."),
+    ] = False,
+    dashboard: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Serve Ray's dashboard, until Ctrl-C."),
+    ] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Show what would run, and end.")] = False,
 ) -> None:
     """Train an agent by self-play, and prove how good it is.
 
     Exit codes: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted.
     """
-    request = Request(experiment, tuple(overrides or ()), name, storage, address, resume, plan)
+    request = Request(
+        experiment=experiment,
+        overrides=tuple(overrides or ()),
+        name=name,
+        storage=storage,
+        address=address,
+        resume=resume,
+        resume_if_exists=resume_if_exists,
+        dashboard=dashboard,
+        plan=plan,
+    )
     # A folder's name may look like rich's markup.
     console = Console(highlight=False, markup=False, emoji=False)
     raise_on_interrupts()
     try:
         prepared = _prepare(request, console)
         code = EXIT_DONE if prepared is None else _execute(*prepared, request, console)
+        if request.dashboard is not None and code == EXIT_DONE and not plan:
+            _keep_dashboard(request.dashboard, console)
     except InputError as error:
         warn(f"error: {error}")
         code = EXIT_BAD_INPUT
@@ -92,6 +118,9 @@ def train(
 
 def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | None:
     """Check everything before anything is written; None if there is nothing to run."""
+    dashboard = None if request.dashboard is None else _dashboard(request.dashboard)
+    if dashboard is not None and request.address is not None:
+        raise InputError(f"--dashboard {request.dashboard}: the cluster of --address has its own")
     run, experiment = _load(request)
     if run is not None and is_done(run.path):
         console.print("the run is done, there is nothing to resume", soft_wrap=True)
@@ -108,10 +137,12 @@ def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | 
     _check_measurable(experiment, console)
     is_new = run is None
     run = run or new_run_dir(experiment, request.storage, request.name)
+    if request.address is not None:
+        check_shared(request.storage if is_new else run.path)
     console.print("starting Ray and the trial ...")
     with deferred_interrupts(warn):
         if request.address is None:
-            connect(None)
+            connect(None, dashboard)
         import_module("ttt_rllib.tuning")  # torch and RLlib with it
     if is_new:
         create_run_dir(run, experiment)
@@ -140,7 +171,7 @@ def _execute(experiment: Experiment, run: RunDir, request: Request, console: Con
     truth = known_truth(experiment.env.game)
     progress = Progress(console, truth.ceilings if truth else None)
     try:
-        outcome = run_trials(experiment, run, progress, warn, resume=request.resume is not None)
+        outcome = run_trials(experiment, run, progress, warn, resume=_may_resume(request))
         code = _conclude(experiment, run, outcome, progress.first_result_s, console)
     except KeyboardInterrupt:
         warn("interrupted")
@@ -191,7 +222,8 @@ def _load(request: Request) -> tuple[RunDir | None, Experiment]:
     if request.resume is None:
         if request.experiment is None:
             raise InputError("which experiment? for example experiments/ppo.yaml")
-        return None, load_experiment(request.experiment, request.overrides)
+        experiment = load_experiment(request.experiment, request.overrides)
+        return _existing(request, experiment), experiment
     run, saved = open_run_dir(request.resume)
     if request.overrides or request.name:
         raise InputError(
@@ -203,6 +235,44 @@ def _load(request: Request) -> tuple[RunDir | None, Experiment]:
             "leave it out to resume, or start a new run"
         )
     return run, saved
+
+
+def _existing(request: Request, experiment: Experiment) -> RunDir | None:
+    """Return the run of this name if it was ever begun, for --resume-if-exists."""
+    if not request.resume_if_exists:
+        return None
+    if request.name is None:
+        raise InputError("--resume-if-exists: which run? give its --name")
+    path = request.storage.absolute() / experiment.name / request.name
+    if path.is_dir() and not RunDir(path).experiment.is_file() and not RunDir(path).has_trials:
+        # A kill while the directory was being made; nothing is lost.
+        rmtree(path)
+    if not path.exists():
+        return None
+    run, saved = open_run_dir(path)
+    if saved != experiment:
+        raise InputError(f"{run.experiment}: differs from what is asked for; take another --name")
+    return run
+
+
+def _may_resume(request: Request) -> bool:
+    return request.resume is not None or request.resume_if_exists
+
+
+def _dashboard(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise InputError(f"--dashboard {address}: give HOST:PORT, for example 127.0.0.1:8265")
+    return host, int(port)
+
+
+def _keep_dashboard(address: str, console: Console) -> None:
+    """Serve Ray's dashboard on after the training; Ctrl-C and SIGTERM end it in order."""
+    with deferred_interrupts(warn):
+        connect(None, _dashboard(address))
+    console.print(f"the dashboard stays on {address}; Ctrl-C ends it")
+    with suppress(KeyboardInterrupt):
+        Event().wait()
 
 
 def _process_start_s() -> float:
