@@ -47,6 +47,7 @@ RUN useradd --uid 10001 --create-home --home-dir /home/ttt ttt \
  && mkdir /results && chown ttt:ttt /results
 COPY --from=dependencies /venv /venv
 COPY --from=package /package /venv
+COPY k8s/ray-join /usr/local/bin/
 WORKDIR /app
 COPY experiments experiments
 # Without another --storage the results are in /results: what to mount.
