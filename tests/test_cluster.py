@@ -1,5 +1,6 @@
 """The resource plan against what RLlib itself asks Ray for."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,11 @@ def test_a_cluster_of_others_is_asked_with_the_token_if_there_is_one(shell, tmp_
     cluster._secure("somewhere:6379")
     assert shell["RAY_AUTH_MODE"] == "token"
     assert "RAY_AUTH_TOKEN" not in shell
+
+
+def test_waiting_for_room_ends_when_there_is_some_or_the_time_is_up(ray_cluster):
+    started_s = time.monotonic()
+    cluster.await_room(make_plan(experiment(env_runners={"num_env_runners": 7})), 60.0)
+    assert time.monotonic() - started_s < 1.0, "the fixture's cluster has 8 CPUs"
+    cluster.await_room(make_plan(experiment(env_runners={"num_env_runners": 8})), 1.5)
+    assert time.monotonic() - started_s > 1.5

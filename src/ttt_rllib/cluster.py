@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from ttt_rllib.wrong_input import InputError
 __all__ = [
     "Plan",
     "available_cpus",
+    "await_room",
     "check_plan",
     "cluster_size",
     "connect",
@@ -28,6 +30,8 @@ __all__ = [
 ]
 
 CONNECT_TIMEOUT_S = 10.0
+CONNECTED = "auto"
+POLL_S = 1.0
 DASHBOARD_ARGUMENTS = ("dashboard_host", "dashboard_port")
 CGROUP_V2 = Path("/sys/fs/cgroup/cpu.max")
 CGROUP_V1 = tuple(
@@ -177,6 +181,21 @@ def cluster_size(address: str | None) -> tuple[float, float]:
 
     resources = ray.cluster_resources()
     return resources.get("CPU", 0.0), resources.get("GPU", 0.0)
+
+
+def await_room(plan: Plan, wait_s: float) -> None:
+    """Wait until the connected cluster can hold a trial: its nodes may still be joining.
+
+    Args:
+        plan: What a trial reserves.
+        wait_s: Seconds to wait at most. Whether there is room then, `check_plan` tells.
+    """
+    deadline_s = time.monotonic() + wait_s
+    while time.monotonic() < deadline_s:
+        cpus, gpus = cluster_size(CONNECTED)
+        if plan.cpus <= cpus and plan.gpus <= gpus:
+            return
+        time.sleep(POLL_S)
 
 
 def _secure(address: str | None) -> None:

@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 
 from ttt_rllib.assessment import is_done
-from ttt_rllib.cluster import check_plan, cluster_size, connect, disconnect, make_plan
+from ttt_rllib.cluster import await_room, check_plan, cluster_size, connect, disconnect, make_plan
 from ttt_rllib.description import NOT_PROVABLE, describe
 from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, warn
 from ttt_rllib.door import run as run_door
@@ -53,6 +53,7 @@ class Request:
     resume: Path | None
     resume_if_exists: bool
     dashboard: str | None
+    wait_s: float
     plan: bool
 
 
@@ -80,6 +81,10 @@ def train(
         str | None,
         typer.Option(metavar="HOST:PORT", help="Serve Ray's dashboard, until Ctrl-C."),
     ] = None,
+    wait: Annotated[
+        float,
+        typer.Option(min=0, metavar="SECONDS", help="With --address: wait until a trial fits."),
+    ] = 0.0,
     plan: Annotated[bool, typer.Option("--plan", help="Show what would run, and end.")] = False,
 ) -> None:
     """Train an agent by self-play, and prove how good it is.
@@ -95,6 +100,7 @@ def train(
         resume=resume,
         resume_if_exists=resume_if_exists,
         dashboard=dashboard,
+        wait_s=wait,
         plan=plan,
     )
     # A folder's name may look like rich's markup.
@@ -129,6 +135,7 @@ def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | 
     plan = make_plan(experiment)
     if request.address is not None:
         connect(request.address)
+        await_room(plan, request.wait_s)
     cpus, gpus = cluster_size(request.address)
     check_plan(plan, cpus, gpus)
     console.print(plan.describe(cpus, gpus), soft_wrap=True)
