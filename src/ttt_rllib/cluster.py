@@ -155,6 +155,7 @@ def connect(address: str | None, dashboard: tuple[str, int] | None = None) -> No
             num_cpus=available_cpus(),
             include_dashboard=dashboard is not None,
             **(dict(zip(DASHBOARD_ARGUMENTS, dashboard, strict=True)) if dashboard else {}),
+            _metrics_export_port=_metrics_port(),
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
@@ -224,6 +225,18 @@ def _ray_home() -> Path | None:
         # RuntimeError: a user without an entry in passwd and without HOME.
         return None
     return home if os.access(home, os.W_OK) else None
+
+
+def _metrics_port() -> int | None:
+    """Return where Prometheus finds a private cluster's metrics; None leaves it to Ray.
+
+    Raises:
+        InputError: If TTT_METRICS_PORT is no port.
+    """
+    port = os.environ.get("TTT_METRICS_PORT")
+    if port is not None and not port.isdigit():
+        raise InputError(f"TTT_METRICS_PORT is {port}; give a number, for example 8080")
+    return None if port is None else int(port)
 
 
 def _check_reachable(address: str) -> None:
