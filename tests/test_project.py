@@ -38,16 +38,32 @@ LAYERS = (
     ("ttt_rllib.schema",),
     ("ttt_rllib.experiment",),
     ("ttt_rllib.experiment_file",),
-    ("ttt_rllib.cluster", "ttt_rllib.rundir", "ttt_rllib.storage"),
+    ("ttt_rllib.plan", "ttt_rllib.rundir", "ttt_rllib.storage"),
+    ("ttt_rllib.cluster",),
     ("ttt_rllib.rl",),
     ("ttt_rllib.tracking",),
+    ("ttt_rllib.search_progress", "ttt_rllib.schedulers", "ttt_rllib.checkpoints"),
+    ("ttt_rllib.trial", "ttt_rllib.search", "ttt_rllib.snapshots"),
     ("ttt_rllib.tuning",),
+    ("ttt_rllib.trial_table",),
     ("ttt_rllib.conclusion",),
     ("ttt_rllib.train", "ttt_rllib.evaluate", "ttt_rllib.export"),
     ("ttt_rllib.cli",),
     ("ttt_rllib.__main__",),
 )
-MAY_IMPORT_RAY = {"rl", "tracking", "tuning", "cluster", "storage", "play.serve_app"}
+MAY_IMPORT_RAY = {
+    "rl",
+    "tracking",
+    "search_progress",
+    "tuning",
+    "trial",
+    "search",
+    "schedulers",
+    "snapshots",
+    "cluster",
+    "storage",
+    "play.serve_app",
+}
 MAY_IMPORT_TORCH = {"rl"}
 
 

@@ -1,8 +1,4 @@
-"""Connecting to Ray, and the plan of what a run reserves.
-
-The plan is made and checked before anything starts: a trial that can never be scheduled
-is an error with a remedy, not a run that stays pending for ever.
-"""
+"""Connecting to Ray, and what the cluster has."""
 
 from __future__ import annotations
 
@@ -12,21 +8,17 @@ import secrets
 import socket
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
-from ttt_rllib.experiment import Experiment
+from ttt_rllib.plan import Node, Plan
 from ttt_rllib.wrong_input import InputError
 
 __all__ = [
-    "Plan",
     "available_cpus",
     "await_room",
-    "check_plan",
-    "cluster_size",
+    "cluster_nodes",
     "connect",
     "disconnect",
-    "make_plan",
 ]
 
 CONNECT_TIMEOUT_S = 10.0
@@ -37,84 +29,6 @@ CGROUP_V2 = Path("/sys/fs/cgroup/cpu.max")
 CGROUP_V1 = tuple(
     Path("/sys/fs/cgroup/cpu") / name for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us")
 )
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What one trial reserves, in CPUs and GPUs.
-
-    Attributes:
-        main: CPUs of the trial's own process.
-        env_runners: Number of env runner actors.
-        cpus_per_env_runner: CPUs of each.
-        learners: Number of learner actors.
-        cpus_per_learner: CPUs of each.
-        gpus: GPUs of all learners.
-    """
-
-    main: float
-    env_runners: int
-    cpus_per_env_runner: float
-    learners: int
-    cpus_per_learner: float
-    gpus: float
-
-    @property
-    def cpus(self) -> float:
-        """CPUs of a whole trial."""
-        runners = self.env_runners * self.cpus_per_env_runner
-        return self.main + runners + self.learners * self.cpus_per_learner
-
-    def describe(self, cpus: float, gpus: float) -> str:
-        """Return the plan as lines of text, for a cluster of that many CPUs and GPUs."""
-        lines = [
-            f"plan: 1 trial of {_count(self.cpus, 'CPU')} and {_count(self.gpus, 'GPU')}; "
-            f"the cluster has {_count(cpus, 'CPU')} and {_count(gpus, 'GPU')}",
-            f"  main process      {_count(self.main, 'CPU')}",
-        ]
-        if self.env_runners:
-            each = _count(self.cpus_per_env_runner, "CPU")
-            lines.append(f"  {_count(self.env_runners, 'env runner'):16}  {each} each")
-        if self.learners:
-            each = _count(self.cpus_per_learner, "CPU")
-            lines.append(f"  {_count(self.learners, 'learner'):16}  {each} each")
-        lines.append("  1 trial at once, none waits")
-        return "\n".join(lines)
-
-
-def make_plan(experiment: Experiment) -> Plan:
-    """Add up what a trial of the experiment reserves."""
-    learners = experiment.learners
-    main = experiment.resources.num_cpus_for_main_process
-    # A local learner lives in the main process; RLlib reserves the larger of the two.
-    return Plan(
-        main=main if learners.num_learners else max(main, learners.num_cpus_per_learner),
-        env_runners=experiment.env_runners.num_env_runners,
-        cpus_per_env_runner=experiment.env_runners.num_cpus_per_env_runner,
-        learners=learners.num_learners,
-        cpus_per_learner=learners.num_cpus_per_learner,
-        gpus=learners.num_gpus_per_learner * max(1, learners.num_learners),
-    )
-
-
-def check_plan(plan: Plan, cpus: float, gpus: float) -> None:
-    """Refuse a trial that the cluster can never hold.
-
-    Raises:
-        InputError: With what is wanted, what there is, and which setting to lower.
-    """
-    if plan.cpus > cpus:
-        raise InputError(
-            f"a trial reserves {_count(plan.cpus, 'CPU')} ({plan.main:g} main + "
-            f"{plan.env_runners} x {plan.cpus_per_env_runner:g} env runners + "
-            f"{plan.learners} x {plan.cpus_per_learner:g} learners), the cluster has {cpus:g}; "
-            "lower env_runners.num_env_runners or env_runners.num_cpus_per_env_runner"
-        )
-    if plan.gpus > gpus:
-        raise InputError(
-            f"a trial reserves {_count(plan.gpus, 'GPU')}, the cluster has {gpus:g}; "
-            "lower learners.num_gpus_per_learner"
-        )
 
 
 def available_cpus() -> int:
@@ -174,14 +88,14 @@ def disconnect() -> None:
         sys.modules["ray"].shutdown()
 
 
-def cluster_size(address: str | None) -> tuple[float, float]:
-    """Return CPUs and GPUs; without an address those of this machine, Ray not needed."""
+def cluster_nodes(address: str | None) -> list[Node]:
+    """Return the nodes of the cluster; without an address this machine, Ray not needed."""
     if address is None:
-        return float(available_cpus()), _local_gpus()
+        return [Node(float(available_cpus()), _local_gpus())]
     import ray
 
-    resources = ray.cluster_resources()
-    return resources.get("CPU", 0.0), resources.get("GPU", 0.0)
+    resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [Node(one.get("CPU", 0.0), one.get("GPU", 0.0)) for one in resources]
 
 
 def await_room(plan: Plan, wait_s: float) -> None:
@@ -193,8 +107,7 @@ def await_room(plan: Plan, wait_s: float) -> None:
     """
     deadline_s = time.monotonic() + wait_s
     while time.monotonic() < deadline_s:
-        cpus, gpus = cluster_size(CONNECTED)
-        if plan.cpus <= cpus and plan.gpus <= gpus:
+        if plan.at_once(cluster_nodes(CONNECTED)):
             return
         time.sleep(POLL_S)
 
@@ -267,7 +180,3 @@ def _local_gpus() -> float:
     if visible is not None:
         return float(len([device for device in visible.split(",") if device.strip()]))
     return float(len(list(Path("/proc/driver/nvidia/gpus").glob("*"))))
-
-
-def _count(number: float, noun: str) -> str:
-    return f"{number:g} {noun}" + ("" if number == 1 else "s")

@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ from ttt_rllib.bundle import Bundle, load_bundle
 from ttt_rllib.description import verdict
 from ttt_rllib.exact.report import ExactReport
 from ttt_rllib.experiment import Experiment
+from ttt_rllib.experiment_file import dump_experiment, with_settings
 from ttt_rllib.metrics import flatten
 from ttt_rllib.rundir import MetricsFile, RunDir, write_json, write_whole
 from ttt_rllib.tracking import METRICS_FILE
-from ttt_rllib.tuning import TrialOutcome
+from ttt_rllib.trial_table import write_table
+from ttt_rllib.tuning import RunOutcome, TrialOutcome
 
 __all__ = ["conclude"]
 
@@ -30,35 +33,40 @@ PACKAGES = ("ray", "torch", "numpy", "gymnasium", "pettingzoo")
 
 
 def conclude(
-    experiment: Experiment, run: RunDir, outcome: TrialOutcome, session: dict[str, float]
+    experiment: Experiment, run: RunDir, outcome: RunOutcome, session: dict[str, float]
 ) -> tuple[Bundle, Report] | None:
     """Write everything a finished, failed or interrupted run has to show.
 
     Args:
         experiment: What ran.
         run: Where to.
-        outcome: What is left of the best trial.
+        outcome: What is left of its trials.
         session: Wall seconds of this session: set-up, and in all.
 
     Returns:
         The agent and its figures; None if there is no checkpoint with a bundle.
     """
+    best = outcome.best
     rows: list[dict[str, str]] = []
-    if outcome.folder and (outcome.folder / METRICS_FILE).is_file():
-        rows = MetricsFile(outcome.folder / METRICS_FILE).rows()
-        write_whole(run.metrics, (outcome.folder / METRICS_FILE).read_text(encoding="utf-8"))
-    assessed = _assess(run, outcome.checkpoint)
+    if best and (best.folder / METRICS_FILE).is_file():
+        rows = MetricsFile(best.folder / METRICS_FILE).rows()
+        write_whole(run.metrics, (best.folder / METRICS_FILE).read_text(encoding="utf-8"))
+    assessed = _assess(run, best.checkpoint if best else None)
     report = assessed[1] if assessed else None
-    metrics = flatten(outcome.result)
+    metrics = flatten(best.result) if best else {}
+    if experiment.search and best:
+        write_table(run.table, experiment, outcome.trials)
+        write_whole(run.best, _best_experiment(experiment, best))
     sessions = [*_earlier_sessions(run), session]
     summary = {
         "experiment": experiment.name,
         "run": run.path.name,
         "status": _status(outcome),
         "verdict": verdict(report) if report else None,
-        "error": outcome.error,
-        "best_trial": outcome.folder.name if outcome.folder else None,
-        "checkpoint": _relative(outcome.checkpoint, run),
+        "error": _error(outcome),
+        "best_trial": best.name if best else None,
+        **_search_summary(experiment, outcome),
+        "checkpoint": _relative(best.checkpoint, run) if best else None,
         "moves": int(metrics.get("play/moves", 0)),
         "metrics": {**metrics, **(report_metrics(report) if report else {})},
         "wall_s": {
@@ -68,12 +76,15 @@ def conclude(
             **_phases(rows),
         },
         "sessions": sessions,
-        "seeds": [experiment.seed],
+        "seeds": sorted({trial.seed for trial in outcome.trials}) or [experiment.seed],
         "versions": _versions(),
         "git_commit": _git_commit(),
         "machine": _machine(),
     }
     write_json(run.summary, summary)
+    if summary["status"] == "done":
+        # There is nothing to go on with any more.
+        shutil.rmtree(run.state, ignore_errors=True)
     return assessed
 
 
@@ -103,10 +114,50 @@ def _earlier_sessions(run: RunDir) -> list[dict[str, float]]:
     return sessions
 
 
-def _status(outcome: TrialOutcome) -> str:
+def _status(outcome: RunOutcome) -> str:
     if outcome.interrupted:
         return "interrupted"
-    return "failed" if outcome.error else "done"
+    return "failed" if _error(outcome) else "done"
+
+
+def _error(outcome: RunOutcome) -> str | None:
+    """Return why the run failed: a search fails only if all of its trials do."""
+    if outcome.best is None:
+        return "no trial was started"
+    return outcome.best.error
+
+
+def _search_summary(experiment: Experiment, outcome: RunOutcome) -> dict[str, Any]:
+    search, best = experiment.search, outcome.best
+    if search is None or best is None:
+        return {}
+    objective, mode = experiment.objective
+    statuses = Counter(trial.status for trial in outcome.trials)
+    return {
+        "search": {
+            "objective": objective,
+            "mode": mode,
+            "algorithm": search.algorithm,
+            "scheduler": search.scheduler,
+            "num_trials": len(outcome.trials),
+            "statuses": dict(sorted(statuses.items())),
+            "best_trial": best.name,
+            "best_objective": best.objective,
+            "best": best.settings,
+        }
+    }
+
+
+def _best_experiment(experiment: Experiment, best: TrialOutcome) -> str:
+    """Return the best configuration as a file to train again."""
+    found = with_settings(
+        experiment, {**best.settings, "seed": best.seed, "name": f"{experiment.name}_best"}
+    )
+    objective = experiment.objective[0]
+    return (
+        f"# The best of {experiment.num_trials} trials of {experiment.name}: "
+        f"{objective} {best.objective}\n{dump_experiment(found)}"
+    )
 
 
 def _phases(rows: list[dict[str, str]]) -> dict[str, float]:

@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from ttt_envs.game import GAMES
+from ttt_rllib.metrics import BETTER
 from ttt_rllib.schema.env import NO_OPENING, Env, MultiAgent, Opening, PettingZooEnv
 from ttt_rllib.schema.running import (
     Checkpoint,
@@ -30,11 +31,15 @@ from ttt_rllib.schema.running import (
     Resources,
     Stop,
 )
+from ttt_rllib.schema.search import Search
 from ttt_rllib.schema.section import NAME, Section
 from ttt_rllib.schema.training import TRAINING, DQNTraining, Model, PPOTraining, Training
 from ttt_rllib.wrong_input import nearest
 
-__all__ = ["Experiment"]
+__all__ = ["PENALISED_MOVES", "Experiment"]
+
+PENALISED_MOVES = "search/penalised_moves"
+"""The metric that is reported where trials stop by `unexploitable_evals` and `moves`."""
 
 
 class Experiment(Section):
@@ -62,6 +67,8 @@ class Experiment(Section):
     checkpoint: Checkpoint = Checkpoint()
     max_failures: Annotated[int, Field(ge=-1)] = 3
     """How often a failed trial goes back to its last checkpoint (Tune); -1 = always."""
+    search: Search | None = None
+    """Many trials instead of one."""
 
     @field_validator("name")
     @classmethod
@@ -126,9 +133,34 @@ class Experiment(Section):
                     f"stop.{name} needs exact evaluation; "
                     "set evaluation.exact_interval to 1 or more"
                 )
+        if self.search and self.search.objective == PENALISED_MOVES and not self.stops_by_proof:
+            raise ValueError(
+                f"search.objective {PENALISED_MOVES} needs both stop.unexploitable_evals and "
+                "stop.moves"
+            )
         if not any(limit for _, limit in self.stop):
             raise ValueError("stop has no limit at all; set one of " + ", ".join(Stop.model_fields))
         return self._check_pettingzoo() if self.on_pettingzoo else self._check_opening()
+
+    @property
+    def num_trials(self) -> int:
+        """Trials in all."""
+        return self.search.num_trials if self.search else 1
+
+    @property
+    def stops_by_proof(self) -> bool:
+        """Whether moves to unexploitable can be told, the penalty of who gets there never too."""
+        return bool(self.stop.unexploitable_evals and self.stop.moves)
+
+    @property
+    def objective(self) -> tuple[str, Literal["min", "max"]]:
+        """The metric that says which trial is best, and which way."""
+        name = PENALISED_MOVES if self.stops_by_proof else "exact/nash_conv"
+        search = self.search
+        if search and search.objective:
+            name = search.objective
+        mode: Literal["min", "max"] = "max" if BETTER[name] == "higher" else "min"
+        return name, (search.mode if search and search.mode else mode)
 
     @property
     def on_pettingzoo(self) -> bool:

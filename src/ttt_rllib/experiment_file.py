@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
+import random
 import re
+from collections.abc import Mapping
+from itertools import count, islice, product
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -14,10 +19,14 @@ from pydantic import BaseModel, ValidationError
 from ttt_envs.game import GAMES
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.schema.env import Env, PettingZooEnv
+from ttt_rllib.schema.search import Search
 from ttt_rllib.schema.training import TRAINING, PPOTraining
 from ttt_rllib.wrong_input import InputError, nearest, shown
 
-__all__ = ["dump_experiment", "load_experiment"]
+__all__ = ["dump_experiment", "load_experiment", "with_settings"]
+
+MAX_COMBINATIONS = 512
+"""Combinations of searched settings that are checked before anything starts."""
 
 
 def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
@@ -33,15 +42,22 @@ def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
     data = {"name": path.stem, **_read_yaml(path)}
     for override in overrides:
         _apply(data, override)
-    try:
-        # JSON mode is strict about types but takes a list for a tuple.
-        as_json = json.dumps(data)
-    except TypeError as error:
-        raise InputError(f"{path}: holds a value of a type that no setting has: {error}") from None
-    try:
-        return Experiment.model_validate_json(as_json, strict=True)
-    except ValidationError as error:
-        raise InputError(f"{path}: {_explain(error, data)}") from None
+    experiment = _validated(data, str(path))
+    _check_search(experiment, str(path))
+    return experiment
+
+
+def with_settings(experiment: Experiment, settings: Mapping[str, Any]) -> Experiment:
+    """Return the experiment of one trial: without the search, with these settings.
+
+    Args:
+        experiment: The experiment; not changed.
+        settings: Values as in YAML by dotted keys.
+
+    Raises:
+        InputError: If a setting does not exist, or its value is wrong.
+    """
+    return _validated(_with(experiment, settings), experiment.name)
 
 
 def dump_experiment(experiment: Experiment) -> str:
@@ -97,11 +113,64 @@ def _parse(text: str, source: str) -> Any:
         raise InputError(f"{source}: not YAML: {' '.join(str(error).split())}") from None
 
 
+def _validated(data: dict[str, Any], source: str) -> Experiment:
+    try:
+        # JSON mode is strict about types but takes a list for a tuple.
+        as_json = json.dumps(data)
+    except TypeError as error:
+        raise InputError(
+            f"{source}: holds a value of a type that no setting has: {error}"
+        ) from None
+    try:
+        return Experiment.model_validate_json(as_json, strict=True)
+    except ValidationError as error:
+        raise InputError(f"{source}: {_explain(error, data)}") from None
+
+
+def _with(experiment: Experiment, settings: Mapping[str, Any]) -> dict[str, Any]:
+    data = experiment.model_dump(mode="json", exclude={"search"})
+    for key, value in settings.items():
+        _put(data, key, value)
+    return data
+
+
+def _check_search(experiment: Experiment, source: str) -> None:
+    """Check settings, values and their combinations before a trial meets them."""
+    if experiment.search is None:
+        return
+    space = {key: one.values for key, one in experiment.search.space.items()}
+    combinations = islice(product(*space.values()), MAX_COMBINATIONS)
+    if math.prod(len(values) for values in space.values()) > MAX_COMBINATIONS:
+        draw = random.Random(experiment.seed).choice
+        combinations = islice((tuple(map(draw, space.values())) for _ in count()), MAX_COMBINATIONS)
+    for combination in combinations:
+        settings = dict(zip(space, combination, strict=True))
+        data = _with(experiment, settings)
+        try:
+            Experiment.model_validate_json(json.dumps(data), strict=True)
+        except ValidationError as error:
+            values = ", ".join(f"{key}={shown(value)}" for key, value in settings.items())
+            raise InputError(f"{source}: search: with {values}: {_explain(error, data)}") from None
+
+
 def _apply(data: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not all(key.strip().split(".")):
         raise InputError(f"--set {override}: write it as key=value, for example seed=1")
-    *sections, last = key.strip().split(".")
+    key = key.strip()
+    value = _parse(text, f"--set {override}")
+    if key.startswith("search.") and key.count(".") > 1:
+        # A searched setting is one key, dots and all, unless it is of asha or pbt.
+        section, _, searched = key.partition(".")
+        if searched.split(".")[0] not in Search.model_fields:
+            data.setdefault(section, {})[searched] = value
+            return
+    _put(data, key, value)
+
+
+def _put(data: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key, making the sections on the way."""
+    *sections, last = key.split(".")
     place = data
     for section in sections:
         inner = place.get(section)
@@ -109,7 +178,7 @@ def _apply(data: dict[str, Any], override: str) -> None:
             inner = Experiment._named_env(inner)  # noqa: SLF001 - our own validator
         place[section] = inner = inner if isinstance(inner, dict) else {}
         place = inner
-    place[last] = _parse(text, f"--set {override}")
+    place[last] = value
 
 
 def _explain(error: ValidationError, data: dict[str, Any]) -> str:
@@ -154,6 +223,8 @@ def _all_keys(
     for name, field in section.model_fields.items():
         keys.append(prefix + name)
         inner = of_many_kinds.get(prefix + name, field.annotation)
+        # Of `Section | None`, the section.
+        inner = next((kind for kind in get_args(inner) if kind is not NoneType), inner)
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             keys += _all_keys(inner, of_many_kinds, f"{prefix}{name}.")
     return keys

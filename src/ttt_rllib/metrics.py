@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["METRICS", "Metric", "flatten", "markdown_table"]
+__all__ = ["BETTER", "METRICS", "Metric", "flatten", "markdown_table"]
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,18 @@ METRICS = (
     ),
     Metric("learner/lr", "", "Learning rate after the update."),
     Metric("learner/entropy_coeff", "", "Entropy coefficient after the update.", only="ppo"),
+    Metric(
+        "search/penalised_moves",
+        "moves",
+        "What a search minimises unless told otherwise: moves until stop.unexploitable_evals was "
+        "met; before that stop.moves x (1 + nash_conv), so that whoever gets there is better than "
+        "whoever does not (penalised average runtime).",
+        "lower",
+    ),
 )
+
+BETTER = {metric.name: metric.better for metric in METRICS}
+"""Which way each metric is better, by its name."""
 
 
 def flatten(result: Mapping[str, Any]) -> dict[str, float]:

@@ -38,8 +38,6 @@ __all__ = [
     "write_whole",
 ]
 
-TUNER_FILE = "tuner.pkl"
-
 
 @dataclass(frozen=True)
 class RunDir:
@@ -62,9 +60,19 @@ class RunDir:
         return self.path / "trials"
 
     @property
-    def has_trials(self) -> bool:
-        """Whether Tune has written anything yet."""
-        return self.trials.is_dir() and any(self.trials.iterdir())
+    def state(self) -> Path:
+        """Whole states of Tune, to go on from after a kill."""
+        return self.path / ".state"
+
+    @property
+    def table(self) -> Path:
+        """A row a trial."""
+        return self.path / "trials.csv"
+
+    @property
+    def best(self) -> Path:
+        """The best configuration of a search, as an experiment of its own."""
+        return self.path / "best.yaml"
 
     @property
     def summary(self) -> Path:
@@ -143,8 +151,6 @@ def open_run_dir(path: Path) -> tuple[RunDir, Experiment]:
     run = RunDir(path.absolute())
     if not run.experiment.is_file():
         raise InputError(f"--resume {path}: not a run directory; it has no experiment.yaml")
-    if run.has_trials and not (run.trials / TUNER_FILE).is_file():
-        raise InputError(f"--resume {path}: trials/ holds no {TUNER_FILE}, the state of Tune")
     return run, load_experiment(run.experiment)
 
 

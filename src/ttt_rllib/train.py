@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 
 from ttt_rllib.assessment import is_done
-from ttt_rllib.cluster import await_room, check_plan, cluster_size, connect, disconnect, make_plan
+from ttt_rllib.cluster import await_room, cluster_nodes, connect, disconnect
 from ttt_rllib.description import NOT_PROVABLE, describe
 from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, warn
 from ttt_rllib.door import run as run_door
@@ -27,12 +27,13 @@ from ttt_rllib.exact.report import known_truth
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.experiment_file import load_experiment
 from ttt_rllib.interrupts import deferred_interrupts, raise_on_interrupts
+from ttt_rllib.plan import check_plan, make_plan
 from ttt_rllib.rundir import RunDir, create_run_dir, new_run_dir, open_run_dir
 from ttt_rllib.storage import check_shared
 from ttt_rllib.wrong_input import InputError
 
 if TYPE_CHECKING:
-    from ttt_rllib.tuning import TrialOutcome
+    from ttt_rllib.tuning import RunOutcome
 
 __all__ = ["train"]
 
@@ -136,9 +137,9 @@ def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | 
     if request.address is not None:
         connect(request.address)
         await_room(plan, request.wait_s)
-    cpus, gpus = cluster_size(request.address)
-    check_plan(plan, cpus, gpus)
-    console.print(plan.describe(cpus, gpus), soft_wrap=True)
+    nodes = cluster_nodes(request.address)
+    check_plan(plan, nodes)
+    console.print(plan.describe(nodes), soft_wrap=True)
     if request.plan:
         return None
     _check_measurable(experiment, console)
@@ -150,7 +151,7 @@ def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | 
     with deferred_interrupts(warn):
         if request.address is None:
             connect(None, dashboard)
-        import_module("ttt_rllib.tuning")  # torch and RLlib with it
+        import_module("ttt_rllib.tuning")
     if is_new:
         create_run_dir(run, experiment)
     return experiment, run
@@ -172,11 +173,16 @@ def _check_measurable(experiment: Experiment, console: Console) -> None:
 
 
 def _execute(experiment: Experiment, run: RunDir, request: Request, console: Console) -> int:
+    from ttt_rllib.search_progress import SearchProgress
     from ttt_rllib.tracking import Progress
     from ttt_rllib.tuning import RunFailedError, run_trials
 
     truth = known_truth(experiment.env.game)
-    progress = Progress(console, truth.ceilings if truth else None)
+    progress: Progress | SearchProgress
+    if experiment.search:
+        progress = SearchProgress(console, experiment)
+    else:
+        progress = Progress(console, truth.ceilings if truth else None)
     try:
         outcome = run_trials(experiment, run, progress, warn, resume=_may_resume(request))
         code = _conclude(experiment, run, outcome, progress.first_result_s, console)
@@ -195,7 +201,7 @@ def _execute(experiment: Experiment, run: RunDir, request: Request, console: Con
 def _conclude(
     experiment: Experiment,
     run: RunDir,
-    outcome: TrialOutcome,
+    outcome: RunOutcome,
     first_result_s: float | None,
     console: Console,
 ) -> int:
@@ -206,7 +212,8 @@ def _conclude(
         "setup_s": round((first_result_s or ended_s) - started_s, 3),
         "total_s": round(ended_s - started_s, 3),
     }
-    train_s = float(outcome.result.get("perf", {}).get("train_s", 0.0))
+    best = outcome.best
+    train_s = float(best.result.get("perf", {}).get("train_s", 0.0)) if best else 0.0
     assessed = conclude(experiment, run, outcome, session)
     if assessed is not None:
         console.print("\n" + describe(*assessed) + "\n", soft_wrap=True)
@@ -217,12 +224,13 @@ def _conclude(
     if outcome.interrupted:
         warn("interrupted")
         return EXIT_INTERRUPTED
-    if outcome.error is not None:
-        warn(f"error: the trial failed: {outcome.error}")
-        if outcome.folder is not None:
-            warn(f"details: {outcome.folder / 'error.txt'}")
-        return EXIT_FAILED
-    return EXIT_DONE
+    failed = [trial for trial in outcome.trials if trial.error is not None]
+    for trial in failed:
+        warn(f"error: trial {trial.name} failed: {trial.error}")
+        warn(f"details: {trial.folder / 'error.txt'}")
+    if best is None:
+        warn("error: no trial was started")
+    return EXIT_FAILED if best is None or best.error is not None else EXIT_DONE
 
 
 def _load(request: Request) -> tuple[RunDir | None, Experiment]:

@@ -1,28 +1,48 @@
-"""Running an experiment through Ray Tune, new or resumed."""
+"""Running an experiment through Ray Tune, new or resumed.
+
+The driver imports neither RLlib nor torch: trials do, in their own processes.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ray import tune
+from ray.tune import Callback
 from ray.tune.error import TuneError
+from ray.tune.experiment import Trial
 
+from ttt_rllib.checkpoints import PREFIX
 from ttt_rllib.experiment import Experiment
-from ttt_rllib.rl.build import algorithm_config
+from ttt_rllib.metrics import BETTER, flatten
 from ttt_rllib.rundir import RunDir
-from ttt_rllib.tracking import CheckpointOnInterrupt, MetricsFiles, Progress
+from ttt_rllib.schedulers import Saving, scheduler_of
+from ttt_rllib.search import Trials, searched_settings
+from ttt_rllib.snapshots import Snapshots, put_back
+from ttt_rllib.tracking import CheckpointOnInterrupt, MetricsFiles
+from ttt_rllib.trial import EXPERIMENT, SelfPlayTrial
 from ttt_rllib.wrong_input import InputError
 
-__all__ = ["RunFailedError", "TrialOutcome", "run_trials"]
+__all__ = ["RunFailedError", "RunOutcome", "TrialOutcome", "run_trials"]
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 QUIET = ("ray.tune", "ray.rllib", "ray.train", "ray.air")
+SETTINGS = {
+    # Tune's own progress table; ours shows what matters here.
+    "RAY_AIR_NEW_OUTPUT": "0",
+    # Not every iteration evaluates, so not every result has every metric.
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    # A state is saved with every checkpoint; Tune finds that too often.
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+}
+Status = Literal["done", "stopped early", "failed", "unfinished"]
 
 
 class RunFailedError(RuntimeError):
@@ -31,37 +51,60 @@ class RunFailedError(RuntimeError):
 
 @dataclass(frozen=True)
 class TrialOutcome:
-    """What is left of the best trial.
+    """What is left of a trial.
 
     Attributes:
-        folder: Its folder under `trials/`.
-        checkpoint: Its newest checkpoint; None if it never came to one.
+        name: Its folder under `trials/`.
+        status: How it ended.
+        settings: The searched settings by dotted keys.
+        seed: Its seed.
+        objective: The last value of the objective; None if it was never measured.
+        folder: Its folder.
+        checkpoint: The checkpoint its agent is taken from; None if it never came to one.
         result: Its last result, nested as the algorithm reports it.
         error: What its error ends with; None if it has none.
-        interrupted: Whether Ctrl-C or SIGTERM ended the run.
     """
 
-    folder: Path | None
+    name: str
+    status: Status
+    settings: dict[str, Any]
+    seed: int
+    objective: float | None
+    folder: Path
     checkpoint: Path | None
     result: dict[str, Any]
     error: str | None
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What is left of a run.
+
+    Attributes:
+        trials: All of them, in the order of their numbers.
+        best: The best one; None if there is none.
+        interrupted: Whether Ctrl-C or SIGTERM ended the run.
+    """
+
+    trials: tuple[TrialOutcome, ...]
+    best: TrialOutcome | None
     interrupted: bool
 
 
 def run_trials(
     experiment: Experiment,
     run: RunDir,
-    progress: Progress,
+    progress: Any,
     notify: Callable[[str], None],
     *,
     resume: bool,
-) -> TrialOutcome:
-    """Train until a limit is reached, an error or an interrupt.
+) -> RunOutcome:
+    """Train until all trials have reached a limit, an error or an interrupt.
 
     Args:
         experiment: What to run.
         run: Where to.
-        progress: What shows the progress.
+        progress: What shows the progress, a Tune callback with `close()`.
         notify: Called with a sentence for the user when a signal comes.
         resume: Go on with what is in `run`.
 
@@ -71,41 +114,51 @@ def run_trials(
     """
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    # Tune's own progress table; ours shows what matters here.
-    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
-    interrupt = CheckpointOnInterrupt(notify)
-    callbacks = [MetricsFiles(), progress, interrupt]
-    # A run that was ended before Tune wrote anything begins anew.
-    tuner = _restored(experiment, run) if resume and run.has_trials else _new(experiment, run)
-    # Tune pickles the callbacks it is constructed with, but a console and signal handlers
-    # are of this process only; there is no public way to give them later.
-    tuner._local_tuner._run_config.callbacks = callbacks  # noqa: SLF001 - see above
+    os.environ.update(SETTINGS)
+    scheduler, search = scheduler_of(experiment), Trials(experiment, run.path)
+    memory = put_back(run, notify) if resume else None
+    # A run that was ended before Tune saved anything begins anew.
+    tuner = _new(experiment, run) if memory is None else _restored(run)
+    if memory is not None:
+        scheduler.memory = memory
+    followed, interrupt = _Followed(), CheckpointOnInterrupt(notify)
+    snapshots = Snapshots(run, scheduler)
+    # Tune pickles what it is constructed with, but a console and signal handlers are of this
+    # process only, and a restored scheduler has a memory; there is no public way to give them
+    # later.
+    local = tuner._local_tuner  # noqa: SLF001 - see above
+    local._run_config.callbacks = [MetricsFiles(), progress, interrupt, snapshots, followed]  # noqa: SLF001
+    local._tune_config.scheduler, local._tune_config.search_alg = scheduler, search  # noqa: SLF001
     try:
-        results = tuner.fit()
+        tuner.fit()
     except TuneError as error:
         raise RunFailedError(_last_line(str(error))) from error
     finally:
         progress.close()
         interrupt.release()
-    best = next(iter(results), None)
-    if best is None:
-        return TrialOutcome(None, None, {}, "no trial was started", interrupt.interrupted)
-    return TrialOutcome(
-        folder=Path(best.path) if best.path else None,
-        checkpoint=Path(best.checkpoint.path) if best.checkpoint else None,
-        result=best.metrics or {},
-        error=_last_line(str(best.error)) if best.error else None,
-        interrupted=interrupt.interrupted,
-    )
+    ended = sorted(followed.trials, key=lambda trial: str(trial.trial_id))
+    trials = tuple(_outcome(experiment, trial, scheduler) for trial in ended)
+    return RunOutcome(trials, _best(experiment, trials), interrupt.interrupted)
+
+
+class _Followed(Callback):
+    """Knows all trials; Tune's own results leave out which were ended early, and why."""
+
+    def __init__(self) -> None:
+        self.trials: list[Trial] = []
+
+    def on_step_end(self, **info: Any) -> None:
+        """Take the trials."""
+        self.trials = info["trials"]
 
 
 def _new(experiment: Experiment, run: RunDir) -> Any:
     checkpoint = experiment.checkpoint
-    config = algorithm_config(experiment)
+    score = checkpoint.checkpoint_score_attribute
     return tune.Tuner(
-        config.algo_class,
-        param_space=config,
-        tune_config=tune.TuneConfig(trial_dirname_creator=_trial_folder),
+        SelfPlayTrial,
+        param_space={EXPERIMENT: experiment.model_dump_json()},
+        tune_config=tune.TuneConfig(reuse_actors=True),
         run_config=tune.RunConfig(
             name=run.trials.name,
             storage_path=str(run.path),
@@ -115,19 +168,19 @@ def _new(experiment: Experiment, run: RunDir) -> Any:
                 checkpoint_frequency=checkpoint.checkpoint_frequency,
                 num_to_keep=checkpoint.num_to_keep,
                 checkpoint_at_end=True,
+                checkpoint_score_attribute=score,
+                checkpoint_score_order="min" if score and BETTER[score] == "lower" else "max",
             ),
             verbose=0,
         ),
     )
 
 
-def _restored(experiment: Experiment, run: RunDir) -> Any:
-    config = algorithm_config(experiment)
+def _restored(run: RunDir) -> Any:
     try:
         return tune.Tuner.restore(
             str(run.trials),
-            trainable=config.algo_class,
-            param_space=config,
+            trainable=SelfPlayTrial,
             resume_unfinished=True,
             resume_errored=True,
         )
@@ -147,11 +200,68 @@ def _stop(experiment: Experiment) -> dict[str, float]:
     return {name: limit for name, limit in limits.items() if limit is not None}
 
 
+def _outcome(experiment: Experiment, trial: Trial, scheduler: Saving) -> TrialOutcome:
+    result = trial.last_result or {}
+    statuses: dict[str, Status] = {Trial.TERMINATED: "done", Trial.ERROR: "failed"}
+    status = statuses.get(trial.status, "unfinished")
+    if status == "done" and trial.trial_id in scheduler.stopped_early:
+        status = "stopped early"
+    folder = Path(trial.path)
+    manager = trial.run_metadata.checkpoint_manager
+    kept = {Path(one.checkpoint.path) for one in manager.best_checkpoint_results}
+    if status in {"done", "stopped early"}:
+        _prune(folder, kept)
+    by_score = experiment.checkpoint.checkpoint_score_attribute
+    chosen = manager.best_checkpoint_result if by_score else manager.latest_checkpoint_result
+    error = trial.get_error() if status == "failed" else None
+    return TrialOutcome(
+        name=folder.name,
+        status=status,
+        settings=searched_settings(experiment.search, trial.config),
+        seed=int(trial.config.get("seed", experiment.seed)),
+        objective=flatten(result).get(experiment.objective[0]),
+        folder=folder,
+        checkpoint=Path(chosen.checkpoint.path) if chosen else None,
+        result=result,
+        error=_last_line(str(error)) if error else None,
+    )
+
+
+def _prune(folder: Path, kept: set[Path]) -> None:
+    """Remove checkpoints of before a kill, which Tune has forgotten."""
+    for path in folder.glob(f"{PREFIX}*"):
+        if path not in kept:
+            shutil.rmtree(path)
+
+
+def _best(experiment: Experiment, trials: tuple[TrialOutcome, ...]) -> TrialOutcome | None:
+    """Return the best trial of the configuration whose mean over its seeds is best.
+
+    Trials that came to an end are better than those that did not, measured ones than others.
+    """
+    _, mode = experiment.objective
+    sign = -1.0 if mode == "max" else 1.0
+    seeds = experiment.search.seeds if experiment.search else 1
+
+    def rank(trial: TrialOutcome) -> tuple[Any, ...]:
+        number = int(trial.name) // seeds * seeds
+        mates = [one for one in trials if number <= int(one.name) < number + seeds]
+        known = [one.objective for one in mates if one.objective is not None]
+        mean = sum(known) / len(known) if len(known) == seeds else None
+        return (
+            any(one.status not in {"done", "stopped early"} for one in mates),
+            any(one.status != "done" for one in mates),
+            mean is None,
+            sign * (mean or 0.0),
+            trial.objective is None,
+            sign * (trial.objective or 0.0),
+            trial.checkpoint is None,
+        )
+
+    return min(trials, key=rank, default=None)
+
+
 def _last_line(traceback: str) -> str:
     """Return what a traceback ends with: the exception and its message."""
     lines = [line.strip() for line in ANSI.sub("", traceback).splitlines() if line.strip()]
     return lines[-1] if lines else "unknown error"
-
-
-def _trial_folder(trial: Any) -> str:
-    return str(trial.trial_id)

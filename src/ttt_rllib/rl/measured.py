@@ -31,6 +31,7 @@ from ttt_rllib.sampled import sampled_report
 __all__ = ["Measured"]
 
 UNEXPLOITABLE_EVALS = "unexploitable_evals"
+TIME_TOTAL_S = "time_total_s"
 
 
 class Measured:
@@ -47,6 +48,7 @@ class Measured:
     metrics: Any
     iteration: int
     env_runner: Any
+    _time_total: float
 
     def setup(self, config: Any) -> None:
         """Build everything, as RLlib does."""
@@ -61,22 +63,26 @@ class Measured:
         self.after_training(results)
         figures = {**self._figures, "learner": self._learner_figures(results)}
         figures["perf"]["iteration"] = self.iteration + 1
-        trained_s: float = self._time_total  # type: ignore[attr-defined]  # Tune's Trainable
-        figures["perf"]["train_s"] = trained_s + time.perf_counter() - start_s
+        figures["perf"]["train_s"] = self._time_total + time.perf_counter() - start_s
         return {**results, **figures}
 
     def after_training(self, results: dict[str, Any]) -> None:
         """Measure here if `training_step` has not called `measure`; `results` are RLlib's."""
 
     def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Return RLlib's state and how long the agent has been unexploitable."""
+        """Return RLlib's state, and how long the agent has trained and been unexploitable."""
         state: dict[str, Any] = super().get_state(*args, **kwargs)  # type: ignore[misc]  # RLlib
-        return {**state, UNEXPLOITABLE_EVALS: self._unexploitable_evals}
+        return {
+            **state,
+            UNEXPLOITABLE_EVALS: self._unexploitable_evals,
+            TIME_TOTAL_S: self._time_total,
+        }
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Take over a state made by `get_state`."""
         super().set_state(state)  # type: ignore[misc]  # RLlib's Algorithm
         self._unexploitable_evals = state.get(UNEXPLOITABLE_EVALS, self._unexploitable_evals)
+        self._time_total = state.get(TIME_TOTAL_S, self._time_total)
 
     @property
     def game(self) -> Game | None:

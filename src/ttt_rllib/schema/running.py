@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
 
+from ttt_rllib.metrics import BETTER
 from ttt_rllib.schema.section import Section
+from ttt_rllib.wrong_input import nearest
 
 __all__ = ["Checkpoint", "EnvRunners", "Evaluation", "Learners", "Resources", "Stop"]
 
@@ -69,4 +71,15 @@ class Checkpoint(Section):
     checkpoint_frequency: NonNegativeInt = 50
     """Iterations between checkpoints; 0 = only at the end and on Ctrl-C."""
     num_to_keep: PositiveInt | None = 2
-    """Newest checkpoints kept of a trial; null = all."""
+    """Checkpoints kept of a trial; null = all."""
+    checkpoint_score_attribute: str | None = None
+    """The metric by which the best are kept, and the agent is taken from the best; null = the
+    newest."""
+
+    @field_validator("checkpoint_score_attribute")
+    @classmethod
+    def _check_metric(cls, value: str | None) -> str | None:
+        if value is not None and not BETTER.get(value):
+            known = [name for name, better in BETTER.items() if better]
+            raise ValueError(f"is {value!r}; not a metric to be better in{nearest(value, known)}")
+        return value

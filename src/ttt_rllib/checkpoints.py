@@ -1,0 +1,52 @@
+"""Checkpoints that know whether they are whole.
+
+A checkpoint is a folder that Tune copies to the storage file by file, so a kill or a full
+disk may leave a part of it. The last file written, `complete.json`, lists all others with
+their SHA-256; a folder that does not hold exactly them is no checkpoint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+__all__ = ["PREFIX", "is_whole", "newest_whole", "seal"]
+
+PREFIX = "checkpoint_"
+"""How Tune's checkpoint folders begin; six digits follow, ascending."""
+
+SEAL = "complete.json"
+
+
+def seal(folder: Path) -> None:
+    """Declare the checkpoint in a folder as complete."""
+    (folder / SEAL).write_text(json.dumps(_hashes(folder), indent=1), encoding="utf-8")
+
+
+def is_whole(folder: Path) -> bool:
+    """Return whether a folder holds a complete, unchanged checkpoint.
+
+    Files that Tune adds beside the listed ones do not matter.
+    """
+    try:
+        files = json.loads((folder / SEAL).read_text(encoding="utf-8"))
+        return bool(files) and all(_sha256(folder / name) == said for name, said in files.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def newest_whole(trial: Path) -> Path | None:
+    """Return the newest complete checkpoint in the folder of a trial; None if there is none."""
+    numbered = sorted(trial.glob(f"{PREFIX}*"), reverse=True)
+    return next((folder for folder in numbered if is_whole(folder)), None)
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SEAL)
+    return {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

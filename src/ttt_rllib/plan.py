@@ -1,0 +1,211 @@
+"""The plan of a run: what its trials reserve, how many fit at once, and what waits.
+
+Made and checked before anything starts: a trial that can never be scheduled is an error
+with a remedy, not a run that stays pending for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ttt_rllib.experiment import Experiment
+from ttt_rllib.experiment_file import with_settings
+from ttt_rllib.wrong_input import InputError
+
+__all__ = ["Node", "Plan", "check_plan", "make_plan", "plan_of_trial"]
+
+RESERVING = ("env_runners.", "learners.", "resources.")
+"""Sections whose settings say what a trial reserves."""
+
+ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Node:
+    """What a machine or pod of the cluster has.
+
+    Attributes:
+        cpus: CPUs.
+        gpus: GPUs.
+    """
+
+    cpus: float
+    gpus: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the trials of a run reserve, in CPUs and GPUs; of a search, its largest trial.
+
+    Attributes:
+        main: CPUs of the trial's own process.
+        env_runners: Number of env runner actors.
+        cpus_per_env_runner: CPUs of each.
+        learners: Number of learner actors.
+        cpus_per_learner: CPUs of each.
+        gpus_per_learner: GPUs of each learner, also of one in the trial's own process.
+        trials: Trials in all.
+        max_concurrent: Most trials at once, whatever the cluster holds; None = no such limit.
+        is_largest: Whether other trials reserve less.
+    """
+
+    main: float
+    env_runners: int
+    cpus_per_env_runner: float
+    learners: int
+    cpus_per_learner: float
+    gpus_per_learner: float
+    trials: int = 1
+    max_concurrent: int | None = None
+    is_largest: bool = False
+
+    @property
+    def bundles(self) -> list[dict[str, float]]:
+        """What Ray reserves: the trial's own process, then each env runner and learner.
+
+        A bundle is never parted between nodes. A local learner, and its GPU, belong to the
+        trial's process.
+        """
+        gpu = {"GPU": self.gpus_per_learner} if self.gpus_per_learner else {}
+        return [
+            {"CPU": self.main, **({} if self.learners else gpu)},
+            *({"CPU": self.cpus_per_env_runner} for _ in range(self.env_runners)),
+            *({"CPU": self.cpus_per_learner, **gpu} for _ in range(self.learners)),
+        ]
+
+    @property
+    def cpus(self) -> float:
+        """CPUs of a whole trial."""
+        return sum(bundle["CPU"] for bundle in self.bundles)
+
+    @property
+    def gpus(self) -> float:
+        """GPUs of a whole trial."""
+        return sum(bundle.get("GPU", 0.0) for bundle in self.bundles)
+
+    def at_once(self, nodes: Sequence[Node]) -> int:
+        """Return how many trials run at once on a cluster: 0 if not even one fits."""
+        most = min(self.trials, self.max_concurrent or self.trials)
+        free = [[node.cpus, node.gpus] for node in nodes]
+        return next((number for number in range(most) if not _place(self.bundles, free)), most)
+
+    def describe(self, nodes: Sequence[Node]) -> str:
+        """Return the plan as lines of text, for a cluster of these nodes."""
+        cpus, gpus = _total(nodes)
+        each = "up to " if self.is_largest else ""
+        lines = [
+            f"plan: {_count(self.trials, 'trial')} of {each}{_count(self.cpus, 'CPU')} and "
+            f"{_count(self.gpus, 'GPU')}; "
+            f"the cluster has {_count(cpus, 'CPU')} and {_count(gpus, 'GPU')}"
+            + (f" on {len(nodes)} nodes" if len(nodes) > 1 else ""),
+            f"  main process      {_count(self.main, 'CPU')}",
+        ]
+        if self.env_runners:
+            one = _count(self.cpus_per_env_runner, "CPU")
+            lines.append(f"  {_count(self.env_runners, 'env runner'):16}  {one} each")
+        if self.learners:
+            one = _count(self.cpus_per_learner, "CPU")
+            lines.append(f"  {_count(self.learners, 'learner'):16}  {one} each")
+        if self.trials > 1:
+            lines.append(
+                f"  in all            {_count(self.trials * self.cpus, 'CPU')} and "
+                f"{_count(self.trials * self.gpus, 'GPU')}"
+            )
+        running = self.at_once(nodes)
+        waiting = self.trials - running
+        waits = f"{waiting} {'waits' if waiting == 1 else 'wait'}" if waiting else "none waits"
+        lines.append(f"  {_count(running, 'trial')} at once, {waits}")
+        return "\n".join(lines)
+
+
+def make_plan(experiment: Experiment) -> Plan:
+    """Add up what the trials of an experiment reserve.
+
+    Of searched settings the greatest values count.
+    """
+    search = experiment.search
+    largest = {
+        key: max(one.values)
+        for key, one in (search.space if search else {}).items()
+        if key.startswith(RESERVING)
+    }
+    plan = plan_of_trial(with_settings(experiment, largest) if largest else experiment)
+    return Plan(
+        **{
+            **vars(plan),
+            "trials": experiment.num_trials,
+            "max_concurrent": search.max_concurrent if search else None,
+            "is_largest": bool(largest),
+        }
+    )
+
+
+def plan_of_trial(experiment: Experiment) -> Plan:
+    """Add up what one trial reserves."""
+    learners = experiment.learners
+    main = experiment.resources.num_cpus_for_main_process
+    # A local learner lives in the main process; RLlib reserves the larger of the two.
+    return Plan(
+        main=main if learners.num_learners else max(main, learners.num_cpus_per_learner),
+        env_runners=experiment.env_runners.num_env_runners,
+        cpus_per_env_runner=experiment.env_runners.num_cpus_per_env_runner,
+        learners=learners.num_learners,
+        cpus_per_learner=learners.num_cpus_per_learner,
+        gpus_per_learner=learners.num_gpus_per_learner,
+    )
+
+
+def check_plan(plan: Plan, nodes: Sequence[Node]) -> None:
+    """Refuse a trial that the cluster can never hold.
+
+    Raises:
+        InputError: With what is wanted, what there is, and which setting to lower.
+    """
+    cpus, gpus = _total(nodes)
+    if plan.cpus > cpus + ROUNDING:
+        raise InputError(
+            f"a trial reserves {_count(plan.cpus, 'CPU')} ({plan.main:g} main + "
+            f"{plan.env_runners} x {plan.cpus_per_env_runner:g} env runners + "
+            f"{plan.learners} x {plan.cpus_per_learner:g} learners), the cluster has {cpus:g}; "
+            "lower env_runners.num_env_runners or env_runners.num_cpus_per_env_runner"
+        )
+    if plan.gpus > gpus + ROUNDING:
+        raise InputError(
+            f"a trial reserves {_count(plan.gpus, 'GPU')}, the cluster has {gpus:g}; "
+            "lower learners.num_gpus_per_learner"
+        )
+    if not plan.at_once(nodes):
+        sizes = ", ".join(f"{node.cpus:g} CPUs and {node.gpus:g} GPUs" for node in nodes)
+        raise InputError(
+            f"a trial reserves {' + '.join(map(_bundle, plan.bundles))}, which cannot be parted; "
+            f"the nodes have {sizes}: lower the CPUs or GPUs of one process"
+        )
+
+
+def _place(bundles: Sequence[dict[str, float]], free: list[list[float]]) -> bool:
+    """Take the bundles of a trial from the free CPUs and GPUs of the nodes, largest first."""
+    wanted = sorted((bundle["CPU"], bundle.get("GPU", 0.0)) for bundle in bundles)
+    for cpus, gpus in reversed(wanted):
+        node = next(
+            (node for node in free if node[0] + ROUNDING >= cpus and node[1] + ROUNDING >= gpus),
+            None,
+        )
+        if node is None:
+            return False
+        node[0] -= cpus
+        node[1] -= gpus
+    return True
+
+
+def _total(nodes: Sequence[Node]) -> tuple[float, float]:
+    return sum(node.cpus for node in nodes), sum(node.gpus for node in nodes)
+
+
+def _bundle(bundle: dict[str, float]) -> str:
+    gpus = bundle.get("GPU", 0.0)
+    return f"{bundle['CPU']:g} CPU" + (f" and {gpus:g} GPU" if gpus else "")
+
+
+def _count(number: float, noun: str) -> str:
+    return f"{number:g} {noun}" + ("" if number == 1 else "s")

@@ -1,0 +1,179 @@
+"""Who ends or changes trials early: Tune's schedulers, with what a resumed run must know.
+
+Tune does not save schedulers; these have a `memory`, which is saved beside Tune's state.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import (
+    AsyncHyperBandScheduler,
+    FIFOScheduler,
+    PopulationBasedTraining,
+    TrialScheduler,
+)
+
+from ttt_rllib.experiment import Experiment
+from ttt_rllib.schema.search import Distribution
+
+__all__ = ["EXPLOITS_FILE", "Saving", "scheduler_of"]
+
+EXPLOITS_FILE = "exploits.csv"
+MOVES = "play/moves"
+
+
+class Saving:
+    """Mixed into a scheduler: Tune saves its state whenever a trial has saved a checkpoint.
+
+    So a killed run knows which trials had ended. Tune itself saves every ten seconds.
+    """
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """Take a trial."""
+        manager = tune_controller._checkpoint_manager  # noqa: SLF001 - there is no public way
+        manager._sync_every_n_trial_checkpoints = 1  # noqa: SLF001
+        super().on_trial_add(tune_controller, trial)  # type: ignore[misc]  # the scheduler's
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """What a resumed run must know."""
+        return {}
+
+    @memory.setter
+    def memory(self, memory: Mapping[str, Any]) -> None:
+        pass
+
+    @property
+    def stopped_early(self) -> frozenset[str]:
+        """Ids of the trials that were ended."""
+        return frozenset()
+
+
+class FirstComeFirstServed(Saving, FIFOScheduler):
+    """Lets every trial run to its end."""
+
+
+class SuccessiveHalving(Saving, AsyncHyperBandScheduler):
+    """ASHA over moves."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        search = experiment.search
+        assert search is not None  # noqa: S101 - there is no ASHA without a search
+        metric, mode = experiment.objective
+        super().__init__(
+            time_attr=MOVES,
+            metric=metric,
+            mode=mode,
+            # Never reached: trials end by their own limits.
+            max_t=max(experiment.stop.moves or 2**40, 2 * search.asha.grace_period),
+            grace_period=search.asha.grace_period,
+            reduction_factor=search.asha.reduction_factor,
+            stop_last_trials=False,
+        )
+        self._ended: set[str] = set()
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """Say whether a trial goes on."""
+        decision = str(super().on_trial_result(tune_controller, trial, result))
+        if decision == TrialScheduler.STOP:
+            self._ended.add(trial.trial_id)
+        return decision
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """The figures at the rungs, and who was ended."""
+        return {"brackets": self._brackets, "ended": self._ended}
+
+    @memory.setter
+    def memory(self, memory: Mapping[str, Any]) -> None:
+        self._brackets, self._ended = memory["brackets"], memory["ended"]
+
+    @property
+    def stopped_early(self) -> frozenset[str]:
+        """Ids of the trials that were ended."""
+        return frozenset(self._ended)
+
+
+class Population(Saving, PopulationBasedTraining):
+    """PBT over moves; every exploit is a row in `exploits.csv` of the trial that copied."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        search = experiment.search
+        assert search is not None  # noqa: S101 - there is no PBT without a search
+        metric, mode = experiment.objective
+        self._ranges = {
+            key: one.values for key, one in search.space.items() if one.kind != "choice"
+        }
+        super().__init__(
+            time_attr=MOVES,
+            metric=metric,
+            mode=mode,
+            perturbation_interval=search.pbt.perturbation_interval,
+            quantile_fraction=search.pbt.quantile_fraction,
+            resample_probability=search.pbt.resample_probability,
+            hyperparam_mutations={key: _mutations(one) for key, one in search.space.items()},
+            custom_explore_fn=self._within_ranges,
+            log_config=False,
+            require_attrs=False,
+        )
+        self._perturbed: dict[str, float] = {}
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """Take a trial, of a resumed run with the moves of its last comparison."""
+        super().on_trial_add(tune_controller, trial)
+        state = self._trial_state[trial]
+        state.last_perturbation_time = self._perturbed.get(trial.trial_id, 0)
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """Moves at the last comparison of each trial."""
+        times = {trial.trial_id: one.last_perturbation_time for trial, one in self._states()}
+        return {"perturbed": times}
+
+    @memory.setter
+    def memory(self, memory: Mapping[str, Any]) -> None:
+        self._perturbed = dict(memory["perturbed"])
+
+    def _states(self) -> list[tuple[Trial, Any]]:
+        return list(self._trial_state.items())
+
+    def _exploit(self, tune_controller: Any, trial: Trial, trial_to_clone: Trial) -> None:
+        iteration = (trial.last_result or {}).get("training_iteration", 0)
+        super()._exploit(tune_controller, trial, trial_to_clone)
+        path = Path(trial.path) / EXPLOITS_FILE
+        is_new = not path.exists()
+        with path.open("a", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file)
+            if is_new:
+                rows.writerow(("iteration", "from_trial", *self._hyperparam_mutations))
+            changed = (trial.config[key] for key in self._hyperparam_mutations)
+            rows.writerow((iteration, trial_to_clone.trial_id, *changed))
+
+    def _within_ranges(self, config: dict[str, Any]) -> dict[str, Any]:
+        """Keep what was multiplied within its range."""
+        for key, (least, greatest) in self._ranges.items():
+            config[key] = min(max(config[key], least), greatest)
+        return config
+
+
+def scheduler_of(experiment: Experiment) -> Saving:
+    """Return the scheduler that an experiment asks for."""
+    name = experiment.search.scheduler if experiment.search else "none"
+    if name == "asha":
+        return SuccessiveHalving(experiment)
+    return Population(experiment) if name == "pbt" else FirstComeFirstServed()
+
+
+def _mutations(one: Distribution) -> Any:
+    if one.kind == "choice":
+        return list(one.values)
+    least, greatest = one.values
+    if one.kind == "randint":
+        return tune.randint(least, greatest + 1)
+    return (tune.loguniform if one.kind == "loguniform" else tune.uniform)(least, greatest)

@@ -1,0 +1,206 @@
+"""Which trials there are: configurations and seeds, chosen by Optuna or by a grid.
+
+Tune asks for one trial at a time and says how each one ended. All of it is a function of
+the experiment, its seed and those answers, and is saved with Tune's own state.
+"""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ray.tune.experiment import Trial
+from ray.tune.search import SearchAlgorithm
+
+from ttt_rllib.experiment import Experiment
+from ttt_rllib.schema.search import Distribution, Search
+
+if TYPE_CHECKING:
+    import optuna
+
+__all__ = ["Trials", "searched_settings"]
+
+STATE_FILE = "search-{}.pkl"
+
+
+class Trials(SearchAlgorithm):
+    """Makes the trials of an experiment: `00000`, `00001`, ..., seeds next to each other.
+
+    Args:
+        experiment: What is run; without a search, that is one trial.
+        home: Where the run directory is; a resumed one may have moved.
+    """
+
+    def __init__(self, experiment: Experiment, home: Path) -> None:
+        self._experiment = experiment
+        self._home = home
+        self._search = experiment.search
+        self._asked = 0
+        self._live: set[str] = set()
+        self._spec: dict[str, Any] = {}
+        self._configurations = _Configurations(experiment) if experiment.search else None
+
+    @property
+    def metric(self) -> str:
+        """The objective."""
+        return self._experiment.objective[0]
+
+    @property
+    def total_samples(self) -> int:
+        """Trials in all."""
+        return self._experiment.num_trials
+
+    def add_configurations(self, experiments: Any) -> None:
+        """Take Tune's settings, which all trials share."""
+        self._spec = experiments[0].spec
+
+    def is_finished(self) -> bool:
+        """Return whether all trials have been made."""
+        return self._asked >= self.total_samples
+
+    def set_finished(self) -> None:
+        """Make no more trials."""
+        self._asked = self.total_samples
+
+    def next_trial(self) -> Trial | None:
+        """Return the next trial, None if there is none or enough are running."""
+        most = self._search.max_concurrent if self._search else None
+        if self.is_finished() or (most is not None and len(self._live) >= most):
+            return None
+        number, trial_id = self._asked, f"{self._asked:05d}"
+        self._asked += 1
+        self._live.add(trial_id)
+        storage = copy.copy(self._spec["storage"])
+        storage.storage_fs_path = str(self._home)
+        return Trial(
+            self._spec["run"],
+            config={**self._spec["config"], **self._settings(number)},
+            trial_id=trial_id,
+            experiment_tag=trial_id,
+            stopping_criterion=self._spec["stop"],
+            checkpoint_config=self._spec["checkpoint_config"],
+            trial_name_creator=_name,
+            trial_dirname_creator=_name,
+            max_failures=self._experiment.max_failures,
+            storage=storage,
+        )
+
+    def _settings(self, number: int) -> dict[str, Any]:
+        if self._search is None or self._configurations is None:
+            return {}
+        configuration, index = divmod(number, self._search.seeds)
+        settings = self._configurations.settings(configuration)
+        # Members of a population differ in their seed too: one game would be played many times.
+        index = number if self._search.algorithm == "pbt" else index
+        return {**settings, "seed": (self._experiment.seed + index) % 2**31}
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Nothing: what counts is how a trial ends."""
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Note how a trial ended."""
+        self._live.discard(trial_id)
+        if self._search is None or self._configurations is None:
+            return
+        configuration, index = divmod(int(trial_id), self._search.seeds)
+        value = None if error else (result or {}).get(self.metric)
+        self._configurations.note(configuration, index, value)
+
+    def save_to_dir(self, dirpath: str, session_str: str) -> None:
+        """Save what has been asked and answered."""
+        state = {name: value for name, value in self.__dict__.items() if name != "_home"}
+        path = Path(dirpath) / STATE_FILE.format(session_str)
+        part = path.with_name(f".{path.name}.part")
+        part.write_bytes(pickle.dumps(state))
+        part.replace(path)
+
+    def has_checkpoint(self, dirpath: str) -> bool:
+        """Return whether a state is there to go on with."""
+        return any(Path(dirpath).glob(STATE_FILE.format("*")))
+
+    def restore_from_dir(self, dirpath: str) -> None:
+        """Go on with the newest state."""
+        newest = max(Path(dirpath).glob(STATE_FILE.format("*")))
+        # Our own file, in our own run directory, like Tune's pickles beside it.
+        self.__dict__.update(pickle.loads(newest.read_bytes()))  # noqa: S301
+
+
+class _Configurations:
+    """The configurations of a search: grids by counting, the rest by an Optuna study."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        import optuna
+
+        search = experiment.search
+        assert search is not None  # noqa: S101 - the caller asked
+        self._search = search
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        samplers = optuna.samplers
+        _, mode = experiment.objective
+        by_tpe = search.algorithm == "optuna"
+        sampler = (samplers.TPESampler if by_tpe else samplers.RandomSampler)(seed=experiment.seed)
+        direction = optuna.study.StudyDirection[{"min": "MINIMIZE", "max": "MAXIMIZE"}[mode]]
+        self._study = optuna.create_study(sampler=sampler, direction=direction)
+        self._drawn: dict[int, optuna.Trial] = {}
+        self._values: dict[int, dict[int, float | None]] = {}
+
+    def settings(self, number: int) -> dict[str, Any]:
+        """Return configuration `number`, drawn the first time it is asked for."""
+        space = self._search.space
+        if number not in self._drawn:
+            drawn = {key: _optuna(one) for key, one in space.items() if one.kind != "grid"}
+            self._drawn[number] = self._study.ask(drawn)
+        settings, place = {}, number % self._search.grid_size
+        for key, one in space.items():
+            if one.kind == "grid":
+                place, index = divmod(place, len(one.values))
+                settings[key] = one.values[index]
+            else:
+                value = self._drawn[number].params[key]
+                settings[key] = one.values[value] if one.kind == "choice" else value
+        return settings
+
+    def note(self, number: int, index: int, value: float | None) -> None:
+        """Tell the study the mean over the seeds, once all have ended; None = failed."""
+        import optuna
+
+        values = self._values.setdefault(number, {})
+        is_new = len(values) < self._search.seeds
+        values[index] = value
+        if len(values) < self._search.seeds or not is_new:
+            # A failed trial that was resumed ends twice; the study keeps the first answer.
+            return
+        known = [one for one in values.values() if one is not None]
+        if len(known) < len(values):
+            self._study.tell(self._drawn[number], state=optuna.trial.TrialState.FAIL)
+        else:
+            self._study.tell(self._drawn[number], sum(known) / len(known))
+
+
+def searched_settings(search: Search | None, config: dict[str, Any]) -> dict[str, Any]:
+    """Return the searched settings of a trial's config, by dotted keys."""
+    return {key: config[key] for key in search.space} if search else {}
+
+
+def _optuna(one: Distribution) -> optuna.distributions.BaseDistribution:
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
+    if one.kind == "choice":
+        # By index, since Optuna takes no lists.
+        return CategoricalDistribution(range(len(one.values)))
+    least, greatest = one.values
+    if one.kind == "randint":
+        return IntDistribution(least, greatest)
+    return FloatDistribution(least, greatest, log=one.kind == "loguniform")
+
+
+def _name(trial: Trial) -> str:
+    return str(trial.trial_id)

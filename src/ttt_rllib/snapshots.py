@@ -1,0 +1,113 @@
+"""The state of Tune, kept such that a kill at any moment leaves one that can be gone on with.
+
+Tune writes its state to a staging folder and copies it to the storage in the background,
+file by file: a kill may leave half a file, or files of different moments. Here every state
+is copied as a whole, from the staging folder, between two steps of Tune, into a folder that
+appears by a rename.
+"""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ray.tune import Callback
+
+from ttt_rllib.checkpoints import PREFIX, is_whole
+from ttt_rllib.rundir import RunDir
+from ttt_rllib.schedulers import Saving
+
+__all__ = ["Snapshots", "put_back"]
+
+TUNE_STATE = "experiment_state-*.json"
+STATE_FILES = (TUNE_STATE, "search-*.pkl")
+"""What Tune saves again and again; `tuner.pkl` is written once, before the first of them."""
+
+TUNER_FILE = "tuner.pkl"
+SCHEDULER_FILE = "scheduler.pkl"
+
+
+class Snapshots(Callback):
+    """Copies each new state of Tune, and the scheduler's memory, to `.state/`.
+
+    Args:
+        run: Whose state.
+        scheduler: Whose memory.
+    """
+
+    def __init__(self, run: RunDir, scheduler: Saving) -> None:
+        self._run = run
+        self._scheduler = scheduler
+        self._copied_ns = 0
+        self._number = max((int(path.name) for path in _snapshots(run)), default=0)
+
+    def on_step_end(self, **info: Any) -> None:
+        """Copy the state if Tune has saved a new one in this step."""
+        trials = info["trials"]
+        if not trials:
+            return
+        staging = Path(trials[0].storage.experiment_driver_staging_path)
+        newest = max(staging.glob(TUNE_STATE), default=None)
+        if newest is None or newest.stat().st_mtime_ns == self._copied_ns:
+            return
+        self._copied_ns = newest.stat().st_mtime_ns
+        self._copy([newest, *_newest(staging, STATE_FILES[1:])])
+
+    def _copy(self, files: list[Path]) -> None:
+        self._number += 1
+        folder = self._run.state / f"{self._number:06d}"
+        part = self._run.state / ".part"
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        for path in (*files, self._run.trials / TUNER_FILE):
+            shutil.copy(path, part)
+        (part / SCHEDULER_FILE).write_bytes(pickle.dumps(self._scheduler.memory))
+        part.rename(folder)
+        for old in _snapshots(self._run)[:-1]:
+            shutil.rmtree(old)
+
+
+def put_back(run: RunDir, notify: Callable[[str], None]) -> dict[str, Any] | None:
+    """Give Tune the newest whole state, and remove what is not in it.
+
+    Args:
+        run: The run to go on with.
+        notify: Called with a sentence for the user for each damaged checkpoint.
+
+    Returns:
+        The scheduler's memory; None if there is nothing to go on with, and then no trace of
+        trials is left.
+    """
+    snapshots = _snapshots(run)
+    if not snapshots:
+        shutil.rmtree(run.trials, ignore_errors=True)
+        return None
+    for pattern in STATE_FILES:
+        for path in run.trials.glob(pattern):
+            path.unlink()
+    for path in snapshots[-1].iterdir():
+        if path.name != SCHEDULER_FILE:
+            shutil.copy(path, run.trials)
+    for damaged in _damaged(run):
+        notify(f"{damaged}: incomplete, going on from the checkpoint before it")
+        shutil.rmtree(damaged)
+    # Our own file, in our own run directory, like Tune's pickles beside it.
+    memory: dict[str, Any] = pickle.loads((snapshots[-1] / SCHEDULER_FILE).read_bytes())  # noqa: S301
+    return memory
+
+
+def _damaged(run: RunDir) -> list[Path]:
+    checkpoints = sorted(run.trials.glob(f"*/{PREFIX}*"))
+    return [folder for folder in checkpoints if not is_whole(folder)]
+
+
+def _snapshots(run: RunDir) -> list[Path]:
+    return sorted(path for path in run.state.glob("[0-9]*") if path.is_dir())
+
+
+def _newest(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
+    found = (max(folder.glob(pattern), default=None) for pattern in patterns)
+    return [path for path in found if path is not None]
