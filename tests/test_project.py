@@ -40,6 +40,7 @@ LAYERS = (
     ("ttt_rllib.experiment_file",),
     ("ttt_rllib.plan", "ttt_rllib.rundir", "ttt_rllib.storage"),
     ("ttt_rllib.cluster",),
+    ("ttt_rllib.dashboard",),
     ("ttt_rllib.rl",),
     ("ttt_rllib.tracking",),
     ("ttt_rllib.search_progress", "ttt_rllib.schedulers", "ttt_rllib.checkpoints"),

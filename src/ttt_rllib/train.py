@@ -7,12 +7,10 @@ and `--help` answer at once.
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from shutil import rmtree
-from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +18,7 @@ from rich.console import Console
 
 from ttt_rllib.assessment import is_done
 from ttt_rllib.cluster import await_room, cluster_nodes, connect, disconnect
+from ttt_rllib.dashboard import dashboard_address, keep_dashboard
 from ttt_rllib.description import NOT_PROVABLE, describe
 from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, warn
 from ttt_rllib.door import run as run_door
@@ -111,7 +110,7 @@ def train(
         prepared = _prepare(request, console)
         code = EXIT_DONE if prepared is None else _execute(*prepared, request, console)
         if request.dashboard is not None and code == EXIT_DONE and not plan:
-            _keep_dashboard(request.dashboard, console)
+            keep_dashboard(request.dashboard, console)
     except InputError as error:
         warn(f"error: {error}")
         code = EXIT_BAD_INPUT
@@ -125,7 +124,7 @@ def train(
 
 def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | None:
     """Check everything before anything is written; None if there is nothing to run."""
-    dashboard = None if request.dashboard is None else _dashboard(request.dashboard)
+    dashboard = None if request.dashboard is None else dashboard_address(request.dashboard)
     if dashboard is not None and request.address is not None:
         raise InputError(f"--dashboard {request.dashboard}: the cluster of --address has its own")
     run, experiment = _load(request)
@@ -259,7 +258,8 @@ def _existing(request: Request, experiment: Experiment) -> RunDir | None:
     if request.name is None:
         raise InputError("--resume-if-exists: which run? give its --name")
     path = request.storage.absolute() / experiment.name / request.name
-    if path.is_dir() and not RunDir(path).experiment.is_file() and not RunDir(path).has_trials:
+    run = RunDir(path)
+    if path.is_dir() and not run.experiment.is_file() and not run.trials.exists():
         # A kill while the directory was being made; nothing is lost.
         rmtree(path)
     if not path.exists():
@@ -272,22 +272,6 @@ def _existing(request: Request, experiment: Experiment) -> RunDir | None:
 
 def _may_resume(request: Request) -> bool:
     return request.resume is not None or request.resume_if_exists
-
-
-def _dashboard(address: str) -> tuple[str, int]:
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        raise InputError(f"--dashboard {address}: give HOST:PORT, for example 127.0.0.1:8265")
-    return host, int(port)
-
-
-def _keep_dashboard(address: str, console: Console) -> None:
-    """Serve Ray's dashboard on after the training; Ctrl-C and SIGTERM end it in order."""
-    with deferred_interrupts(warn):
-        connect(None, _dashboard(address))
-    console.print(f"the dashboard stays on {address}; Ctrl-C ends it")
-    with suppress(KeyboardInterrupt):
-        Event().wait()
 
 
 def _process_start_s() -> float:
