@@ -26,6 +26,7 @@ BENCHMARKS = (
     "startup",
     "seeds",
     "unexploitable",
+    "runner",
     "web",
 )
 """Each is a module with a function of its name: `quick` -> rows."""

@@ -268,12 +268,17 @@ def test_resuming_with_other_settings_or_a_damaged_state_exits_with_2(run, tmp_p
     done = command("train", "--resume", path, "--set", "seed=1")
     assert (done.returncode, "--resume keeps the settings" in done.stderr) == (2, True)
     damaged = tmp_path / "damaged"
-    (damaged / "trials").mkdir(parents=True)
-    (damaged / "trials" / "something").write_text("")
+    checkpoint = damaged / "trials" / "00000" / "checkpoint_000000"
+    checkpoint.mkdir(parents=True)
     (damaged / "experiment.yaml").write_text((path / "experiment.yaml").read_text())
     done = command("train", "--resume", damaged)
-    assert (done.returncode, "holds no tuner.pkl" in done.stderr) == (2, True), done.stderr
-    (damaged / "trials" / "tuner.pkl").write_bytes(b"\x80\x05junk")
+    assert (done.returncode, "no state to go on from" in done.stderr) == (2, True), done.stderr
+    assert checkpoint.is_dir()
+    checkpoint.rmdir()
+    state = damaged / ".state" / "000001"
+    state.mkdir(parents=True)
+    for name in ("tuner.pkl", "scheduler.pkl"):
+        (state / name).write_bytes(b"\x80\x05junk")
     done = command("train", "--resume", damaged)
     assert (done.returncode, "its state is damaged" in done.stderr) == (2, True), done.stderr
     assert done.stderr.count("\n") == 1

@@ -195,10 +195,12 @@ def test_a_run_ends_without_certificate_and_with_the_verdict_and_scores_evaluate
     from ttt_rllib.conclusion import conclude
     from ttt_rllib.experiment import Experiment
     from ttt_rllib.rundir import RunDir
-    from ttt_rllib.tuning import TrialOutcome
+    from ttt_rllib.tuning import RunOutcome, TrialOutcome
 
     run = RunDir(tmp_path)
-    outcome = TrialOutcome(None, agent.parent, {"play": {"moves": 9}}, None, interrupted=False)
+    result = {"play": {"moves": 9}}
+    trial = TrialOutcome("00000", "done", {}, 0, None, tmp_path, agent.parent, result, None)
+    outcome = RunOutcome((trial,), trial, interrupted=False)
     experiment = Experiment(env="connect_four")
     concluded = conclude(experiment, run, outcome, {"setup_s": 1.0, "total_s": 2.0})
     assert concluded is not None

@@ -22,14 +22,15 @@ class Metric:
         unit: Unit or range.
         meaning: One sentence.
         better: Which direction is better, or "" where neither is.
-        only: Who reports it, if not everybody: PPO, DQN, or games too large for the truth.
+        only: Who reports it, if not everybody: PPO, DQN, games too large for the truth, or
+            experiments that stop by proof.
     """
 
     name: str
     unit: str
     meaning: str
     better: Literal["lower", "higher", ""] = ""
-    only: Literal["", "ppo", "dqn", "large games"] = ""
+    only: Literal["", "ppo", "dqn", "large games", "stop.unexploitable_evals"] = ""
 
 
 METRICS = (
@@ -148,6 +149,7 @@ METRICS = (
         "met; before that stop.moves x (1 + nash_conv), so that whoever gets there is better than "
         "whoever does not (penalised average runtime).",
         "lower",
+        only="stop.unexploitable_evals",
     ),
 )
 

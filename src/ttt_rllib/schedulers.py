@@ -16,7 +16,6 @@ from ray.tune.schedulers import (
     AsyncHyperBandScheduler,
     FIFOScheduler,
     PopulationBasedTraining,
-    TrialScheduler,
 )
 
 from ttt_rllib.experiment import Experiment
@@ -49,11 +48,6 @@ class Saving:
     def memory(self, memory: Mapping[str, Any]) -> None:
         pass
 
-    @property
-    def stopped_early(self) -> frozenset[str]:
-        """Ids of the trials that were ended."""
-        return frozenset()
-
 
 class FirstComeFirstServed(Saving, FIFOScheduler):
     """Lets every trial run to its end."""
@@ -76,28 +70,15 @@ class SuccessiveHalving(Saving, AsyncHyperBandScheduler):
             reduction_factor=search.asha.reduction_factor,
             stop_last_trials=False,
         )
-        self._ended: set[str] = set()
-
-    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """Say whether a trial goes on."""
-        decision = str(super().on_trial_result(tune_controller, trial, result))
-        if decision == TrialScheduler.STOP:
-            self._ended.add(trial.trial_id)
-        return decision
 
     @property
     def memory(self) -> dict[str, Any]:
-        """The figures at the rungs, and who was ended."""
-        return {"brackets": self._brackets, "ended": self._ended}
+        """The figures at the rungs."""
+        return {"brackets": self._brackets}
 
     @memory.setter
     def memory(self, memory: Mapping[str, Any]) -> None:
-        self._brackets, self._ended = memory["brackets"], memory["ended"]
-
-    @property
-    def stopped_early(self) -> frozenset[str]:
-        """Ids of the trials that were ended."""
-        return frozenset(self._ended)
+        self._brackets = memory["brackets"]
 
 
 class Population(Saving, PopulationBasedTraining):

@@ -9,18 +9,22 @@ from __future__ import annotations
 import copy
 import pickle
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ray.tune.experiment import Trial
 from ray.tune.search import SearchAlgorithm
 
 from ttt_rllib.experiment import Experiment
+from ttt_rllib.metrics import flatten
 from ttt_rllib.schema.search import Distribution, Search
 
 if TYPE_CHECKING:
     import optuna
 
-__all__ = ["Trials", "searched_settings"]
+__all__ = ["Status", "Trials", "searched_settings", "status_of"]
+
+Status = Literal["done", "stopped early", "failed", "unfinished"]
+"""A trial that met one of its own limits is done; one that a scheduler ended, stopped early."""
 
 STATE_FILE = "search-{}.pkl"
 
@@ -179,6 +183,15 @@ class _Configurations:
             self._study.tell(self._drawn[number], state=optuna.trial.TrialState.FAIL)
         else:
             self._study.tell(self._drawn[number], sum(known) / len(known))
+
+
+def status_of(trial: Trial) -> Status:
+    """Return how a trial ended, or that it has not."""
+    if trial.status == Trial.ERROR:
+        return "failed"
+    if trial.status != Trial.TERMINATED:
+        return "unfinished"
+    return "done" if trial.should_stop(flatten(trial.last_result or {})) else "stopped early"
 
 
 def searched_settings(search: Search | None, config: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from rich.table import Table
 
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.metrics import flatten
+from ttt_rllib.search import status_of
+from ttt_rllib.tracking import duration
 
 __all__ = ["SearchProgress"]
 
@@ -126,7 +128,7 @@ class SearchProgress(Callback):
         )
         return _Row(
             trial.trial_id,
-            trial.status.lower(),
+            status_of(trial) if trial.is_finished() else trial.status.lower(),
             f"{figures.get('play/moves', 0):,.0f}",
             "-" if objective is None else f"{objective:,.6g}",
             " ".join(settings),
@@ -142,7 +144,7 @@ class SearchProgress(Callback):
         new = done - (self._done_before or 0)
         if new and done < total:
             left_s = (time.monotonic() - self._started_s) / new * (total - done)
-            parts.append(f"about {_duration(left_s)} left")
+            parts.append(f"about {duration(left_s)} left")
         return ", ".join(parts)
 
     def _value(self, trial: Trial) -> float:
@@ -160,7 +162,3 @@ class SearchProgress(Callback):
 
 def _short(value: Any) -> str:
     return f"{value:.{DIGITS}g}" if isinstance(value, float) else str(value).replace(" ", "")
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

@@ -19,6 +19,7 @@ from ray.tune import Callback
 from ttt_rllib.checkpoints import PREFIX, is_whole
 from ttt_rllib.rundir import RunDir
 from ttt_rllib.schedulers import Saving
+from ttt_rllib.wrong_input import InputError
 
 __all__ = ["Snapshots", "put_back"]
 
@@ -78,11 +79,18 @@ def put_back(run: RunDir, notify: Callable[[str], None]) -> dict[str, Any] | Non
         notify: Called with a sentence for the user for each damaged checkpoint.
 
     Returns:
-        The scheduler's memory; None if there is nothing to go on with, and then no trace of
-        trials is left.
+        The scheduler's memory; None if no trial had begun.
+
+    Raises:
+        InputError: If there are checkpoints, but no state that says whose.
     """
     snapshots = _snapshots(run)
     if not snapshots:
+        if any(run.trials.glob(f"*/{PREFIX}*")):
+            raise InputError(
+                f"--resume {run.path}: has checkpoints but no state to go on from; "
+                "start a new run, or export an agent from trials/"
+            )
         shutil.rmtree(run.trials, ignore_errors=True)
         return None
     for pattern in STATE_FILES:

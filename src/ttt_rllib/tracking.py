@@ -9,7 +9,7 @@ import math
 import signal
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -22,8 +22,9 @@ from rich.table import Table
 from ttt_rllib.interrupts import SIGNALS, raise_on_interrupts
 from ttt_rllib.metrics import flatten
 from ttt_rllib.rundir import MetricsFile
+from ttt_rllib.schema.running import Stop
 
-__all__ = ["CheckpointOnInterrupt", "MetricsFiles", "Progress"]
+__all__ = ["CheckpointOnInterrupt", "MetricsFiles", "Progress", "duration", "longest_s"]
 
 METRICS_FILE = "metrics.csv"
 LINES_ON_SCREEN = 12
@@ -32,6 +33,9 @@ CHECKPOINT_TIMEOUT_S = 20.0
 
 PLAIN_INTERVAL_S = 1.0
 UNEXPLOITABLE = "0.000"
+ITERATIONS_BEFORE_ESTIMATE = 3
+SECONDS_IN_WORDS = 100
+MINUTES_IN_WORDS = 100
 
 
 class MetricsFiles(Callback):
@@ -113,10 +117,13 @@ class Progress(Callback):
         console: Where to.
         ceilings: Best possible scores against random as X and as O; None where the game is
             too large for exact evaluation.
+        stop: When the trial ends, for an estimate of the time it takes.
     """
 
-    def __init__(self, console: Console, ceilings: tuple[float, float] | None) -> None:
+    def __init__(self, console: Console, ceilings: tuple[float, float] | None, stop: Stop) -> None:
         self._console = console
+        self._stop = stop
+        self._left: str | None = None
         self._ceilings = ceilings
         self._columns = _columns(exact=ceilings is not None)
         self._rows: deque[tuple[str, ...]] = deque(maxlen=LINES_ON_SCREEN)
@@ -135,6 +142,11 @@ class Progress(Callback):
             column.form.format(row[column.metric]) if column.metric in row else "-"
             for column in self._columns
         )
+        if row["perf/iteration"] >= ITERATIONS_BEFORE_ESTIMATE:
+            left = f"at most about {duration(longest_s(row, self._stop))} to go"
+            if self._left is None and not self._console.is_terminal:
+                self._console.print(left)
+            self._left = left
         if self._console.is_terminal:
             self._rows.append(cells)
             self._show()
@@ -148,6 +160,8 @@ class Progress(Callback):
     def close(self) -> None:
         """Leave the last lines on the screen and the terminal as it was."""
         if self._live is not None:
+            self._left = None
+            self._live.update(self._table(), refresh=True)
             self._live.stop()
             self._live = None
         if self._pending is not None:
@@ -160,7 +174,13 @@ class Progress(Callback):
         self._live.update(self._table(), refresh=True)
 
     def _table(self) -> Table:
-        table = Table(box=None, pad_edge=False, header_style="bold")
+        table = Table(
+            box=None,
+            pad_edge=False,
+            header_style="bold",
+            caption=self._left,
+            caption_justify="left",
+        )
         for column in self._columns:
             table.add_column(column.heading, justify="right", no_wrap=True)
         if self._ceilings:
@@ -210,6 +230,37 @@ SAMPLED_COLUMNS = (
     Column("one-ply", 8, "play/score_vs_one_ply", "{:.2f}"),
     Column("alpha-beta", 11, "play/score_vs_alpha_beta", "{:.2f}"),
 )
+
+
+def longest_s(row: Mapping[str, float], stop: Stop) -> float:
+    """Return the seconds of training until a limit of moves, time or iterations is reached.
+
+    Args:
+        row: The metrics of an iteration.
+        stop: The limits; a proof may come earlier. Infinite if none of the three is set.
+    """
+    train_s = row["perf/train_s"]
+    shares = [
+        row[name] / limit
+        for name, limit in (
+            ("play/moves", stop.moves),
+            ("perf/train_s", stop.train_s),
+            ("perf/iteration", stop.iterations),
+        )
+        if limit is not None
+    ]
+    share = max(shares, default=0.0)
+    return max(0.0, train_s / share - train_s) if share else math.inf
+
+
+def duration(seconds: float) -> str:
+    """Say a time in the unit that people would take."""
+    if not math.isfinite(seconds):
+        return "for ever"
+    if seconds < SECONDS_IN_WORDS:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < MINUTES_IN_WORDS else f"{minutes / 60:.1f} h"
 
 
 def _columns(exact: bool) -> tuple[Column, ...]:

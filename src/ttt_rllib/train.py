@@ -181,7 +181,7 @@ def _execute(experiment: Experiment, run: RunDir, request: Request, console: Con
     if experiment.search:
         progress = SearchProgress(console, experiment)
     else:
-        progress = Progress(console, truth.ceilings if truth else None)
+        progress = Progress(console, truth.ceilings if truth else None, experiment.stop)
     try:
         outcome = run_trials(experiment, run, progress, warn, resume=_may_resume(request))
         code = _conclude(experiment, run, outcome, progress.first_result_s, console)
@@ -225,7 +225,8 @@ def _conclude(
         return EXIT_INTERRUPTED
     failed = [trial for trial in outcome.trials if trial.error is not None]
     for trial in failed:
-        warn(f"error: trial {trial.name} failed: {trial.error}")
+        which = f"trial {trial.name}" if experiment.search else "the trial"
+        warn(f"error: {which} failed: {trial.error}")
         warn(f"details: {trial.folder / 'error.txt'}")
     if best is None:
         warn("error: no trial was started")

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ray import tune
 from ray.tune import Callback
@@ -23,8 +23,8 @@ from ttt_rllib.checkpoints import PREFIX
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.metrics import BETTER, flatten
 from ttt_rllib.rundir import RunDir
-from ttt_rllib.schedulers import Saving, scheduler_of
-from ttt_rllib.search import Trials, searched_settings
+from ttt_rllib.schedulers import scheduler_of
+from ttt_rllib.search import Status, Trials, searched_settings, status_of
 from ttt_rllib.snapshots import Snapshots, put_back
 from ttt_rllib.tracking import CheckpointOnInterrupt, MetricsFiles
 from ttt_rllib.trial import EXPERIMENT, SelfPlayTrial
@@ -42,7 +42,6 @@ SETTINGS = {
     # A state is saved with every checkpoint; Tune finds that too often.
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
-Status = Literal["done", "stopped early", "failed", "unfinished"]
 
 
 class RunFailedError(RuntimeError):
@@ -116,9 +115,9 @@ def run_trials(
         logging.getLogger(name).setLevel(logging.CRITICAL)
     os.environ.update(SETTINGS)
     scheduler, search = scheduler_of(experiment), Trials(experiment, run.path)
-    memory = put_back(run, notify) if resume else None
+    restored = _restored(run, notify) if resume else None
     # A run that was ended before Tune saved anything begins anew.
-    tuner = _new(experiment, run) if memory is None else _restored(run)
+    tuner, memory = restored or (_new(experiment, run), None)
     if memory is not None:
         scheduler.memory = memory
     followed, interrupt = _Followed(), CheckpointOnInterrupt(notify)
@@ -137,7 +136,7 @@ def run_trials(
         progress.close()
         interrupt.release()
     ended = sorted(followed.trials, key=lambda trial: str(trial.trial_id))
-    trials = tuple(_outcome(experiment, trial, scheduler) for trial in ended)
+    trials = tuple(_outcome(experiment, trial) for trial in ended)
     return RunOutcome(trials, _best(experiment, trials), interrupt.interrupted)
 
 
@@ -176,17 +175,22 @@ def _new(experiment: Experiment, run: RunDir) -> Any:
     )
 
 
-def _restored(run: RunDir) -> Any:
+def _restored(run: RunDir, notify: Callable[[str], None]) -> tuple[Any, dict[str, Any]] | None:
+    """Return what goes on with a run and the scheduler's memory; None if nothing had begun."""
     try:
-        return tune.Tuner.restore(
-            str(run.trials),
-            trainable=SelfPlayTrial,
-            resume_unfinished=True,
-            resume_errored=True,
-        )
+        memory = put_back(run, notify)
+        return None if memory is None else (_tuner_of(run), memory)
+    except InputError:
+        raise
     except Exception as error:
         # Unpickling a damaged file may raise anything.
         raise InputError(f"--resume {run.path}: its state is damaged: {error!r}") from error
+
+
+def _tuner_of(run: RunDir) -> Any:
+    return tune.Tuner.restore(
+        str(run.trials), trainable=SelfPlayTrial, resume_unfinished=True, resume_errored=True
+    )
 
 
 def _stop(experiment: Experiment) -> dict[str, float]:
@@ -200,12 +204,9 @@ def _stop(experiment: Experiment) -> dict[str, float]:
     return {name: limit for name, limit in limits.items() if limit is not None}
 
 
-def _outcome(experiment: Experiment, trial: Trial, scheduler: Saving) -> TrialOutcome:
+def _outcome(experiment: Experiment, trial: Trial) -> TrialOutcome:
     result = trial.last_result or {}
-    statuses: dict[str, Status] = {Trial.TERMINATED: "done", Trial.ERROR: "failed"}
-    status = statuses.get(trial.status, "unfinished")
-    if status == "done" and trial.trial_id in scheduler.stopped_early:
-        status = "stopped early"
+    status = status_of(trial)
     folder = Path(trial.path)
     manager = trial.run_metadata.checkpoint_manager
     kept = {Path(one.checkpoint.path) for one in manager.best_checkpoint_results}

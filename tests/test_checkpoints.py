@@ -1,0 +1,49 @@
+"""A checkpoint is whole or none: every file cut, changed or missing is noticed."""
+
+import shutil
+
+import pytest
+
+from ttt_rllib.checkpoints import SEAL, is_whole, newest_whole, seal
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    folder = tmp_path / "checkpoint_000001"
+    (folder / "learner").mkdir(parents=True)
+    (folder / "algorithm_state.pkl").write_bytes(b"a" * 100)
+    (folder / "learner" / "weights").write_bytes(b"b" * 100)
+    seal(folder)
+    return folder
+
+
+def test_a_sealed_checkpoint_is_whole_also_with_what_tune_adds(checkpoint):
+    assert is_whole(checkpoint)
+    (checkpoint / ".tune_metadata").write_bytes(b"x")
+    assert is_whole(checkpoint)
+
+
+@pytest.mark.parametrize("name", ["algorithm_state.pkl", "learner/weights", SEAL])
+@pytest.mark.parametrize("damage", ["missing", "truncated", "empty", "changed"])
+def test_any_damage_to_any_file_is_noticed(checkpoint, name, damage):
+    path = checkpoint / name
+    content = path.read_bytes()
+    damaged = {
+        "truncated": content[:-1],
+        "empty": b"",
+        "changed": content.replace(content[-10:-9], b"\x00"),
+    }
+    path.unlink() if damage == "missing" else path.write_bytes(damaged[damage])
+    assert not is_whole(checkpoint)
+
+
+def test_the_newest_whole_checkpoint_is_found_past_damaged_ones(checkpoint):
+    trial = checkpoint.parent
+    for number in (2, 10):
+        shutil.copytree(checkpoint, trial / f"checkpoint_{number:06d}")
+    assert newest_whole(trial).name == "checkpoint_000010"
+    (trial / "checkpoint_000010" / "algorithm_state.pkl").unlink()
+    assert newest_whole(trial).name == "checkpoint_000002"
+    shutil.rmtree(trial / "checkpoint_000002")
+    (checkpoint / SEAL).unlink()
+    assert newest_whole(trial) is None

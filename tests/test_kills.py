@@ -1,0 +1,101 @@
+"""SIGKILL of the driver at random moments: a search that was killed equals one that was not."""
+
+import csv
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ttt_rllib.rundir import MetricsFile
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+
+KILLS = 10
+ITERATIONS = 24
+SEARCH = """
+# Ten short trials, each reproducible to the bit.
+training: {train_batch_size_per_learner: 512, minibatch_size: 256, num_epochs: 1}
+env_runners: {num_envs_per_env_runner: 64}
+evaluation: {exact_interval: 2}
+stop: {iterations: ITERATIONS}
+checkpoint: {checkpoint_frequency: 3}
+search:
+  training.lr: {loguniform: [2e-4, 1e-2]}
+  model.hiddens: {choice: [[16, 16], [32, 32]]}
+  num_samples: 5
+  seeds: 2
+""".replace("ITERATIONS", str(ITERATIONS))
+
+
+def start(*arguments, log):
+    return subprocess.Popen(
+        [sys.executable, "-m", "ttt_rllib.train", *map(str, arguments)],
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def table(run):
+    with (run / "trials.csv").open(encoding="utf-8") as file:
+        return {row["trial"]: row for row in csv.DictReader(file)}
+
+
+def orphans(session_started_s):
+    """Processes of Ray that were started since and outlived their driver."""
+    found = []
+    for process in psutil.process_iter(["name", "create_time", "cmdline"]):
+        name = " ".join(process.info["cmdline"] or ())
+        if process.info["create_time"] >= session_started_s and "SelfPlayTrial" in name:
+            found.append(name)
+    return found
+
+
+def go_on(experiment, run, log):
+    """Start the run, or resume it if it has ever begun."""
+    if (run / "experiment.yaml").is_file():
+        return start("--resume", run, log=log)
+    return start(experiment, "--storage", run.parent.parent, "--name", run.name, log=log)
+
+
+def assert_equal_runs(actual, expected):
+    """The same trials with the same figures and all rows; only clocks may differ."""
+    assert list(table(actual)) == list(table(expected))
+    clocks = {name for name in MetricsFile.COLUMNS if name.startswith("perf/")}
+    clocks -= {"perf/iteration"}
+    for trial, row in table(expected).items():
+        same = {name: value for name, value in row.items() if name not in clocks}
+        assert {name: table(actual)[trial][name] for name in same} == same
+        rows = MetricsFile(actual / "trials" / trial / "metrics.csv").rows()
+        assert [int(one["perf/iteration"]) for one in rows] == list(range(1, ITERATIONS + 1))
+    kept = [path.name for path in actual.glob("trials/*/checkpoint_*")]
+    assert len(kept) == 2 * len(table(expected)), "two a trial are kept, and none is left over"
+
+
+def test_after_ten_sigkills_searches_equal_the_undisturbed_one_in_trials_moves_and_rows(tmp_path):
+    experiment = tmp_path / "search.yaml"
+    experiment.write_text(SEARCH)
+    log = (tmp_path / "log.txt").open("w")
+    begun_s = time.time()
+    whole = tmp_path / "search" / "whole"
+    assert go_on(experiment, whole, log).wait() == 0
+    needed_s = time.time() - begun_s
+    moments = random.Random()  # any moment must do, so there is no seed
+    killed, kills = [tmp_path / "search" / "killed-0"], 0
+    while kills < KILLS:
+        driver = go_on(experiment, killed[-1], log)
+        try:
+            assert driver.wait(timeout=moments.uniform(0.1, 0.7) * needed_s) == 0
+            killed.append(tmp_path / "search" / f"killed-{len(killed)}")
+        except subprocess.TimeoutExpired:
+            driver.kill()
+            driver.wait()
+            kills += 1
+    assert go_on(experiment, killed[-1], log).wait() == 0, Path(log.name).read_text()
+    for run in killed:
+        assert_equal_runs(run, whole)
+    assert not orphans(begun_s)

@@ -1,0 +1,198 @@
+"""Which trials a search makes: against hand-made lists, Optuna itself, and its own past."""
+
+import itertools
+from pathlib import Path
+from types import SimpleNamespace
+
+import optuna
+import pytest
+
+from ttt_rllib.experiment import Experiment
+from ttt_rllib.schedulers import scheduler_of
+from ttt_rllib.search import Trials
+
+LR = {"loguniform": [1e-4, 1e-2]}
+
+
+def experiment(**search):
+    return Experiment.model_validate(
+        {"seed": 7, "stop": {"unexploitable_evals": 3, "moves": 1000}, "search": search}
+    )
+
+
+def asked(searched, tmp_path, monkeypatch):
+    """What is asked of Tune: the real `Trials`, with Tune's Trial replaced by its arguments."""
+    monkeypatch.setattr("ttt_rllib.search.Trial", lambda run, **given: SimpleNamespace(**given))
+    trials = Trials(searched, tmp_path)
+    spec = {"run": "x", "config": {}, "stop": {}, "checkpoint_config": None}
+    trials.add_configurations([SimpleNamespace(spec={**spec, "storage": SimpleNamespace()})])
+    return trials
+
+
+def configs(trials, number=None):
+    made = iter(trials.next_trial, None)
+    return [trial.config for trial in itertools.islice(made, number)]
+
+
+def test_a_grid_is_gone_through_whole_with_every_seed_as_a_hand_made_list(tmp_path, monkeypatch):
+    searched = experiment(
+        **{"training.lr": {"grid": [1e-3, 1e-2]}, "model.hiddens": {"grid": [[8], [16]]}},
+        num_samples=1,
+        seeds=2,
+    )
+    trials = asked(searched, tmp_path, monkeypatch)
+    expected = [
+        {"training.lr": lr, "model.hiddens": hiddens, "seed": seed}
+        for hiddens, lr, seed in itertools.product([[8], [16]], [1e-3, 1e-2], [7, 8])
+    ]
+    made = [{**config} for config in configs(trials)]
+    assert made == expected
+    assert trials.total_samples == len(expected)
+
+
+def test_random_and_tpe_choose_what_optuna_chooses_when_asked_and_told_the_same(
+    tmp_path, monkeypatch
+):
+    for algorithm, sampler in (
+        ("random", optuna.samplers.RandomSampler(seed=7)),
+        ("optuna", optuna.samplers.TPESampler(seed=7)),
+    ):
+        searched = experiment(
+            **{"training.lr": LR, "training.num_epochs": {"randint": [1, 4]}},
+            algorithm=algorithm,
+            num_samples=16,
+        )
+        trials = asked(searched, tmp_path, monkeypatch)
+        study = optuna.create_study(sampler=sampler)
+        for _ in range(16):
+            trial = trials.next_trial()
+            truth = study.ask(
+                {
+                    "training.lr": optuna.distributions.FloatDistribution(1e-4, 1e-2, log=True),
+                    "training.num_epochs": optuna.distributions.IntDistribution(1, 4),
+                }
+            )
+            assert {key: trial.config[key] for key in truth.params} == truth.params
+            value = 1e5 * trial.config["training.lr"]
+            trials.on_trial_complete(trial.trial_id, {"search/penalised_moves": value})
+            study.tell(truth, value)
+
+
+def test_the_study_is_told_the_mean_over_the_seeds_and_a_failure_once(tmp_path, monkeypatch):
+    searched = experiment(**{"training.lr": LR}, algorithm="optuna", num_samples=2, seeds=2)
+    trials = asked(searched, tmp_path, monkeypatch)
+    assert len(configs(trials)) == 4
+    study = trials._configurations._study
+    trials.on_trial_complete("00001", {"search/penalised_moves": 300.0})
+    assert [one.state.name for one in study.trials] == ["RUNNING", "RUNNING"]
+    trials.on_trial_complete("00000", {"search/penalised_moves": 100.0})
+    assert study.trials[0].value == 200.0
+    trials.on_trial_complete("00002", error=True)
+    trials.on_trial_complete("00003", {"search/penalised_moves": 100.0})
+    assert study.trials[1].state.name == "FAIL"
+    trials.on_trial_complete("00002", {"search/penalised_moves": 50.0})
+    assert study.trials[1].state.name == "FAIL", "it was resumed, and ended a second time"
+
+
+@pytest.mark.parametrize("algorithm", ["random", "optuna"])
+def test_a_restored_search_goes_on_with_the_very_same_configurations(
+    tmp_path, monkeypatch, algorithm
+):
+    space = {"training.lr": LR, "model.hiddens": {"choice": [[8], [16], [32]]}}
+    searched = experiment(**space, algorithm=algorithm, num_samples=20, seeds=2)
+
+    def answer(trials, config, number):
+        trials.on_trial_complete(f"{number:05d}", {"search/penalised_moves": config["training.lr"]})
+
+    whole = asked(searched, tmp_path, monkeypatch)
+    expected = []
+    for number in range(40):
+        expected += configs(whole, 1)
+        answer(whole, expected[-1], number)
+    cut = asked(searched, tmp_path, monkeypatch)
+    for number in range(25):
+        answer(cut, *configs(cut, 1), number)
+    cut.save_to_dir(str(tmp_path), "2026")
+    restored = Trials(searched, tmp_path)
+    assert restored.has_checkpoint(str(tmp_path))
+    restored.restore_from_dir(str(tmp_path))
+    actual = []
+    for number in range(25, 40):
+        actual += configs(restored, 1)
+        answer(restored, actual[-1], number)
+    assert actual == expected[25:]
+    assert restored.is_finished()
+
+
+def test_a_moved_run_makes_its_further_trials_where_it_is_now(tmp_path, monkeypatch):
+    searched = experiment(**{"training.lr": LR}, num_samples=2)
+    trials = asked(searched, Path("/old"), monkeypatch)
+    assert trials.next_trial().storage.storage_fs_path == "/old"
+    trials.save_to_dir(str(tmp_path), "2026")
+    moved = Trials(searched, Path("/new"))
+    moved.restore_from_dir(str(tmp_path))
+    assert moved.next_trial().storage.storage_fs_path == "/new"
+
+
+def test_no_more_trials_than_max_concurrent_are_asked_until_one_ends(tmp_path, monkeypatch):
+    searched = experiment(**{"training.lr": LR}, num_samples=4, max_concurrent=2)
+    trials = asked(searched, tmp_path, monkeypatch)
+    assert len(configs(trials)) == 2
+    trials.on_trial_complete("00001", {"search/penalised_moves": 1.0})
+    assert len(configs(trials)) == 1
+    assert not trials.is_finished()
+
+
+def test_members_of_a_population_have_seeds_of_their_own(tmp_path, monkeypatch):
+    searched = experiment(**{"training.lr": LR}, algorithm="pbt", scheduler="pbt", num_samples=3)
+    trials = asked(searched, tmp_path, monkeypatch)
+    assert [config["seed"] for config in configs(trials)] == [7, 8, 9]
+
+
+# ---- schedulers ----------------------------------------------------------------------------
+
+
+def rung_decisions(scheduler, values, first=0):
+    """Give each value to the scheduler as a trial that has just reached the first rung."""
+    controller = SimpleNamespace(_checkpoint_manager=SimpleNamespace())
+    decisions = []
+    for number, value in enumerate(values, first):
+        trial = SimpleNamespace(trial_id=f"{number:05d}")
+        scheduler.on_trial_add(controller, trial)
+        result = {"play/moves": 100, "search/penalised_moves": value}
+        decisions.append(scheduler.on_trial_result(controller, trial, result))
+    return decisions
+
+
+def asha():
+    return scheduler_of(
+        experiment(
+            **{"training.lr": LR},
+            scheduler="asha",
+            asha={"grace_period": 100, "reduction_factor": 2},
+        )
+    )
+
+
+def test_asha_ends_who_is_worse_than_the_better_half_and_remembers_it_when_restored():
+    values = [5.0, 9.0, 3.0, 6.0, 1.0, 8.0]
+    # By hand: a trial goes on if it is at most the median of those before it.
+    expected = ["CONTINUE", "STOP", "CONTINUE", "STOP", "CONTINUE", "STOP"]
+    assert rung_decisions(asha(), values) == expected
+    first, second = asha(), asha()
+    rung_decisions(first, values[:3])
+    second.memory = first.memory
+    assert rung_decisions(second, values[3:], first=3) == expected[3:]
+    assert rung_decisions(asha(), values[3:], first=3) != expected[3:], "it mattered"
+
+
+def test_a_population_keeps_its_settings_within_their_ranges():
+    population = scheduler_of(
+        experiment(
+            **{"training.lr": LR, "training.gamma": {"uniform": [0.9, 1.0]}},
+            algorithm="pbt",
+            scheduler="pbt",
+        )
+    )
+    config = population._custom_explore_fn({"training.lr": 0.5, "training.gamma": 0.2})
+    assert config == {"training.lr": 1e-2, "training.gamma": 0.9}
