@@ -37,8 +37,16 @@ COMBINATIONS = [
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "combination" in metafunc.fixturenames:
-        names = ["+".join([overlay, *chosen]) for overlay, chosen in COMBINATIONS]
-        metafunc.parametrize("combination", COMBINATIONS, ids=names, scope="session")
+        cases = [
+            pytest.param(
+                (overlay, chosen),
+                id="+".join([overlay, *(chosen if len(chosen) < len(COMPONENTS) else ["all"])]),
+                # The plain overlays and those with everything in every run.
+                marks=[pytest.mark.long] if len(chosen) == 1 else [],
+            )
+            for overlay, chosen in COMBINATIONS
+        ]
+        metafunc.parametrize("combination", cases, scope="session")
 
 
 @pytest.fixture(scope="session")

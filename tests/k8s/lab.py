@@ -94,9 +94,7 @@ class Namespace:
     def ask_head(self, path: str) -> Any:
         """Return what Ray's dashboard says in the head pod; None while there is none."""
         url = f"http://127.0.0.1:8265{path}"
-        said = self.run(
-            "exec", "deploy/ttt-head", "--", "python", "-c", IN_POD, url, check=False
-        )
+        said = self.run("exec", "deploy/ttt-head", "--", "python", "-c", IN_POD, url, check=False)
         return json.loads(said)["data"]["result"]["result"] if said else None
 
     def runner_addresses(self) -> set[str]:

@@ -12,6 +12,7 @@ import yaml
 
 from ttt_rllib import cli, door
 from ttt_rllib.experiment_file import load_experiment
+from ttt_rllib.wrong_input import InputError
 
 ROOT = Path(__file__).parent.parent.parent
 K8S = ROOT / "k8s"
@@ -98,12 +99,10 @@ def test_a_run_that_pods_begin_again_has_a_name_and_goes_on(rendered, pods, ttt)
 
 
 def test_wrong_commands_would_be_noticed(ttt):
-    from click import ClickException
-
     for wrong in (["train", "experiments/ppo.yaml", "--storag=/results"], ["train", "none.yaml"]):
-        with pytest.raises((ClickException, ValueError)):
+        with pytest.raises((door.USAGE_ERROR, InputError)):
             parse_ttt(ttt, wrong)
-    with pytest.raises(ClickException):
+    with pytest.raises(Exception, match="--dashbord-host"):
         parse_ray(["start", "--dashbord-host=0.0.0.0"])
 
 
