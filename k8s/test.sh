@@ -23,6 +23,12 @@ step "prepare the test cluster"
 "$lab/prepare.sh"
 # shellcheck disable=SC1091
 . "$lab/env.sh"
+prometheus=$KUBERNETES_LAB/prometheus
+if [ ! -x "$prometheus/usr/bin/promtool" ]; then  # unpacked, not installed
+  (cd "$KUBERNETES_LAB" && apt-get -qq -o APT::Sandbox::User=root download prometheus && dpkg -x prometheus_*.deb "$prometheus")
+fi
+export PATH=$prometheus/usr/bin:$PATH
+"$python" -m pytest tests/k8s/test_monitoring.py
 step "build the image"
 podman build --quiet --pull=never --tag docker.io/library/ttt-rllib:dev .
 step "start the cluster"

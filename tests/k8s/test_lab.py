@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import shutil
 import subprocess
 import sys
 import time
@@ -15,6 +17,8 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +28,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 TIMES = logging.getLogger("times")
 NODE_PORT = "http://127.0.0.1:30000"
+PROMETHEUS = "127.0.0.1:9099"
+MONITORING = ROOT / "k8s" / "components" / "monitoring"
 TRIALS, ITERATIONS = 6, 150
 RUN = "search_ppo/ttt-train"
 
@@ -188,6 +194,33 @@ def test_three_workers_share_the_trials(search):
     wait_for("env runners on every worker", spread, 240)
     wait_for("three trials at once", lambda: len(unfinished(search)) == 3, 120)
     assert len({last_result(trial)["node_ip"] for trial in unfinished(search)}) == 3
+
+
+@pytest.mark.skipif(shutil.which("prometheus") is None, reason="needs prometheus")
+def test_every_query_of_the_dashboard_has_data_of_this_run(search, tmp_path):
+    pods = search.pods("head") + search.pods("worker")
+    targets = [f"{pod['status']['podIP']}:8080" for pod in pods]
+    scrape = {"job_name": "pods", "static_configs": [{"targets": targets}]}
+    config = {"global": {"scrape_interval": "2s"}, "scrape_configs": [scrape]}
+    (tmp_path / "prometheus.yml").write_text(json.dumps(config))
+    init = (Path(os.environ["K8S_RUN"]) / "init.pid").read_text().strip()
+    inside = ["nsenter", "-t", init, "-n"]
+    files = [f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data"]
+    command = [*inside, "prometheus", *files, f"--web.listen-address={PROMETHEUS}"]
+    dashboard = json.loads((MONITORING / "ttt-rllib.json").read_text())
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+
+    def has_data(query):
+        ask = [*inside, "promtool", "query", "instant", f"http://{PROMETHEUS}", query]
+        said = subprocess.run(ask, capture_output=True, text=True, check=False).stdout
+        return "=>" in said and "NaN" not in said
+
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as prometheus:
+        try:
+            for query in queries:
+                wait_for(query, partial(has_data, query), 60)
+        finally:
+            prometheus.terminate()
 
 
 def test_a_killed_worker_costs_its_trials_no_row(search):
