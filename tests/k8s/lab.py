@@ -77,12 +77,11 @@ class Namespace:
         found = json.loads(self.run("get", "pods", "-l", chosen, "-o", "json"))["items"]
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
-    def kill(self, part: str) -> dict[str, Any]:
-        """SIGKILL the oldest pod of a component, and return it."""
-        oldest = min(self.pods(part), key=lambda pod: pod["metadata"]["creationTimestamp"])
-        name = oldest["metadata"]["name"]
-        self.run("delete", "pod", name, "--grace-period=0", "--force")
-        return oldest
+    def kill(self, part: str, address: str | None = None) -> dict[str, Any]:
+        """SIGKILL the pod of a component, or the one of this address, and return it."""
+        pod = next(one for one in self.pods(part) if address in {None, one["status"].get("podIP")})
+        self.run("delete", "pod", pod["metadata"]["name"], "--grace-period=0", "--force")
+        return pod
 
     def done(self) -> bool:
         states = self.run(
@@ -121,8 +120,8 @@ def rows(trial: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(file.read_text().rpartition("\n")[0].splitlines()))
 
 
-def last_result(trial: Path) -> dict[str, Any]:
-    """What Tune wrote last about a trial."""
+def results(trial: Path) -> list[dict[str, Any]]:
+    """What Tune wrote about a trial, result by result; repeated ones are in it repeatedly."""
     file = trial / "result.json"
     lines = file.read_text().rpartition("\n")[0].splitlines() if file.is_file() else []
-    return json.loads(lines[-1]) if lines else {}
+    return [json.loads(line) for line in lines]

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.k8s.lab import ROOT, Namespace, last_result, rows, wait_for
+from tests.k8s.lab import ROOT, Namespace, results, rows, wait_for
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
@@ -30,7 +30,7 @@ TIMES = logging.getLogger("times")
 NODE_PORT = "http://127.0.0.1:30000"
 PROMETHEUS = "127.0.0.1:9099"
 MONITORING = ROOT / "k8s" / "components" / "monitoring"
-TRIALS, ITERATIONS = 6, 150
+TRIALS, ITERATIONS = 6, 200
 RUN = "search_ppo/ttt-train"
 
 
@@ -141,7 +141,12 @@ def written(search):
 
 
 def unfinished(search):
-    return [trial for trial in trials(search) if 0 < len(rows(trial)) < ITERATIONS]
+    """The trials that are under way; waits until there is one."""
+
+    def under_way():
+        return [trial for trial in trials(search) if 0 < len(rows(trial)) < ITERATIONS - 10]
+
+    return wait_for("a trial is under way", under_way, 240)
 
 
 def recovered_s(search, what, stopped, began_s, since):
@@ -150,7 +155,7 @@ def recovered_s(search, what, stopped, began_s, since):
     def again():
         start_s = since()
         return start_s and all(
-            last_result(trial)["timestamp"] > start_s or len(rows(trial)) == ITERATIONS
+            results(trial)[-1]["timestamp"] > start_s or len(rows(trial)) == ITERATIONS
             for trial in stopped
         )
 
@@ -184,16 +189,14 @@ def test_a_driver_that_is_asked_to_end_saves_every_trial_first(search):
 
 
 def test_three_workers_share_the_trials(search):
-    three = wait_for("3 workers", lambda: len(search.pods("worker")) == 3, 60)
-    assert three
+    wait_for("3 workers", lambda: len(search.pods("worker")) == 3, 60)
+    with_runners = set()
 
-    def spread():
-        addresses = {pod["status"].get("podIP") for pod in search.pods("worker")}
-        return search.runner_addresses() == addresses
+    def all_seen():
+        with_runners.update(search.runner_addresses())
+        return with_runners >= {pod["status"].get("podIP") for pod in search.pods("worker")}
 
-    wait_for("env runners on every worker", spread, 240)
-    wait_for("three trials at once", lambda: len(unfinished(search)) == 3, 120)
-    assert len({last_result(trial)["node_ip"] for trial in unfinished(search)}) == 3
+    wait_for("env runners on every worker", all_seen, 300)
 
 
 @pytest.mark.skipif(shutil.which("prometheus") is None, reason="needs prometheus")
@@ -225,23 +228,21 @@ def test_every_query_of_the_dashboard_has_data_of_this_run(search, tmp_path):
 
 def test_a_killed_worker_costs_its_trials_no_row(search):
     began_s = time.time()
-    address = search.kill("worker")["status"]["podIP"]
-    stopped = [t for t in unfinished(search) if last_result(t)["node_ip"] == address]
-    assert stopped
-    recovered_s(search, "SIGKILL to a worker", stopped, began_s, lambda: began_s + 1)
+    address = results(unfinished(search)[0])[-1]["node_ip"]
+    search.kill("worker", address)
+    stopped = [t for t in unfinished(search) if results(t)[-1]["node_ip"] == address]
+    recovered_s(search, "SIGKILL to a worker", stopped, began_s, lambda: began_s + 3)
 
 
 def test_a_killed_driver_costs_no_row(search):
     stopped = unfinished(search)
-    assert stopped
     began_s = time.time()
     search.kill("driver")
-    recovered_s(search, "SIGKILL to the driver", stopped, began_s, lambda: began_s + 1)
+    recovered_s(search, "SIGKILL to the driver", stopped, began_s, lambda: began_s + 3)
 
 
 def test_a_killed_head_costs_no_row(search):
     stopped = unfinished(search)
-    assert stopped
     began_s = time.time()
     search.kill("head")
 
@@ -268,6 +269,8 @@ def test_the_search_is_complete_with_every_row_of_every_trial_once(search):
         moves = [int(row["play/moves"]) for row in rows(trial)]
         assert moves == sorted(set(moves)), trial.name
     table = (search.results / RUN / "trials.csv").read_text().splitlines()
+    addresses = {one["node_ip"] for trial in trials(search) for one in results(trial)}
+    assert len(addresses) >= 3, "the trials spread over the workers"
     statuses = Counter(line.split(",")[1] for line in table[1:])
     assert statuses == {"done": TRIALS}
 
