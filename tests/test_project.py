@@ -30,6 +30,7 @@ LAYERS = (
         "ttt_rllib.assessment",
         "ttt_rllib.description",
         "ttt_rllib.door",
+        "ttt_rllib.environment_file",
         "ttt_rllib.interrupts",
     ),
     ("ttt_rllib.play",),
@@ -37,7 +38,8 @@ LAYERS = (
     ("ttt_rllib.schema",),
     ("ttt_rllib.experiment",),
     ("ttt_rllib.experiment_file",),
-    ("ttt_rllib.plan", "ttt_rllib.rundir"),
+    ("ttt_rllib.ray_dashboard", "ttt_rllib.wandb_writer"),
+    ("ttt_rllib.plan", "ttt_rllib.rundir", "ttt_rllib.storage"),
     ("ttt_rllib.reporting",),
     ("ttt_rllib.report",),
     ("ttt_rllib.cluster",),
@@ -46,6 +48,7 @@ LAYERS = (
     ("ttt_rllib.schedulers", "ttt_rllib.checkpoints"),
     ("ttt_rllib.trial", "ttt_rllib.search", "ttt_rllib.snapshots"),
     ("ttt_rllib.search_progress",),
+    ("ttt_rllib.gauges", "ttt_rllib.wandb_runs"),
     ("ttt_rllib.tuning",),
     ("ttt_rllib.trial_table",),
     ("ttt_rllib.conclusion",),
@@ -56,6 +59,9 @@ LAYERS = (
 MAY_IMPORT_RAY = {
     "rl",
     "tracking",
+    "gauges",
+    "wandb_runs",
+    "wandb_writer",
     "search_progress",
     "tuning",
     "trial",
@@ -63,6 +69,7 @@ MAY_IMPORT_RAY = {
     "schedulers",
     "snapshots",
     "cluster",
+    "storage",
     "play.serve_app",
 }
 MAY_IMPORT_TORCH = {"rl"}
