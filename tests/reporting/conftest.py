@@ -45,6 +45,9 @@ def made_rows(count, seed=0, *, falls_after=0.5, is_exact=True):
             "perf/learn_s": 0.1,
             "perf/sync_s": 0.01,
             "perf/eval_s": 0.02,
+            "perf/cpu_s": 0.2 + 0.01 * rng.random(),
+            "perf/runner_cpu_s": 0.1,
+            "perf/memory_mb": 400.0 + iteration,
             "learner/entropy": 1.4 - learnt,
         }
         if is_exact and iteration % 2:

@@ -86,6 +86,8 @@ def points(chart, name):
         ("Exact mean score against random play", "as O", "exact/score_vs_random_o"),
         ("Results of self-play", "draws", "play/draw_rate"),
         ("Throughput", "moves a second", "perf/moves_per_s"),
+        ("CPU seconds of an iteration", "the trial's process", "perf/cpu_s"),
+        ("Memory, MB", "the trial's process", "perf/memory_mb"),
         ("learner/entropy", "nat", "learner/entropy"),
     ],
 )

@@ -28,6 +28,16 @@ SAMPLED: tuple[tuple[str, str, Tone], ...] = (
     ("play/score_vs_one_ply", "one-ply player", "win"),
     ("play/score_vs_alpha_beta", "alpha-beta player", "loss"),
 )
+CPU: tuple[tuple[str, str, Tone], ...] = (
+    ("perf/cpu_s", "the trial's process", "ink"),
+    ("perf/runner_cpu_s", "all env runners", "win"),
+    ("perf/learner_cpu_s", "all learners", "loss"),
+)
+MEMORY: tuple[tuple[str, str, Tone], ...] = (
+    ("perf/memory_mb", "the trial's process", "ink"),
+    ("perf/runner_memory_mb", "the greatest env runner", "win"),
+    ("perf/learner_memory_mb", "the greatest learner", "loss"),
+)
 PHASES: tuple[tuple[str, str, Tone], ...] = (
     ("sample_s", "sampling", "win"),
     ("learn_s", "learning", "ink"),
@@ -70,7 +80,7 @@ def learning_figures(curves: Curves, ceilings: Ceilings | None) -> tuple[Figure,
 
 
 def throughput_figures(curves: Curves, wall_s: Mapping[str, float]) -> tuple[Figure, ...]:
-    """Draw how fast it went, and where the time went.
+    """Draw how fast it went, where the time went, and what it took of the machine.
 
     Args:
         curves: The trial.
@@ -89,12 +99,17 @@ def throughput_figures(curves: Curves, wall_s: Mapping[str, float]) -> tuple[Fig
     known = {name: parts for name, parts in wholes.items() if any(part.size for part in parts)}
     if known:
         figures.append(parts_chart("Where the time went", known))
+    for title, metrics in (("CPU seconds of an iteration", CPU), ("Memory, MB", MEMORY)):
+        lines = [_line(curves, *metric) for metric in metrics if curves.has(metric[0])]
+        if lines:
+            greatest = max(float(np.nanmax(line.y)) for line in lines)
+            figures.append(line_chart(title, lines, y_range=(0.0, greatest or 1.0)))
     return tuple(figures)
 
 
 def other_figures(curves: Curves) -> tuple[Figure, ...]:
     """Draw every metric that changes and has no place in another figure, each by itself."""
-    drawn = {name for name, *_ in (*SHARES, *SAMPLED)} | {
+    drawn = {name for name, *_ in (*SHARES, *SAMPLED, *CPU, *MEMORY)} | {
         MOVES,
         "perf/iteration",
         "perf/train_s",
