@@ -19,6 +19,7 @@ ITERATIONS = 25
 TRIALS = 200
 MEGABYTE = 1e6
 SAMPLE_INTERVAL_S = 1.0
+ENDING_S = 10.0
 EXPERIMENT = Path(__file__).parent.parent / "experiments" / "ppo.yaml"
 SETTINGS = ("stop.unexploitable_evals=null", f"stop.iterations={ITERATIONS}")
 
@@ -87,16 +88,15 @@ def _many(trials: int) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "many.yaml"
         file.write_text(MANY.replace("TRIALS", str(trials)), encoding="utf-8")
-        before = set(psutil.pids())
         start_s = time.perf_counter()
         command = [sys.executable, "-m", "ttt_rllib.train", str(file), "--storage", folder]
         process = subprocess.Popen([*command, "--name", "a"], stdout=subprocess.DEVNULL)  # noqa: S603
         run = Path(folder) / "many" / "a"
-        samples = _followed(process, run)
+        samples, started = _followed(process, run)
         seconds = time.perf_counter() - start_s
         if process.returncode != 0:
             raise RuntimeError(f"the run of {trials} trials ended with {process.returncode}")
-        left = [pid for pid in set(psutil.pids()) - before if _is_ours(pid)]
+        _, left = psutil.wait_procs(started, timeout=ENDING_S)
         kept = len(list(run.glob("trials/*/checkpoint_*")))
         files = sum(path.is_file() for path in run.rglob("*"))
     early = next(sample for sample in samples if sample[0] >= trials // 4)
@@ -123,19 +123,23 @@ def _at_most(bound: float | None) -> Target | None:
     return None if bound is None else Target(at_most=bound)
 
 
-def _followed(process: subprocess.Popen[bytes], run: Path) -> list[tuple[int, float, float, int]]:
-    """Return, every second: trials begun, MB of driver and of the largest trial, open files."""
+def _followed(
+    process: subprocess.Popen[bytes], run: Path
+) -> tuple[list[tuple[int, float, float, int]], set[psutil.Process]]:
+    """Look at a run every second until it ends.
+
+    Returns:
+        Trials begun, MB of driver and of the largest trial, open files of the driver; and all
+        processes that were seen below the driver.
+    """
     driver, samples = psutil.Process(process.pid), []
+    started: set[psutil.Process] = set()
     while process.poll() is None:
         try:
-            largest = max(
-                (
-                    one.memory_info().rss
-                    for one in driver.children(recursive=True)
-                    if "SelfPlayTrial" in " ".join(one.cmdline())
-                ),
-                default=0,
-            )
+            children = driver.children(recursive=True)
+            started.update(children)
+            trials = [one for one in children if "SelfPlayTrial" in " ".join(one.cmdline())]
+            largest = max((one.memory_info().rss for one in trials), default=0)
             begun = len(list(run.glob("trials/[0-9]*/")))
             memory = driver.memory_info().rss / MEGABYTE
             if largest:
@@ -144,11 +148,4 @@ def _followed(process: subprocess.Popen[bytes], run: Path) -> list[tuple[int, fl
             # A process that ended while it was looked at.
             pass
         time.sleep(SAMPLE_INTERVAL_S)
-    return samples
-
-
-def _is_ours(pid: int) -> bool:
-    try:
-        return "ray::" in " ".join(psutil.Process(pid).cmdline())
-    except psutil.NoSuchProcess:
-        return False
+    return samples, started

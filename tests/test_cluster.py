@@ -1,11 +1,14 @@
 """Connecting to Ray, and what the cluster has."""
 
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ttt_rllib import cluster
 from ttt_rllib.cluster import available_cpus
+from ttt_rllib.plan import Plan
 
 
 @pytest.mark.parametrize(
@@ -60,3 +63,19 @@ def test_a_cluster_of_others_is_asked_with_the_token_if_there_is_one(shell, tmp_
     cluster._secure("somewhere:6379")
     assert shell["RAY_AUTH_MODE"] == "token"
     assert "RAY_AUTH_TOKEN" not in shell
+
+
+def test_waiting_for_room_ends_when_there_is_some_or_the_time_is_up(ray_cluster):
+    fits = Plan(
+        1.0,
+        env_runners=7,
+        cpus_per_env_runner=1.0,
+        learners=0,
+        cpus_per_learner=0.0,
+        gpus_per_learner=0.0,
+    )
+    started_s = time.monotonic()
+    cluster.await_room(fits, 60.0)
+    assert time.monotonic() - started_s < 1.0, "the fixture's cluster has 8 CPUs"
+    cluster.await_room(replace(fits, env_runners=8), 1.5)
+    assert time.monotonic() - started_s > 1.5

@@ -30,6 +30,7 @@ LAYERS = (
         "ttt_rllib.assessment",
         "ttt_rllib.description",
         "ttt_rllib.door",
+        "ttt_rllib.environment_file",
         "ttt_rllib.interrupts",
     ),
     ("ttt_rllib.play",),
@@ -38,7 +39,9 @@ LAYERS = (
     ("ttt_rllib.experiment",),
     ("ttt_rllib.experiment_file",),
     ("ttt_rllib.ray_dashboard", "ttt_rllib.wandb_writer"),
-    ("ttt_rllib.plan", "ttt_rllib.rundir"),
+    ("ttt_rllib.plan", "ttt_rllib.rundir", "ttt_rllib.storage"),
+    ("ttt_rllib.reporting",),
+    ("ttt_rllib.report",),
     ("ttt_rllib.cluster",),
     ("ttt_rllib.rl",),
     ("ttt_rllib.tracking",),
@@ -66,6 +69,7 @@ MAY_IMPORT_RAY = {
     "schedulers",
     "snapshots",
     "cluster",
+    "storage",
     "play.serve_app",
 }
 MAY_IMPORT_TORCH = {"rl"}

@@ -7,19 +7,23 @@ import os
 import secrets
 import socket
 import sys
+import time
 from pathlib import Path
 
-from ttt_rllib.plan import Node
+from ttt_rllib.plan import Node, Plan
 from ttt_rllib.wrong_input import InputError
 
 __all__ = [
     "available_cpus",
+    "await_room",
     "cluster_nodes",
     "connect",
     "disconnect",
 ]
 
 CONNECT_TIMEOUT_S = 10.0
+CONNECTED = "auto"
+POLL_S = 1.0
 DASHBOARD_ARGUMENTS = ("dashboard_host", "dashboard_port")
 CGROUP_V2 = Path("/sys/fs/cgroup/cpu.max")
 CGROUP_V1 = tuple(
@@ -63,6 +67,7 @@ def connect(address: str | None, dashboard: tuple[str, int] | None = None) -> No
             num_cpus=available_cpus(),
             include_dashboard=dashboard is not None,
             **(dict(zip(DASHBOARD_ARGUMENTS, dashboard, strict=True)) if dashboard else {}),
+            _metrics_export_port=_metrics_port(),
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
@@ -91,6 +96,20 @@ def cluster_nodes(address: str | None) -> list[Node]:
     return [Node(one.get("CPU", 0.0), one.get("GPU", 0.0)) for one in resources]
 
 
+def await_room(plan: Plan, wait_s: float) -> None:
+    """Wait until the connected cluster can hold a trial: its nodes may still be joining.
+
+    Args:
+        plan: What a trial reserves.
+        wait_s: Seconds to wait at most. Whether there is room then, `check_plan` tells.
+    """
+    deadline_s = time.monotonic() + wait_s
+    while time.monotonic() < deadline_s:
+        if plan.at_once(cluster_nodes(CONNECTED)):
+            return
+        time.sleep(POLL_S)
+
+
 def _secure(address: str | None) -> None:
     """Ask for token authentication in so many words, wherever there is or can be a token.
 
@@ -117,6 +136,18 @@ def _ray_home() -> Path | None:
         # RuntimeError: a user without an entry in passwd and without HOME.
         return None
     return home if os.access(home, os.W_OK) else None
+
+
+def _metrics_port() -> int | None:
+    """Return where Prometheus finds a private cluster's metrics; None leaves it to Ray.
+
+    Raises:
+        InputError: If TTT_METRICS_PORT is no port.
+    """
+    port = os.environ.get("TTT_METRICS_PORT")
+    if port is not None and not port.isdigit():
+        raise InputError(f"TTT_METRICS_PORT is {port}; give a number, for example 8080")
+    return None if port is None else int(port)
 
 
 def _check_reachable(address: str) -> None:

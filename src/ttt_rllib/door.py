@@ -6,6 +6,9 @@ from typing import Any
 
 import typer
 
+from ttt_rllib.environment_file import load_environment_file
+from ttt_rllib.wrong_input import InputError
+
 __all__ = [
     "EXIT_BAD_INPUT",
     "EXIT_DONE",
@@ -42,7 +45,11 @@ def run(*commands: Callable[..., None], **settings: Any) -> None:
 def call(app: typer.Typer) -> int:
     """Return the exit code; wrong usage is one line on stderr, like all wrong input."""
     try:
+        load_environment_file()
         return int(app(standalone_mode=False) or EXIT_DONE)
+    except InputError as error:
+        warn(f"error: {error}")
+        return EXIT_BAD_INPUT
     except USAGE_ERROR as error:
         warn(f"error: {error.format_message()}; --help tells more")
         return EXIT_BAD_INPUT

@@ -7,16 +7,19 @@ and `--help` answer at once.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from shutil import rmtree
+from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from ttt_rllib.assessment import is_done
-from ttt_rllib.cluster import cluster_nodes, connect, disconnect
+from ttt_rllib.cluster import await_room, cluster_nodes, connect, disconnect
 from ttt_rllib.description import NOT_PROVABLE, describe
 from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, warn
 from ttt_rllib.door import run as run_door
@@ -27,6 +30,7 @@ from ttt_rllib.interrupts import deferred_interrupts, raise_on_interrupts
 from ttt_rllib.plan import check_plan, make_plan
 from ttt_rllib.ray_dashboard import dashboard_notice, dashboard_place
 from ttt_rllib.rundir import RunDir, create_run_dir, new_run_dir, open_run_dir
+from ttt_rllib.storage import check_shared
 from ttt_rllib.wrong_input import InputError
 
 if TYPE_CHECKING:
@@ -52,6 +56,9 @@ class Request:
     storage: Path
     address: str | None
     resume: Path | None
+    resume_if_exists: bool
+    keep_dashboard: bool
+    wait_s: float
     plan: bool
 
 
@@ -71,19 +78,45 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN_DIR", help="Go on with an earlier run.")
     ] = None,
+    resume_if_exists: Annotated[
+        bool,
+        typer.Option("--resume-if-exists", help="With --name: go on with that run if it is there."),
+    ] = False,
+    keep_dashboard: Annotated[
+        bool,
+        typer.Option("--keep-dashboard", help="Serve Ray's dashboard on until Ctrl-C."),
+    ] = False,
+    wait: Annotated[
+        float,
+        typer.Option(min=0, metavar="SECONDS", help="With --address: wait until a trial fits."),
+    ] = 0.0,
     plan: Annotated[bool, typer.Option("--plan", help="Show what would run, and end.")] = False,
 ) -> None:
     """Train an agent by self-play, and prove how good it is.
 
     Exit codes: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted.
     """
-    request = Request(experiment, tuple(overrides or ()), name, storage, address, resume, plan)
+    request = Request(
+        experiment=experiment,
+        overrides=tuple(overrides or ()),
+        name=name,
+        storage=storage,
+        address=address,
+        resume=resume,
+        resume_if_exists=resume_if_exists,
+        keep_dashboard=keep_dashboard,
+        wait_s=wait,
+        plan=plan,
+    )
     # A folder's name may look like rich's markup.
     console = Console(highlight=False, markup=False, emoji=False)
     raise_on_interrupts()
     try:
-        prepared = _prepare(request, console)
-        code = EXIT_DONE if prepared is None else _execute(*prepared, request, console)
+        earlier, settings = _load(request)
+        run = _prepare(request, earlier, settings, console)
+        code = EXIT_DONE if run is None else _execute(settings, run, request, console)
+        if keep_dashboard and code == EXIT_DONE and not plan:
+            _keep_dashboard(settings, run is not None, console)
     except InputError as error:
         warn(f"error: {error}")
         code = EXIT_BAD_INPUT
@@ -95,9 +128,14 @@ def train(
     raise typer.Exit(code)
 
 
-def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | None:
+def _prepare(
+    request: Request, run: RunDir | None, experiment: Experiment, console: Console
+) -> RunDir | None:
     """Check everything before anything is written; None if there is nothing to run."""
-    run, experiment = _load(request)
+    if request.keep_dashboard and not experiment.ray.include_dashboard:
+        raise InputError("--keep-dashboard: there is none; add --set ray.include_dashboard=true")
+    if request.keep_dashboard and request.address is not None:
+        raise InputError("--keep-dashboard: the cluster of --address has its own")
     if run is not None and is_done(run.path):
         console.print("the run is done, there is nothing to resume", soft_wrap=True)
         console.print(f"results: {run.path}", soft_wrap=True)
@@ -105,6 +143,7 @@ def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | 
     plan = make_plan(experiment)
     if request.address is not None:
         connect(request.address)
+        await_room(plan, request.wait_s)
     nodes = cluster_nodes(request.address)
     check_plan(plan, nodes)
     console.print(plan.describe(nodes), soft_wrap=True)
@@ -113,6 +152,8 @@ def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | 
     _check_measurable(experiment, console)
     is_new = run is None
     run = run or new_run_dir(experiment, request.storage, request.name)
+    if request.address is not None:
+        check_shared(request.storage if is_new else run.path)
     console.print("starting Ray and the trial ...")
     with deferred_interrupts(warn):
         if request.address is None:
@@ -123,7 +164,18 @@ def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | 
     notice = dashboard_notice(experiment.ray, request.address is not None, warn)
     if notice is not None:
         console.print(notice, soft_wrap=True)
-    return experiment, run
+    return run
+
+
+def _keep_dashboard(experiment: Experiment, has_ray: bool, console: Console) -> None:
+    """Serve Ray's dashboard until Ctrl-C or SIGTERM, starting Ray if nothing did yet."""
+    if not has_ray:
+        with deferred_interrupts(warn):
+            connect(None, dashboard_place(experiment.ray))
+    notice = dashboard_notice(experiment.ray, False, warn)
+    console.print(f"{notice}; Ctrl-C ends it", soft_wrap=True)
+    with suppress(KeyboardInterrupt):
+        Event().wait()
 
 
 def _check_measurable(experiment: Experiment, console: Console) -> None:
@@ -154,7 +206,7 @@ def _execute(experiment: Experiment, run: RunDir, request: Request, console: Con
         progress = SearchProgress(console, experiment)
     else:
         progress = Progress(console, truth.ceilings if truth else None, experiment.stop)
-    resume = request.resume is not None
+    resume = request.resume is not None or request.resume_if_exists
     wandb = WandbRuns(experiment, run, warn)
     observers = (Gauges(experiment, run), wandb)
     try:
@@ -183,6 +235,7 @@ def _conclude(
     console: Console,
 ) -> int:
     from ttt_rllib.conclusion import conclude
+    from ttt_rllib.report import write_report
 
     started_s, ended_s = _process_start_s(), time.time()
     session = {
@@ -192,6 +245,11 @@ def _conclude(
     best = outcome.best
     train_s = float(best.result.get("perf", {}).get("train_s", 0.0)) if best else 0.0
     assessed = conclude(experiment, run, outcome, session)
+    try:
+        write_report(run)
+    except InputError as error:
+        # Can be made again, and is not worth the run.
+        warn(f"warning: no report: {error}")
     if assessed is not None:
         console.print("\n" + describe(*assessed) + "\n", soft_wrap=True)
     console.print(
@@ -215,7 +273,8 @@ def _load(request: Request) -> tuple[RunDir | None, Experiment]:
     if request.resume is None:
         if request.experiment is None:
             raise InputError("which experiment? for example experiments/ppo.yaml")
-        return None, load_experiment(request.experiment, request.overrides)
+        experiment = load_experiment(request.experiment, request.overrides)
+        return _existing(request, experiment), experiment
     run, saved = open_run_dir(request.resume)
     if request.overrides or request.name:
         raise InputError(
@@ -227,6 +286,25 @@ def _load(request: Request) -> tuple[RunDir | None, Experiment]:
             "leave it out to resume, or start a new run"
         )
     return run, saved
+
+
+def _existing(request: Request, experiment: Experiment) -> RunDir | None:
+    """Return the run of this name if it was ever begun, for --resume-if-exists."""
+    if not request.resume_if_exists:
+        return None
+    if request.name is None:
+        raise InputError("--resume-if-exists: which run? give its --name")
+    path = request.storage.absolute() / experiment.name / request.name
+    run = RunDir(path)
+    if path.is_dir() and not run.experiment.is_file() and not run.trials.exists():
+        # A kill while the directory was being made; nothing is lost.
+        rmtree(path)
+    if not path.exists():
+        return None
+    run, saved = open_run_dir(path)
+    if saved != experiment:
+        raise InputError(f"{run.experiment}: differs from what is asked for; take another --name")
+    return run
 
 
 def _process_start_s() -> float:

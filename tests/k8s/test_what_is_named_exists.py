@@ -1,0 +1,145 @@
+"""Commands, options and files that manifests name, parsed by the programs themselves."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+
+from ttt_rllib import cli, door
+from ttt_rllib.experiment_file import load_experiment
+from ttt_rllib.wrong_input import InputError
+
+ROOT = Path(__file__).parent.parent.parent
+K8S = ROOT / "k8s"
+SCRIPTS = {"ray-join": K8S / "ray-join"}
+
+
+@pytest.fixture(scope="module")
+def ttt():
+    """The command `ttt` as click sees it."""
+    made = []
+    run, door_call = cli.run, door.call
+    try:
+        door.call = lambda app: made.append(app) or 0
+        with pytest.raises(SystemExit):
+            cli.main()
+    finally:
+        cli.run, door.call = run, door_call
+    return typer.main.get_command(made[0])
+
+
+def parse_ttt(ttt, words):
+    name, *arguments = words
+    with ttt.commands[name].make_context(name, arguments) as context:
+        if name == "train":
+            experiment = context.params["experiment"]
+            load_experiment(ROOT / experiment, tuple(context.params["overrides"] or ()))
+        return context.params
+
+
+def parse_ray(words):
+    from ray.scripts.scripts import start
+
+    name, *arguments = words
+    assert name == "start"
+    numbers = [re.sub(r"\$\(CPUS\)", "2", word) for word in arguments]
+    with start.make_context(name, numbers) as context:
+        return context.params
+
+
+def parse(ttt, words):
+    """Parse a container's command and arguments by the program that they start."""
+    program, *rest = words
+    if program == "ttt":
+        return parse_ttt(ttt, rest)
+    if program == "ray":
+        return parse_ray(rest)
+    assert SCRIPTS[program].is_file()
+    address, cpus, *inner = rest
+    parse_ray(["start", "--address", address, "--num-cpus", cpus])
+    return parse(ttt, inner) if inner else None
+
+
+def test_every_command_and_experiment_exists(rendered, pods, ttt):
+    for name, template in pods.items():
+        if name.startswith("Ray"):
+            continue  # the operator writes their commands
+        for container in template["spec"]["containers"]:
+            words = [*container.get("command", ["ttt"]), *container.get("args", [])]
+            assert parse(ttt, words) is not False, name
+    for one in rendered:
+        if one["kind"] == "RayJob":
+            parse(ttt, shlex.split(one["spec"]["entrypoint"]))
+        if one["kind"] == "RayCluster":
+            for group in (one["spec"]["headGroupSpec"], *one["spec"]["workerGroupSpecs"]):
+                flags = [f"--{key}={value}" for key, value in group["rayStartParams"].items()]
+                parse_ray(["start", *flags])
+
+
+def test_a_run_that_pods_begin_again_has_a_name_and_goes_on(rendered, pods, ttt):
+    commands = [
+        [*container.get("command", ["ttt"]), *container["args"]]
+        for template in pods.values()
+        for container in template["spec"]["containers"]
+        if "train" in container.get("args", []) + container.get("command", [])
+    ]
+    jobs = [one for one in rendered if one["kind"] == "RayJob"]
+    commands += [shlex.split(one["spec"]["entrypoint"]) for one in jobs]
+    assert commands
+    for words in commands:
+        params = parse(ttt, words)
+        assert params["name"]
+        assert params["resume_if_exists"] is True
+        assert params["storage"] == Path("/results")
+
+
+def test_wrong_commands_would_be_noticed(ttt):
+    for wrong in (["train", "experiments/ppo.yaml", "--storag=/results"], ["train", "none.yaml"]):
+        with pytest.raises((door.USAGE_ERROR, InputError)):
+            parse_ttt(ttt, wrong)
+    with pytest.raises(Exception, match="--dashbord-host"):
+        parse_ray(["start", "--dashbord-host=0.0.0.0"])
+
+
+def test_the_image_holds_what_the_manifests_start():
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert "COPY k8s/ray-join /usr/local/bin/" in dockerfile
+    assert "COPY experiments experiments" in dockerfile
+    assert 'ENTRYPOINT ["ttt"]' in dockerfile
+    assert 'CMD ["train", "experiments/ppo.yaml"]' in dockerfile
+    copied = re.findall(r"^COPY (?!--from)(.+)$", dockerfile, re.MULTILINE)
+    for words in copied:
+        for source in words.split()[:-1]:
+            assert (ROOT / source).exists(), source
+
+
+def test_every_overlay_and_component_is_in_the_readme_and_every_component_explains_itself():
+    readme = (K8S / "README.md").read_text()
+    for kind in ("overlays", "components"):
+        for folder in sorted((K8S / kind).iterdir()):
+            assert f"{kind}/{folder.name}" in readme, folder
+            if kind == "components":
+                assert (folder / "README.md").read_text().startswith(f"# {folder.name}\n")
+
+
+def test_an_overlay_is_ten_lines_and_holds_no_python():
+    for path in sorted((K8S / "overlays").rglob("kustomization.yaml")):
+        if path.parent.name != "kuberay":
+            assert len(path.read_text().splitlines()) <= 10, path
+    for path in sorted(K8S.rglob("*.yaml")):
+        assert "import " not in path.read_text(), path
+
+
+def test_compose_runs_the_same_commands(ttt):
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    assert services.keys() == {"head", "worker", "train"}
+    for service in services.values():
+        words = [*service.get("entrypoint", ["ttt"]), *service.get("command", [])]
+        parse(ttt, [word.replace("$$", "$") for word in words])
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]

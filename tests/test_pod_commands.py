@@ -1,0 +1,108 @@
+"""What pods say to `train`: begin or go on, show the dashboard, wait for the cluster."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DEBUG = ROOT / "experiments" / "debug.yaml"
+SHELL = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+TOKEN = "0123456789abcdef" * 4
+
+
+def train(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "ttt_rllib.train", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**SHELL, **environment},
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--resume-if-exists"], "--resume-if-exists: which run? give its --name"),
+        (["--dashboard", "8265"], "--dashboard 8265: give HOST:PORT, for example 127.0.0.1:8265"),
+        (
+            ["--dashboard", "127.0.0.1:8265", "--address", "auto"],
+            "--dashboard 127.0.0.1:8265: the cluster of --address has its own",
+        ),
+    ],
+)
+def test_what_cannot_be_meant_exits_with_2_and_one_line(tmp_path, arguments, expected):
+    done = train(DEBUG, "--storage", tmp_path, *arguments)
+    assert (done.returncode, done.stderr) == (2, f"error: {expected}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_environment_file_is_read_before_anything_else(tmp_path):
+    (tmp_path / "env").write_text("nonsense\n")
+    done = train("--help", TTT_ENV_FILE=str(tmp_path / "env"))
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"error: {tmp_path}/env, line 1: is not KEY=VALUE\n",
+    )
+
+
+@pytest.mark.long
+def test_the_same_command_begins_a_run_finds_it_done_and_refuses_to_mix_it(tmp_path):
+    # A kill between the folder and its experiment.yaml leaves this.
+    (tmp_path / "debug" / "pod").mkdir(parents=True)
+    same = (DEBUG, "--storage", tmp_path, "--name", "pod", "--resume-if-exists")
+    first = train(*same)
+    assert first.returncode == 0, first.stderr
+    metrics = (tmp_path / "debug" / "pod" / "metrics.csv").read_bytes()
+    assert metrics.count(b"\n") == 4
+    second = train(*same)
+    assert second.returncode == 0, second.stderr
+    assert second.stdout.splitlines()[0] == "the run is done, there is nothing to resume"
+    assert (tmp_path / "debug" / "pod" / "metrics.csv").read_bytes() == metrics
+    other = train(*same, "--set", "seed=9")
+    assert other.returncode == 2
+    assert "differs from what is asked for; take another --name" in other.stderr
+
+
+@pytest.mark.long
+def test_the_dashboard_asks_for_the_token_stays_after_the_run_and_leaves_on_sigterm(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    words = [DEBUG, "--storage", tmp_path, "--name", "pod", "--dashboard", address]
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "ttt_rllib.train", *map(str, words)],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**SHELL, "RAY_AUTH_TOKEN": TOKEN},
+    ) as process:
+        for line in process.stdout:
+            if line.startswith("the dashboard stays"):
+                break
+        assert status(f"http://{address}/api/version") == 401
+        assert status(f"http://{address}/api/version", TOKEN) == 200
+        process.send_signal(signal.SIGTERM)
+        began_s = time.monotonic()
+        assert process.wait(60) == 0
+        assert time.monotonic() - began_s < 30
+
+
+def status(url, token=None):
+    asked = urllib.request.Request(url)  # noqa: S310 - http to this machine
+    if token:
+        asked.add_header("Authorization", f"Bearer {token}")
+    try:
+        with urllib.request.urlopen(asked, timeout=20) as answer:  # noqa: S310 - see above
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
