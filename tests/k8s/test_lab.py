@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.k8s.lab import ROOT, Namespace, results, rows, wait_for
+from tests.k8s.lab import IN_POD, ROOT, Namespace, results, rows, wait_for
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
@@ -107,6 +107,10 @@ def test_the_dashboard_on_port_30000_and_its_jobs_are_for_who_has_the_token(name
     assert minikube.run(*in_pod, "id -u").strip() == "10001"
     assert minikube.run(*in_pod, "touch /app/x /x 2>/dev/null || echo refused").strip() == "refused"
     assert "CapEff:\t0000000000000000" in minikube.run(*in_pod, "cat /proc/1/status")
+    minikube.run("apply", "-k", str(ROOT / "tests" / "k8s" / "page"))
+    minikube.run("rollout", "status", "deploy/ttt-play", "--timeout=60s")
+    page = "http://ttt-play/api/agents"
+    assert "perfect" in minikube.run("exec", "deploy/ttt-rllib", "--", "python", "-c", IN_POD, page)
     told = minikube.run("describe", "all") + minikube.run("logs", "deploy/ttt-rllib")
     assert token not in told
     assert token not in minikube.run("get", "deploy,rs,pod,svc,pvc,sa", "-o", "yaml")
