@@ -11,6 +11,8 @@ import pytest
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_AUTH_MODE", "token")
+# Whoever runs the tests may have a key for W&B; their runs are none of the project's.
+os.environ.setdefault("WANDB_MODE", "offline")
 # As Ray does for its actors: more threads than free cores would wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

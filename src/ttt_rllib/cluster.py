@@ -47,7 +47,6 @@ def connect(address: str | None, dashboard: tuple[str, int] | None = None) -> No
     Args:
         address: As for `ray.init`; None starts a private cluster.
         dashboard: Host and port where a private cluster serves Ray's dashboard; None: nowhere.
-            A private cluster that runs already is kept as it is.
 
     Raises:
         InputError: If there is no cluster at the address.
@@ -65,7 +64,6 @@ def connect(address: str | None, dashboard: tuple[str, int] | None = None) -> No
     if address is None:
         ray.init(
             address="local",
-            ignore_reinit_error=True,
             num_cpus=available_cpus(),
             include_dashboard=dashboard is not None,
             **(dict(zip(DASHBOARD_ARGUMENTS, dashboard, strict=True)) if dashboard else {}),

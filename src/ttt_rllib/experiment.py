@@ -33,6 +33,7 @@ from ttt_rllib.schema.running import (
 )
 from ttt_rllib.schema.search import Search
 from ttt_rllib.schema.section import NAME, Section
+from ttt_rllib.schema.tracking import Ray, Tracking
 from ttt_rllib.schema.training import TRAINING, DQNTraining, Model, PPOTraining, Training
 from ttt_rllib.wrong_input import nearest
 
@@ -69,6 +70,8 @@ class Experiment(Section):
     """How often a failed trial goes back to its last checkpoint (Tune); -1 = always."""
     search: Search | None = None
     """Many trials instead of one."""
+    tracking: Tracking = Tracking()
+    ray: Ray = Ray()
 
     @field_validator("name")
     @classmethod

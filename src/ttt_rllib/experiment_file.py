@@ -191,7 +191,7 @@ def _explain(error: ValidationError, data: dict[str, Any]) -> str:
     env_kind = PettingZooEnv if isinstance(env, dict) and "pettingzoo" in env else Env
     keys = _all_keys(Experiment, {"training": _training(algorithm), "env": env_kind})
     words = {word for key in keys for word in key.split(".")}
-    where = [part for part in problem["loc"] if isinstance(part, str) and part in words]
+    where = [part for part in problem["loc"][:-1] if isinstance(part, str) and part in words]
     key = ".".join(str(part) for part in problem["loc"] if not _is_union_tag(part))
     value = shown(problem["input"])
     if problem["type"] == "extra_forbidden":
@@ -235,7 +235,9 @@ def _nearest_key(unknown: str, section: list[str], keys: list[str]) -> str:
     siblings = [key for key in keys if key.split(".")[:-1] == section]
     elsewhere = [key for key in keys if key.endswith("." + unknown)]
     if elsewhere:
-        return f"; did you mean {elsewhere[0]}?"
+        prefix = "".join(f"{word}." for word in section)
+        near = [key for key in elsewhere if key.startswith(prefix)]
+        return f"; did you mean {[*near, *elsewhere][0]}?"
     for candidates in (siblings, keys):
         by_name = {key.rsplit(".", 1)[-1]: key for key in candidates}
         close = difflib.get_close_matches(unknown, list(by_name), n=1, cutoff=0.7)

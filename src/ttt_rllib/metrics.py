@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["BETTER", "METRICS", "Metric", "flatten", "markdown_table"]
+__all__ = ["BETTER", "GAUGE_PREFIX", "METRICS", "Metric", "flatten", "markdown_table"]
+
+GAUGE_PREFIX = "ttt_"
+"""Begins the names of our gauges; Ray puts `ray_` before it."""
 
 
 @dataclass(frozen=True)
@@ -23,44 +26,71 @@ class Metric:
         meaning: One sentence.
         better: Which direction is better, or "" where neither is.
         only: Who reports it, if not everybody: PPO, DQN, games too large for the truth, or
-            experiments that stop by proof.
+            experiments that stop by proof, or runs whose env runners or learners are actors of
+            their own.
+        gauge: Whether it is on Ray's metrics port too, for Prometheus.
     """
 
     name: str
     unit: str
     meaning: str
     better: Literal["lower", "higher", ""] = ""
-    only: Literal["", "ppo", "dqn", "large games", "stop.unexploitable_evals"] = ""
+    only: Literal[
+        "",
+        "ppo",
+        "dqn",
+        "large games",
+        "runner actors",
+        "learner actors",
+        "stop.unexploitable_evals",
+    ] = ""
+    gauge: bool = False
+
+    @property
+    def gauge_name(self) -> str:
+        """Name of the gauge as it is given to Ray."""
+        return GAUGE_PREFIX + self.name.split("/")[1]
 
 
 METRICS = (
     Metric("perf/iteration", "count", "Training iterations so far, from 1."),
-    Metric("play/moves", "moves", "Plies by both players sampled so far, openings not counted."),
-    Metric("perf/train_s", "s", "Seconds of training so far; set-up not counted.", "lower"),
+    Metric(
+        "play/moves",
+        "moves",
+        "Plies by both players sampled so far, openings not counted.",
+        gauge=True,
+    ),
+    Metric(
+        "perf/train_s", "s", "Seconds of training so far; set-up not counted.", "lower", gauge=True
+    ),
     Metric(
         "exact/nash_conv_greedy",
         "0 to 4",
         "NashConv of the greedy policy: best response as X plus best response as O.",
         "lower",
+        gauge=True,
     ),
-    Metric("exact/nash_conv", "0 to 4", "NashConv of the stochastic policy.", "lower"),
+    Metric("exact/nash_conv", "0 to 4", "NashConv of the stochastic policy.", "lower", gauge=True),
     Metric(
         "exact/unexploitable_evals",
         "count",
         "Evaluations in a row, up to this one, with nash_conv_greedy 0.",
         "higher",
+        gauge=True,
     ),
     Metric(
         "exact/optimal_move_rate",
         "0 to 1",
         "Share of all decision positions whose greedy move keeps the game value.",
         "higher",
+        gauge=True,
     ),
     Metric(
         "exact/losing_positions",
         "positions",
         "Positions worth less than the game value that the greedy agent can be led into.",
         "lower",
+        gauge=True,
     ),
     Metric(
         "exact/score_vs_random_x",
@@ -98,6 +128,7 @@ METRICS = (
         "player; only for games too large for exact evaluation.",
         "higher",
         only="large games",
+        gauge=True,
     ),
     Metric(
         "play/score_vs_one_ply",
@@ -106,6 +137,7 @@ METRICS = (
         "at random.",
         "higher",
         only="large games",
+        gauge=True,
     ),
     Metric(
         "play/score_vs_alpha_beta",
@@ -113,12 +145,61 @@ METRICS = (
         "The same sampled score against a player that searches 4 plies.",
         "higher",
         only="large games",
+        gauge=True,
     ),
-    Metric("perf/moves_per_s", "moves/s", "Moves of this iteration divided by its time.", "higher"),
-    Metric("perf/sample_s", "s", "Time of this iteration spent sampling.", "lower"),
-    Metric("perf/learn_s", "s", "Time of this iteration spent on gradient steps.", "lower"),
-    Metric("perf/sync_s", "s", "Time of this iteration spent sending weights.", "lower"),
-    Metric("perf/eval_s", "s", "Time of this iteration spent on exact evaluation.", "lower"),
+    Metric(
+        "perf/moves_per_s",
+        "moves/s",
+        "Moves of this iteration divided by its time.",
+        "higher",
+        gauge=True,
+    ),
+    Metric("perf/sample_s", "s", "Time of this iteration spent sampling.", "lower", gauge=True),
+    Metric(
+        "perf/learn_s", "s", "Time of this iteration spent on gradient steps.", "lower", gauge=True
+    ),
+    Metric(
+        "perf/sync_s", "s", "Time of this iteration spent sending weights.", "lower", gauge=True
+    ),
+    Metric(
+        "perf/eval_s", "s", "Time of this iteration spent on exact evaluation.", "lower", gauge=True
+    ),
+    Metric(
+        "perf/cpu_s", "s", "CPU time of this iteration in the trial's process.", "lower", gauge=True
+    ),
+    Metric("perf/memory_mb", "MB", "Resident memory of the trial's process.", "lower", gauge=True),
+    Metric(
+        "perf/runner_cpu_s",
+        "s",
+        "CPU time of this iteration's sampling in all env runner actors.",
+        "lower",
+        only="runner actors",
+        gauge=True,
+    ),
+    Metric(
+        "perf/runner_memory_mb",
+        "MB",
+        "Resident memory of the greatest env runner actor.",
+        "lower",
+        only="runner actors",
+        gauge=True,
+    ),
+    Metric(
+        "perf/learner_cpu_s",
+        "s",
+        "CPU time of this iteration's updates in all learner actors.",
+        "lower",
+        only="learner actors",
+        gauge=True,
+    ),
+    Metric(
+        "perf/learner_memory_mb",
+        "MB",
+        "Resident memory of the greatest learner actor.",
+        "lower",
+        only="learner actors",
+        gauge=True,
+    ),
     Metric(
         "learner/policy_loss",
         "",
@@ -182,13 +263,28 @@ def markdown_table() -> str:
     head = (
         "# Metrics",
         "",
-        "Every figure a run reports, once an iteration, in `metrics.csv`, in Tune and on the",
-        "screen. Made by `python -m ttt_rllib.metrics`; do not edit.",
+        "Every figure a run reports, once an iteration: in `metrics.csv`, at W&B under the same",
+        "names, in TensorBoard as `ray/tune/<name>`. Made by `python -m ttt_rllib.metrics`; do not",
+        "edit.",
         "",
         "| name | unit or range | better | reported by | meaning |",
         "|---|---|---|---|---|",
     )
-    return "\n".join([*head, *rows]) + "\n"
+    return "\n".join([*head, *rows, *_gauges()]) + "\n"
+
+
+def _gauges() -> tuple[str, ...]:
+    """Return the chapter on Prometheus."""
+    return (
+        "",
+        "## In Prometheus",
+        "",
+        "Every Ray node has a metrics port (`ray start --metrics-export-port`, else a free one).",
+        "That of the driver's node has these gauges: the newest figures of every trial, with the",
+        "labels `experiment`, `run` and `trial`, some seconds after the iteration.",
+        "",
+        *(f"* `ray_{metric.gauge_name}`: `{metric.name}`" for metric in METRICS if metric.gauge),
+    )
 
 
 if __name__ == "__main__":

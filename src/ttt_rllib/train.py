@@ -7,10 +7,12 @@ and `--help` answer at once.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from shutil import rmtree
+from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,7 +20,6 @@ from rich.console import Console
 
 from ttt_rllib.assessment import is_done
 from ttt_rllib.cluster import await_room, cluster_nodes, connect, disconnect
-from ttt_rllib.dashboard import dashboard_address, keep_dashboard
 from ttt_rllib.description import NOT_PROVABLE, describe
 from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, warn
 from ttt_rllib.door import run as run_door
@@ -27,6 +28,7 @@ from ttt_rllib.experiment import Experiment
 from ttt_rllib.experiment_file import load_experiment
 from ttt_rllib.interrupts import deferred_interrupts, raise_on_interrupts
 from ttt_rllib.plan import check_plan, make_plan
+from ttt_rllib.ray_dashboard import dashboard_notice, dashboard_place
 from ttt_rllib.rundir import RunDir, create_run_dir, new_run_dir, open_run_dir
 from ttt_rllib.storage import check_shared
 from ttt_rllib.wrong_input import InputError
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from ttt_rllib.tuning import RunOutcome
 
 __all__ = ["train"]
+
+IN_HASTE_S = 2.0
+"""How long W&B may take to end after an error or a second Ctrl-C."""
 
 UNKNOWN_GAME = (
     "the rules of this environment are not known here, so there is no agent/ and no proof"
@@ -52,7 +57,7 @@ class Request:
     address: str | None
     resume: Path | None
     resume_if_exists: bool
-    dashboard: str | None
+    keep_dashboard: bool
     wait_s: float
     plan: bool
 
@@ -77,10 +82,10 @@ def train(
         bool,
         typer.Option("--resume-if-exists", help="With --name: go on with that run if it is there."),
     ] = False,
-    dashboard: Annotated[
-        str | None,
-        typer.Option(metavar="HOST:PORT", help="Serve Ray's dashboard, until Ctrl-C."),
-    ] = None,
+    keep_dashboard: Annotated[
+        bool,
+        typer.Option("--keep-dashboard", help="Serve Ray's dashboard on until Ctrl-C."),
+    ] = False,
     wait: Annotated[
         float,
         typer.Option(min=0, metavar="SECONDS", help="With --address: wait until a trial fits."),
@@ -99,7 +104,7 @@ def train(
         address=address,
         resume=resume,
         resume_if_exists=resume_if_exists,
-        dashboard=dashboard,
+        keep_dashboard=keep_dashboard,
         wait_s=wait,
         plan=plan,
     )
@@ -107,10 +112,11 @@ def train(
     console = Console(highlight=False, markup=False, emoji=False)
     raise_on_interrupts()
     try:
-        prepared = _prepare(request, console)
-        code = EXIT_DONE if prepared is None else _execute(*prepared, request, console)
-        if request.dashboard is not None and code == EXIT_DONE and not plan:
-            keep_dashboard(request.dashboard, console)
+        earlier, settings = _load(request)
+        run = _prepare(request, earlier, settings, console)
+        code = EXIT_DONE if run is None else _execute(settings, run, request, console)
+        if keep_dashboard and code == EXIT_DONE and not plan:
+            _keep_dashboard(settings, run is not None, console)
     except InputError as error:
         warn(f"error: {error}")
         code = EXIT_BAD_INPUT
@@ -122,12 +128,14 @@ def train(
     raise typer.Exit(code)
 
 
-def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | None:
+def _prepare(
+    request: Request, run: RunDir | None, experiment: Experiment, console: Console
+) -> RunDir | None:
     """Check everything before anything is written; None if there is nothing to run."""
-    dashboard = None if request.dashboard is None else dashboard_address(request.dashboard)
-    if dashboard is not None and request.address is not None:
-        raise InputError(f"--dashboard {request.dashboard}: the cluster of --address has its own")
-    run, experiment = _load(request)
+    if request.keep_dashboard and not experiment.ray.include_dashboard:
+        raise InputError("--keep-dashboard: there is none; add --set ray.include_dashboard=true")
+    if request.keep_dashboard and request.address is not None:
+        raise InputError("--keep-dashboard: the cluster of --address has its own")
     if run is not None and is_done(run.path):
         console.print("the run is done, there is nothing to resume", soft_wrap=True)
         console.print(f"results: {run.path}", soft_wrap=True)
@@ -149,11 +157,25 @@ def _prepare(request: Request, console: Console) -> tuple[Experiment, RunDir] | 
     console.print("starting Ray and the trial ...")
     with deferred_interrupts(warn):
         if request.address is None:
-            connect(None, dashboard)
+            connect(None, dashboard_place(experiment.ray))
         import_module("ttt_rllib.tuning")
     if is_new:
         create_run_dir(run, experiment)
-    return experiment, run
+    notice = dashboard_notice(experiment.ray, request.address is not None, warn)
+    if notice is not None:
+        console.print(notice, soft_wrap=True)
+    return run
+
+
+def _keep_dashboard(experiment: Experiment, has_ray: bool, console: Console) -> None:
+    """Serve Ray's dashboard until Ctrl-C or SIGTERM, starting Ray if nothing did yet."""
+    if not has_ray:
+        with deferred_interrupts(warn):
+            connect(None, dashboard_place(experiment.ray))
+    notice = dashboard_notice(experiment.ray, False, warn)
+    console.print(f"{notice}; Ctrl-C ends it", soft_wrap=True)
+    with suppress(KeyboardInterrupt):
+        Event().wait()
 
 
 def _check_measurable(experiment: Experiment, console: Console) -> None:
@@ -172,9 +194,11 @@ def _check_measurable(experiment: Experiment, console: Console) -> None:
 
 
 def _execute(experiment: Experiment, run: RunDir, request: Request, console: Console) -> int:
+    from ttt_rllib.gauges import Gauges
     from ttt_rllib.search_progress import SearchProgress
     from ttt_rllib.tracking import Progress
     from ttt_rllib.tuning import RunFailedError, run_trials
+    from ttt_rllib.wandb_runs import WandbRuns
 
     truth = known_truth(experiment.env.game)
     progress: Progress | SearchProgress
@@ -182,15 +206,21 @@ def _execute(experiment: Experiment, run: RunDir, request: Request, console: Con
         progress = SearchProgress(console, experiment)
     else:
         progress = Progress(console, truth.ceilings if truth else None, experiment.stop)
+    resume = request.resume is not None or request.resume_if_exists
+    wandb = WandbRuns(experiment, run, warn)
+    observers = (Gauges(experiment, run), wandb)
     try:
-        outcome = run_trials(experiment, run, progress, warn, resume=_may_resume(request))
+        outcome = run_trials(experiment, run, progress, warn, resume=resume, observers=observers)
         code = _conclude(experiment, run, outcome, progress.first_result_s, console)
+        wandb.conclude(outcome.best.folder if outcome.best else None)
+        wandb.close(code)
     except KeyboardInterrupt:
         warn("interrupted")
         code = EXIT_INTERRUPTED
     except (RunFailedError, OSError) as error:
         warn(f"error: the run failed: {error}")
         code = EXIT_FAILED
+    wandb.close(code, timeout_s=IN_HASTE_S)
     if code != EXIT_DONE:
         warn(f"go on with: python -m ttt_rllib.train --resume {run.path}")
     console.print(f"results: {run.path}", soft_wrap=True)
@@ -205,6 +235,7 @@ def _conclude(
     console: Console,
 ) -> int:
     from ttt_rllib.conclusion import conclude
+    from ttt_rllib.report import write_report
 
     started_s, ended_s = _process_start_s(), time.time()
     session = {
@@ -214,6 +245,11 @@ def _conclude(
     best = outcome.best
     train_s = float(best.result.get("perf", {}).get("train_s", 0.0)) if best else 0.0
     assessed = conclude(experiment, run, outcome, session)
+    try:
+        write_report(run)
+    except InputError as error:
+        # Can be made again, and is not worth the run.
+        warn(f"warning: no report: {error}")
     if assessed is not None:
         console.print("\n" + describe(*assessed) + "\n", soft_wrap=True)
     console.print(
@@ -269,10 +305,6 @@ def _existing(request: Request, experiment: Experiment) -> RunDir | None:
     if saved != experiment:
         raise InputError(f"{run.experiment}: differs from what is asked for; take another --name")
     return run
-
-
-def _may_resume(request: Request) -> bool:
-    return request.resume is not None or request.resume_if_exists
 
 
 def _process_start_s() -> float:

@@ -9,7 +9,7 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,7 @@ def run_trials(
     notify: Callable[[str], None],
     *,
     resume: bool,
+    observers: Sequence[Callback] = (),
 ) -> RunOutcome:
     """Train until all trials have reached a limit, an error or an interrupt.
 
@@ -106,6 +107,7 @@ def run_trials(
         progress: What shows the progress, a Tune callback with `close()`.
         notify: Called with a sentence for the user when a signal comes.
         resume: Go on with what is in `run`.
+        observers: Further Tune callbacks, called after metrics.csv has its row.
 
     Raises:
         InputError: If there is nothing to resume, or its state is damaged.
@@ -126,7 +128,8 @@ def run_trials(
     # process only, and a restored scheduler has a memory; there is no public way to give them
     # later.
     local = tuner._local_tuner  # noqa: SLF001 - see above
-    local._run_config.callbacks = [MetricsFiles(), progress, interrupt, snapshots, followed]  # noqa: SLF001
+    callbacks = [MetricsFiles(), progress, interrupt, *observers, snapshots, followed]
+    local._run_config.callbacks = callbacks  # noqa: SLF001
     local._tune_config.scheduler, local._tune_config.search_alg = scheduler, search  # noqa: SLF001
     try:
         tuner.fit()

@@ -171,7 +171,9 @@ def test_the_newest_run_is_the_opponent_and_its_probabilities_are_shown(tmp_path
         (["perfekt"], "perfekt: neither an agent nor a run, checkpoint or bundle; did you mean"),
         (["folder"], "folder: holds no agent; give a run, a checkpoint or a bundle"),
         (["--seat", "z"], "'z' is not one of"),
-        (["perfect", "--seed", "-1"], "'--seed'"),
+        (["perfect", "--seed", "-1"], "--seed -1: a seed is a whole number, 0 or greater"),
+        (["perfect", "--seed", "one"], "--seed one: a seed is a whole number, 0 or greater"),
+        (["perfect", "--seed", "3", "--web"], "--seed 3: is for the terminal; drop it"),
     ],
 )
 def test_wrong_input_is_one_line_and_exit_code_2(tmp_path, arguments, sentence):

@@ -58,7 +58,8 @@ def play(
         ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Repeats the moves of an agent that draws them.")
+        str | None,
+        typer.Option(metavar="NUMBER", help="Repeats the moves of an agent that draws them."),
     ] = None,
     results: Annotated[Path, typer.Option(help="Folder of all results.")] = Path("results"),
     list_: Annotated[bool, typer.Option("--list", help="Show who can be played, and end.")] = False,
@@ -72,12 +73,13 @@ def play(
     """
     code = EXIT_DONE
     try:
+        number = _seed(seed, web=web)
         if list_:
             _show_list(results)
         elif web:
             _serve(agent, results, host, port)
         else:
-            _play(choose_agent(agent, results), seat, seed)
+            _play(choose_agent(agent, results), seat, number)
     except (BundleError, InputError) as error:
         warn(f"error: {error}")
         code = EXIT_BAD_INPUT
@@ -110,6 +112,21 @@ def _play(agent: Agent, seat: SeatChoice | None, seed: int | None) -> None:
     while answer is not None:
         print(answer, end="\n" if answer else "", flush=True)
         answer = dialogue.answer(_read(dialogue.prompt, interactive=interactive))
+
+
+def _seed(text: str | None, *, web: bool) -> int | None:
+    """Return the seed, None if there is none.
+
+    Raises:
+        InputError: If it is no number from 0 on, or the page is to be served.
+    """
+    if text is None:
+        return None
+    if not text.isdecimal():
+        raise InputError(f"--seed {text}: a seed is a whole number, 0 or greater; such as --seed 1")
+    if web:
+        raise InputError(f"--seed {text}: is for the terminal; drop it, or drop --web")
+    return int(text)
 
 
 def _seat(choice: SeatChoice | None, *, interactive: bool) -> Seat:

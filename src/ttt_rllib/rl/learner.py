@@ -25,6 +25,7 @@ from ray.rllib.utils.metrics import (
 from torch import Tensor
 
 from ttt_rllib.rl.module import MODULE_ID
+from ttt_rllib.rl.resources import ProcessUsage
 
 __all__ = ["ColumnsLearner", "Tensors"]
 
@@ -140,10 +141,17 @@ class ColumnsLearner:
                 "training diverged: a weight is not finite; lower training.lr or training.grad_clip"
             )
 
-    def _log_update(self, means: Tensor, passes: int) -> None:
+    def build(self: Any) -> None:
+        """Build everything, as RLlib does."""
+        super().build()  # type: ignore[misc]  # RLlib's Learner
+        self._usage = ProcessUsage()
+
+    def _log_update(self: Any, means: Tensor, passes: int) -> None:
+        if self.config.num_learners:
+            self._usage.log(self.metrics, ALL_MODULES)
         for name, figure in zip(self.FIGURES, means.tolist(), strict=True):
             self.metrics.log_value((MODULE_ID, name), figure, window=1)
-        seq_no: int = self._weights_seq_no  # type: ignore[attr-defined]  # RLlib's Learner
+        seq_no: int = self._weights_seq_no
         self.metrics.log_value((MODULE_ID, WEIGHTS_SEQ_NO), seq_no, window=1)
         for module_id in (MODULE_ID, ALL_MODULES):
             self.metrics.log_value((module_id, NUM_MODULE_STEPS_TRAINED), passes, reduce="sum")

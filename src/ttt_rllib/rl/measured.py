@@ -6,6 +6,7 @@ policy that anybody can evaluate, not how they are trained.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from statistics import fmean
 from typing import Any, ClassVar
 
 from ray.rllib.utils.metrics import (
+    ALL_MODULES,
     ENV_RUNNER_RESULTS,
     LEARNER_RESULTS,
     NUM_ENV_STEPS_SAMPLED,
@@ -25,6 +27,7 @@ from ttt_rllib.bundle import save_bundle
 from ttt_rllib.exact.report import ExactReport, evaluate, known_truth
 from ttt_rllib.policies import AgentPolicy, NetworkPolicy, policy_table
 from ttt_rllib.rl.module import MODULE_ID
+from ttt_rllib.rl.resources import CPU_S, MEMORY_MB, ProcessUsage
 from ttt_rllib.rl.runner import DRAWS, O_WINS, X_WINS
 from ttt_rllib.sampled import sampled_report
 
@@ -55,6 +58,8 @@ class Measured:
         self._figures: dict[str, dict[str, float]] = {"exact": {}, "play": {}, "perf": {}}
         self._unexploitable_evals = 0
         super().setup(config)  # type: ignore[misc]  # RLlib's Algorithm
+        # What building takes is not the first iteration's.
+        self._usage = ProcessUsage()
 
     def step(self) -> dict[str, Any]:
         """Run one iteration and add the figures of `ttt_rllib.metrics` to RLlib's results."""
@@ -149,7 +154,23 @@ class Measured:
         self._figures["play"] = {**self._play_figures(totals), **self._sampled_figures()}
         eval_s = time.perf_counter() - start_s
         total_s = sum(phases.values()) + eval_s
-        self._figures["perf"] = {"moves_per_s": moves / total_s, **phases, "eval_s": eval_s}
+        self._figures["perf"] = {
+            "moves_per_s": moves / total_s,
+            **phases,
+            "eval_s": eval_s,
+            **self._usage_figures(),
+        }
+
+    def _usage_figures(self) -> dict[str, float]:
+        """Return what this process used, and what its actors have logged of theirs."""
+        figures = {CPU_S: self._usage.cpu_s(), MEMORY_MB: self._usage.memory_mb()}
+        places = {"runner": (ENV_RUNNER_RESULTS,), "learner": (LEARNER_RESULTS, ALL_MODULES)}
+        for actor, place in places.items():
+            for name in (CPU_S, MEMORY_MB):
+                figure = float(self.metrics.peek((*place, name), default=math.nan))
+                if not math.isnan(figure):
+                    figures[f"{actor}_{name}"] = figure
+        return figures
 
     def _play_figures(self, totals: Mapping[str, float] | None) -> dict[str, float]:
         def total(key: str) -> float | None:

@@ -33,6 +33,7 @@ from ray.rllib.utils.metrics import (
 from ttt_envs.boards import random_openings
 from ttt_envs.game import Game
 from ttt_rllib.rl.module import ILLEGAL_LOGIT, MODULE_ID
+from ttt_rllib.rl.resources import ProcessUsage
 from ttt_rllib.rl.rollout import (
     Choose,
     Evaluation,
@@ -70,6 +71,7 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
         self.weights_seq_no = 0
         self.epsilon = 0.0
         self._calls_with_these_weights = 0
+        self._usage = ProcessUsage()
         # Without a seed every runner draws its own; with one, all randomness follows from it.
         self._entropy = (
             [int(np.random.SeedSequence().generate_state(1)[0])]
@@ -131,6 +133,9 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
             self._log(played)
         self.num_env_steps_sampled_lifetime += moves
         self._log_env_steps(self._metrics_num_env_steps_sampled, moves)
+        if self.worker_index:
+            # Without actors the trial's process samples, and reports for itself.
+            self._usage.log(self.metrics)
         merged = {key: np.concatenate([part[key] for part in columns]) for key in columns[0]}
         return [MultiAgentBatch({MODULE_ID: SampleBatch(merged)}, env_steps=moves)]
 

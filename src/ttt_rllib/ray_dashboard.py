@@ -1,0 +1,62 @@
+"""Ray's dashboard: whether and where it is started, and how its reader gets in."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+
+from ttt_rllib.schema.tracking import Ray
+from ttt_rllib.wrong_input import InputError
+
+__all__ = ["dashboard_notice", "dashboard_place"]
+
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+def dashboard_place(settings: Ray) -> tuple[str, int] | None:
+    """Return the host and port where a cluster is to serve its dashboard; None = nowhere.
+
+    Raises:
+        InputError: If it cannot listen there. Ray would fail without saying so.
+    """
+    if not settings.include_dashboard:
+        return None
+    host, port = settings.dashboard_host, settings.dashboard_port
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        raise InputError(
+            f"ray.dashboard_port: nothing can listen at {host}:{port}: {error.strerror}; "
+            "set another ray.dashboard_port or ray.dashboard_host"
+        ) from None
+    return host, port
+
+
+def dashboard_notice(settings: Ray, joined: bool, warn: Callable[[str], None]) -> str | None:
+    """Return where the dashboard is and how to get in; None if this run starts none.
+
+    Args:
+        settings: The section `ray`.
+        joined: Whether the cluster is not of this run's making.
+        warn: Called with a sentence on what is dangerous or without effect.
+    """
+    if not settings.include_dashboard:
+        return None
+    if joined:
+        warn("ray.include_dashboard is without effect: the cluster that is joined has its own")
+        return None
+    where = f"dashboard: http://{settings.dashboard_host}:{settings.dashboard_port}"
+    if os.environ.get("RAY_AUTH_MODE") != "token":
+        if settings.dashboard_host not in LOOPBACK:
+            warn(
+                f"the dashboard at {settings.dashboard_host} asks for no token (RAY_AUTH_MODE is "
+                "not token): whoever reaches it can run any command here"
+            )
+        return where
+    if "RAY_AUTH_TOKEN" in os.environ:
+        return f"{where}, with the token in RAY_AUTH_TOKEN"
+    return f"{where}, with the token that `ray get-auth-token` shows"

@@ -1,0 +1,60 @@
+"""`python -m ttt_rllib.report RUN`: the report of a run as a page; no ray, no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, run, warn
+from ttt_rllib.reporting.page import page
+from ttt_rllib.reporting.run_record import read_run
+from ttt_rllib.rundir import RunDir, write_whole
+from ttt_rllib.wrong_input import InputError
+
+__all__ = ["REPORT_FILE", "report", "write_report"]
+
+REPORT_FILE = "report.html"
+
+
+def write_report(run_dir: RunDir) -> Path:
+    """Write `report.html` into a run directory, whatever state the run is in.
+
+    Args:
+        run_dir: The run; it must hold `experiment.yaml`, all else may be missing.
+
+    Returns:
+        The page.
+
+    Raises:
+        InputError: If it is no run directory, a file in it is damaged, or the page cannot be
+            written.
+    """
+    path = run_dir.path / REPORT_FILE
+    html = page(read_run(run_dir))
+    try:
+        write_whole(path, html)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    return path
+
+
+def report(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")],
+) -> None:
+    """Write report.html of a run: verdict, curves, openings, search; opens offline.
+
+    Exit codes: 0 done, 2 no run there.
+    """
+    code = EXIT_DONE
+    try:
+        print(f"report: {write_report(RunDir(run_dir.absolute()))}")
+    except InputError as error:
+        warn(f"error: {error}")
+        code = EXIT_BAD_INPUT
+    raise typer.Exit(code)
+
+
+if __name__ == "__main__":
+    run(report)

@@ -1,0 +1,36 @@
+"""What a run has to show, drawn: charts, boards and the page `report.html`.
+
+Everything is SVG and HTML without scripts, coloured through the CSS variables of the web
+page's palette, so that it follows dark and light. Needs neither ray nor torch. The figures
+show themselves in a notebook, too.
+"""
+
+from ttt_rllib.reporting.atlas import Atlas, atlas, losing_games
+from ttt_rllib.reporting.bars import Bar, bar_chart, parts_chart
+from ttt_rllib.reporting.benchmarks import benchmark_chart, read_benchmarks
+from ttt_rllib.reporting.boards import policy_drawing
+from ttt_rllib.reporting.curves import learning_figures, other_figures, throughput_figures
+from ttt_rllib.reporting.figure import Figure, Gallery
+from ttt_rllib.reporting.line_chart import Line, line_chart
+from ttt_rllib.reporting.run_record import RunRecord, read_run
+
+__all__ = [
+    "Atlas",
+    "Bar",
+    "Figure",
+    "Gallery",
+    "Line",
+    "RunRecord",
+    "atlas",
+    "bar_chart",
+    "benchmark_chart",
+    "learning_figures",
+    "line_chart",
+    "losing_games",
+    "other_figures",
+    "parts_chart",
+    "policy_drawing",
+    "read_benchmarks",
+    "read_run",
+    "throughput_figures",
+]

@@ -1,0 +1,165 @@
+"""The cards of the report: the openings beside the truth, and the shortest losing games."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ttt_envs.game import Game
+from ttt_rllib.exact.report import known_truth
+from ttt_rllib.play.analysis import analyse, move_sentence
+from ttt_rllib.play.atlas import ATLAS_PLIES, openings
+from ttt_rllib.play.game_record import GameRecord
+from ttt_rllib.policies import Policy
+from ttt_rllib.reporting.boards import (
+    game_drawing,
+    is_dense,
+    move_name,
+    outlook_words,
+    percent,
+    policy_drawing,
+)
+from ttt_rllib.reporting.figure import stylesheet
+from ttt_rllib.reporting.svg import tag
+
+__all__ = ["Atlas", "Card", "atlas", "losing_games"]
+
+TITLES = ("The first move", "After X's move", "After a move of both")
+MAX_CARDS = 20
+"""A larger board has hundreds of openings; then only shorter ones are shown."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A board and what is said of it.
+
+    Attributes:
+        drawing: SVG.
+        headline: A few words.
+        detail: A few more.
+        is_good: Tone of the headline; None where nothing is known.
+    """
+
+    drawing: str
+    headline: str
+    detail: str
+    is_good: bool | None
+
+    def __html__(self) -> str:
+        """Return the card."""
+        tone = {True: "good", False: "bad", None: "plain"}[self.is_good]
+        words = tag("strong", text=self.headline, class_=tone) + tag("small", text=self.detail)
+        return tag("li", self.drawing, words, class_="card")
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """Cards in groups; a notebook shows them.
+
+    Attributes:
+        verdict: A sentence on all of them.
+        reading: How to read the boards.
+        is_exact: The truth is drawn, too.
+        groups: Title and cards.
+    """
+
+    verdict: str
+    reading: str
+    is_exact: bool
+    groups: tuple[tuple[str, tuple[Card, ...]], ...]
+
+    def __html__(self) -> str:
+        """Return all groups."""
+        parts = []
+        for title, cards in self.groups:
+            parts.append(tag("h3", text=title) if title else "")
+            parts.append(tag("ul", *(card.__html__() for card in cards), class_="cards"))
+        return "".join(parts)
+
+    def _repr_html_(self) -> str:
+        verdict = tag("p", text=f"{self.verdict} {self.reading}", class_="lead")
+        style = f"<style>{stylesheet()}</style>"
+        return tag("div", style, verdict, self.__html__(), class_="ttt-report")
+
+
+def atlas(policy: Policy, plies: int = ATLAS_PLIES) -> Atlas:
+    """Draw what an agent would play in the openings, beside the truth.
+
+    Args:
+        policy: The agent.
+        plies: Length of the longest opening; less where there would be too many.
+    """
+    records = openings(policy.game, plies)
+    while plies and len(records) > MAX_CARDS:
+        plies -= 1
+        records = openings(policy.game, plies)
+    groups = []
+    for ply in range(plies + 1):
+        here = [record for record in records if len(record.moves) == ply]
+        title = TITLES[ply] if ply < len(TITLES) else f"After {ply} moves"
+        count = f"{len(here)} position" + "s" * (len(here) != 1)
+        groups.append((f"{title} · {count}", tuple(_card(record, policy) for record in here)))
+    is_exact = known_truth(policy.game) is not None
+    odds = "in percent" if not is_dense(policy.game) else "as the area of a dot"
+    truth = "what perfect play makes of a move there, and below it, " if is_exact else ""
+    reading = f"On every square that can be played: {truth}{odds}, how probably the agent plays it."
+    return Atlas(_verdict(groups), reading, is_exact, tuple(groups))
+
+
+def losing_games(game: Game, lines: Sequence[Mapping[str, Any]]) -> Atlas:
+    """Draw games in which an agent gets less than its seat can have.
+
+    Args:
+        game: The rules.
+        lines: As a certificate lists them: `seat`, "x" or "o", and `moves`.
+    """
+    cards = tuple(_losing_card(GameRecord(game, tuple(line["moves"])), line) for line in lines)
+    return Atlas("", "", is_exact=True, groups=(("", cards),) if cards else ())
+
+
+def _verdict(groups: Sequence[tuple[str, Sequence[Card]]]) -> str:
+    judged = [card.is_good for _, cards in groups for card in cards]
+    if None in judged:
+        return "This game is too large for exact values; nothing here is judged."
+    wrong = judged.count(False)
+    mistakes = {0: "No mistake", 1: "A mistake"}.get(wrong, f"{wrong} mistakes")
+    return f"{mistakes} in {len(judged)} openings."
+
+
+def _card(record: GameRecord, policy: Policy) -> Card:
+    analysis = analyse(record, policy)
+    choice = max(analysis.moves, key=lambda move: move.probability or 0.0)
+    detail = (
+        f"{record.turn} plays {move_name(record.game, choice.action)}, "
+        f"{percent(choice.probability or 0.0)}"
+    )
+    drawing = policy_drawing(record, policy)
+    if choice.outlook is None or analysis.outlook is None:
+        return Card(drawing, "No exact value", detail, None)
+    keeps = choice.outlook.value == analysis.outlook.value
+    words = outlook_words(choice.outlook).capitalize()
+    could = "" if keeps else f"; could {'win' if analysis.outlook.value > 0 else 'draw'}"
+    return Card(drawing, words + could, detail, keeps)
+
+
+def _losing_card(record: GameRecord, line: Mapping[str, Any]) -> Card:
+    """Mark the agent's last move that gave its seat's value away."""
+    seat = 0 if line["seat"] == "x" else 1
+    truth = known_truth(record.game)
+    game_value = truth.solution.game_value if truth else 0
+    seat_value = game_value if seat == 0 else -game_value
+    mistake = None
+    for ply in range(seat, len(record.moves), 2):
+        here = analyse(GameRecord(record.game, record.moves[:ply]))
+        move = next(move for move in here.moves if move.action == record.moves[ply])
+        if here.outlook and move.outlook and here.outlook.value >= seat_value > move.outlook.value:
+            mistake = ply
+    result = {"draw": "only draws"}.get(record.result or "", "loses")
+    headline = f"As {'XO'[seat]}, {result} at move {len(record.moves)}"
+    if mistake is None:
+        return Card(game_drawing(record, ()), headline, "", is_good=False)
+    words = move_sentence(GameRecord(record.game, record.moves[: mistake + 1]), subject="it")
+    name = move_name(record.game, record.moves[mistake])
+    detail = f"Move {mistake + 1}, {name}: {words}."
+    return Card(game_drawing(record, (mistake,)), headline, detail, is_good=False)

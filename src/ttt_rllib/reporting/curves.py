@@ -1,0 +1,174 @@
+"""Which metrics of a run are drawn, and together with what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from ttt_rllib.exact.scores import Ceilings
+from ttt_rllib.metrics import METRICS
+from ttt_rllib.reporting.axes import in_percent
+from ttt_rllib.reporting.bars import Bar, parts_chart
+from ttt_rllib.reporting.figure import Figure, Tone
+from ttt_rllib.reporting.line_chart import Line, line_chart
+from ttt_rllib.reporting.run_record import Curves
+
+__all__ = ["learning_figures", "other_figures", "throughput_figures"]
+
+MOVES = "play/moves"
+SHARES: tuple[tuple[str, str, Tone], ...] = (
+    ("play/x_win_rate", "X wins", "ink"),
+    ("play/draw_rate", "draws", "win"),
+    ("play/o_win_rate", "O wins", "loss"),
+)
+SAMPLED: tuple[tuple[str, str, Tone], ...] = (
+    ("play/score_vs_random", "random play", "ink"),
+    ("play/score_vs_one_ply", "one-ply player", "win"),
+    ("play/score_vs_alpha_beta", "alpha-beta player", "loss"),
+)
+PHASES: tuple[tuple[str, str, Tone], ...] = (
+    ("sample_s", "sampling", "win"),
+    ("learn_s", "learning", "ink"),
+    ("sync_s", "sending weights", "loss"),
+    ("eval_s", "exact evaluation", "draw"),
+)
+
+
+def learning_figures(curves: Curves, ceilings: Ceilings | None) -> tuple[Figure, ...]:
+    """Draw how good the agent became: exact figures, scores with ceilings, games.
+
+    Args:
+        curves: The trial.
+        ceilings: The best scores against random play; None where they are not known.
+    """
+    figures = []
+    if curves.has("exact/nash_conv"):
+        figures.append(_nash_conv(curves))
+        figures.append(_optimal(curves))
+        figures.append(_scores(curves, ceilings))
+    sampled = [_line(curves, *metric) for metric in SAMPLED if curves.has(metric[0])]
+    if sampled:
+        figures.append(line_chart("Sampled mean score against", sampled, y_range=(-1.0, 1.0)))
+    shares = [
+        replace(_line(curves, *metric), value=in_percent(curves.last(metric[0]) or 0.0))
+        for metric in SHARES
+        if curves.has(metric[0])
+    ]
+    if shares:
+        figures.append(
+            line_chart(
+                "Results of self-play",
+                shares,
+                y_range=(0.0, 1.0),
+                percent=True,
+                note="Games of the iteration, with their random openings and exploration.",
+            )
+        )
+    return tuple(figures)
+
+
+def throughput_figures(curves: Curves, wall_s: Mapping[str, float]) -> tuple[Figure, ...]:
+    """Draw how fast it went, and where the time went.
+
+    Args:
+        curves: The trial.
+        wall_s: As in `summary.json`; empty for a run without one.
+    """
+    figures = []
+    if curves.has("perf/moves_per_s"):
+        speed = curves["perf/moves_per_s"]
+        middle = f"median {np.nanmedian(speed):,.0f}"
+        line = Line("moves a second", curves[MOVES], speed, "win", value=middle)
+        figures.append(line_chart("Throughput", [line], y_range=(0.0, float(np.nanmax(speed)))))
+    wholes = {"Phases of training, seconds": _phases(curves)}
+    if wall_s.get("total_s"):
+        wholes["The whole command, seconds"] = _wall(wall_s)
+    known = {name: parts for name, parts in wholes.items() if any(part.size for part in parts)}
+    if known:
+        figures.append(parts_chart("Where the time went", known))
+    return tuple(figures)
+
+
+def other_figures(curves: Curves) -> tuple[Figure, ...]:
+    """Draw every metric that changes and has no place in another figure, each by itself."""
+    drawn = {name for name, *_ in (*SHARES, *SAMPLED)} | {
+        MOVES,
+        "perf/iteration",
+        "perf/train_s",
+        "perf/moves_per_s",
+        "exact/nash_conv",
+        "exact/nash_conv_greedy",
+        "exact/optimal_move_rate",
+        "exact/score_vs_random_x",
+        "exact/score_vs_random_o",
+        "exact/unexploitable_evals",
+    }
+    figures = []
+    for metric in METRICS:
+        if metric.name in drawn or not curves.has(metric.name):
+            continue
+        line = _line(curves, metric.name, metric.unit or "value", "ink")
+        figures.append(line_chart(metric.name, [line], note=metric.meaning))
+    return tuple(figures)
+
+
+def _nash_conv(curves: Curves) -> Figure:
+    stochastic = _line(curves, "exact/nash_conv", "as it explores", "draw")
+    greedy = _line(curves, "exact/nash_conv_greedy", "its best moves", "win")
+    greatest = float(np.nanmax([stochastic.y, greedy.y]))
+    return line_chart(
+        "Exploitability, as exact NashConv",
+        [stochastic, greedy],
+        y_range=(0.0, max(greatest, 0.5)),
+        note="What best responses win in both seats together; 0 = nobody beats it.",
+    )
+
+
+def _optimal(curves: Curves) -> Figure:
+    line = _line(curves, "exact/optimal_move_rate", "of all decision positions", "win")
+    last = curves.last("exact/optimal_move_rate")
+    named = replace(line, value=in_percent(last or 0.0, 2))
+    floor = float(np.floor(np.nanmin(line.y) * 20) / 20)
+    return line_chart(
+        "Positions played optimally", [named], y_range=(min(floor, 0.95), 1.0), percent=True
+    )
+
+
+def _scores(curves: Curves, ceilings: Ceilings | None) -> Figure:
+    seats: tuple[tuple[str, Tone], ...] = (("x", "ink"), ("o", "win"))
+    lines = []
+    for seat, tone in seats:
+        line = _line(curves, f"exact/score_vs_random_{seat}", f"as {seat.upper()}", tone)
+        lines.append(replace(line, value=f"{curves.last(f'exact/score_vs_random_{seat}'):.3f}"))
+    ends = curves[MOVES][[0, -1]]
+    limits = [
+        Line("at best", ends, np.full(2, ceiling), tone, is_limit=True, value=f"{ceiling:.3f}")
+        for (_, tone), ceiling in zip(seats, ceilings or (), strict=False)
+    ]
+    order = [part for pair in zip(lines, limits, strict=False) for part in pair] or lines
+    least = min(float(np.nanmin(line.y)) for line in lines)
+    floor = float(np.floor(least * 5) / 5)
+    return line_chart(
+        "Exact mean score against random play", order, y_range=(max(-1.0, floor), 1.0)
+    )
+
+
+def _line(curves: Curves, metric: str, name: str, tone: Tone) -> Line:
+    return Line(name, curves[MOVES], curves[metric], tone)
+
+
+def _phases(curves: Curves) -> list[Bar]:
+    sums = [(float(np.nansum(curves[f"perf/{key}"])), name, tone) for key, name, tone in PHASES]
+    return [Bar(name, seconds, f"{seconds:.1f}", tone) for seconds, name, tone in sums]
+
+
+def _wall(wall_s: Mapping[str, float]) -> list[Bar]:
+    setup, training = wall_s.get("setup_s", 0.0), wall_s.get("train_s", 0.0)
+    rest = max(0.0, wall_s["total_s"] - setup - training)
+    return [
+        Bar("set-up", setup, f"{setup:.1f}", "draw"),
+        Bar("training", training, f"{training:.1f}", "win"),
+        Bar("the rest", rest, f"{rest:.1f}", "faint"),
+    ]

@@ -1,0 +1,137 @@
+"""The first screen of the report: the verdict, what became of the run, the key figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ttt_rllib.exact.report import known_truth
+from ttt_rllib.reporting.axes import in_percent
+from ttt_rllib.reporting.run_record import RunRecord
+
+__all__ = ["Tile", "next_steps", "sentence", "status_note", "tiles", "tone"]
+
+UNMEASURED = "Unmeasured: the rules of this environment are not known here, so nothing is proved."
+NO_AGENT = "There is no agent: the run ended before its first checkpoint."
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A key figure.
+
+    Attributes:
+        label: What it is.
+        value: The figure.
+        detail: What it is measured against.
+    """
+
+    label: str
+    value: str
+    detail: str
+
+
+def sentence(record: RunRecord) -> str:
+    """Return the verdict as a sentence."""
+    verdict = record.summary.get("verdict") if record.summary else None
+    if verdict:
+        return f"{verdict[0].upper()}{verdict[1:]}."
+    if record.status == "unfinished":
+        return "No verdict yet: this run has not come to its end."
+    if record.summary and record.summary.get("checkpoint") and record.bundle is None:
+        return UNMEASURED
+    return NO_AGENT
+
+
+def tone(record: RunRecord) -> str:
+    """Return the colour of the verdict: win if it is proved, loss if it is refuted, else draw."""
+    if record.certificate is None:
+        return "draw"
+    return "win" if record.certificate.get("unexploitable") else "loss"
+
+
+def status_note(record: RunRecord) -> str:
+    """Return what the reader must know of a run that is not done, or ""."""
+    if record.status == "done":
+        return ""
+    told = {
+        "interrupted": "The run was interrupted: figures are of its last checkpoint.",
+        "failed": "The run failed: figures are of what it had come to.",
+    }
+    words = told.get(
+        record.status,
+        "The run goes on or was killed: figures are of the trial heard of last.",
+    )
+    error = (record.summary or {}).get("error")
+    return f"{words} The error: {_first_line(error)}" if error else words
+
+
+def next_steps(record: RunRecord) -> tuple[tuple[str, str], ...]:
+    """Return commands with what they do, to run where the results folder lies."""
+    name, run_id = record.experiment.name, record.run.path.name
+    folder = f"results/{name}/{run_id}"
+    steps = []
+    if record.status != "done":
+        steps.append(("Go on", f"python -m ttt_rllib.train --resume {folder}"))
+    if record.bundle is not None:
+        steps.append(("Play against it", f"python -m ttt_rllib.play --web {folder}"))
+        steps.append(("Check it again", f"python -m ttt_rllib.evaluate {folder}"))
+    return tuple(steps)
+
+
+def tiles(record: RunRecord) -> tuple[Tile, ...]:
+    """Return the key figures that there are."""
+    metrics = record.metrics
+    found = _exact_tiles(record) if "exact/nash_conv_greedy" in metrics else _sampled_tiles(metrics)
+    if "play/moves" in metrics:
+        seconds = metrics.get("perf/train_s")
+        detail = f"in {seconds:,.1f} s of training" if seconds else ""
+        found.append(Tile("Moves", f"{metrics['play/moves']:,.0f}", detail))
+    return tuple(found)
+
+
+def _exact_tiles(record: RunRecord) -> list[Tile]:
+    metrics, certificate = record.metrics, record.certificate or {}
+    mistakes = "of all decision positions"
+    if certificate:
+        positions = f"{certificate['decision_positions']:,} positions"
+        mistakes = f"{certificate['mistakes']:,} mistakes in {positions}"
+    found = [
+        Tile(
+            "NashConv",
+            f"{metrics['exact/nash_conv_greedy']:.3f}",
+            f"of its best moves; {metrics['exact/nash_conv']:.3f} as it explores",
+        ),
+        Tile("Optimal moves", in_percent(metrics["exact/optimal_move_rate"], 2), mistakes),
+    ]
+    if certificate:
+        as_x, as_o = certificate["positions_as_x"], certificate["positions_as_o"]
+        detail = f"{as_x:,} as X, {as_o:,} as O: all that any opponent can reach"
+        found.append(Tile("Positions checked", f"{as_x + as_o:,}", detail))
+    truth = known_truth(record.bundle.policy.game) if record.bundle else None
+    ceilings = truth.ceilings if truth else (None, None)
+    for seat, ceiling in zip("xo", ceilings, strict=True):
+        score = _signed(metrics[f"exact/score_vs_random_{seat}"], 3)
+        detail = f"of at best {ceiling:.3f}" if ceiling is not None else ""
+        found.append(Tile(f"Against random as {seat.upper()}", score, detail))
+    return found
+
+
+def _sampled_tiles(metrics: dict[str, float]) -> list[Tile]:
+    scores = (
+        ("random", "Against random"),
+        ("one_ply", "Against one-ply"),
+        ("alpha_beta", "Against alpha-beta"),
+    )
+    return [
+        Tile(label, _signed(metrics[f"play/score_vs_{name}"], 2), "sampled mean score, -1 to 1")
+        for name, label in scores
+        if f"play/score_vs_{name}" in metrics
+    ]
+
+
+def _first_line(error: Any) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else "none was given"
+
+
+def _signed(figure: float, digits: int) -> str:
+    return f"{figure:.{digits}f}".replace("-", "\N{MINUS SIGN}")

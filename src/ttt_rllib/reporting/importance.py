@@ -1,0 +1,85 @@
+"""How much each searched setting mattered.
+
+PED-ANOVA (Watanabe, Bansal and Hutter, "PED-ANOVA: Efficiently Quantifying Hyperparameter
+Importance in Arbitrary Subspaces", IJCAI 2023), as Optuna has it: how differently a setting
+is distributed among the best trials and among all.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from ttt_rllib.reporting.search_record import SearchRecord
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+__all__ = ["MIN_TRIALS", "importance", "numbers", "spans_decades"]
+
+TOP_TRIALS, TOP_SHARE = 5, 0.1
+"""How many the best are: this share of the trials, but so many at least, as Optuna advises."""
+
+MIN_TRIALS = 2 * TOP_TRIALS
+"""With fewer trials the best would be most of them."""
+
+WIDE = 10.0
+"""A positive setting that varies by more than this factor is looked at in logarithms."""
+
+
+def importance(search: SearchRecord) -> dict[str, float] | None:
+    """Return the share of each setting that varied, the greatest first; they add up to 1.
+
+    Args:
+        search: The search.
+
+    Returns:
+        None where there are too few measured trials, or nothing varied.
+    """
+    trials = search.measured
+    keys = [key for key in search.keys if len({trial.settings[key] for trial in trials}) > 1]
+    if len(trials) < MIN_TRIALS or not keys:
+        return None
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    columns = {key: [trial.settings[key] for trial in trials] for key in keys}
+    distributions = {key: _distribution(column) for key, column in columns.items()}
+    study = optuna.create_study(direction="maximize" if search.mode == "max" else "minimize")
+    for row, trial in enumerate(trials):
+        params = {key: (numbers(columns[key]) or columns[key])[row] for key in keys}
+        study.add_trial(
+            optuna.trial.create_trial(
+                params=params, distributions=distributions, value=trial.objective
+            )
+        )
+    with warnings.catch_warnings():
+        # It is experimental: its interface may change, not what it computes.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        evaluator = optuna.importance.PedAnovaImportanceEvaluator(
+            target_quantile=max(TOP_SHARE, TOP_TRIALS / len(trials))
+        )
+        shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    return {key: float(share) for key, share in shares.items()}
+
+
+def numbers(cells: list[str]) -> list[float] | None:
+    """Return the figures of a column; None if any cell is not one."""
+    try:
+        return [float(cell) for cell in cells]
+    except ValueError:
+        return None
+
+
+def spans_decades(figures: list[float]) -> bool:
+    """Tell whether a logarithmic scale suits these figures."""
+    return min(figures) > 0 and max(figures) / min(figures) > WIDE
+
+
+def _distribution(column: list[str]) -> BaseDistribution:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    figures = numbers(column)
+    if figures is None:
+        return CategoricalDistribution(sorted(set(column)))
+    return FloatDistribution(min(figures), max(figures), log=spans_decades(figures))

@@ -1,0 +1,143 @@
+"""Lines over a common axis, such as figures over moves trained.
+
+Drawn 360 units wide, so that a phone shows it about as it is.
+Shapes: `N` points of a line, in the order of the axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ttt_rllib.reporting.axes import PERCENT, Scale, short, ticks
+from ttt_rllib.reporting.figure import Figure, Key, Tone
+from ttt_rllib.reporting.svg import number, tag
+
+__all__ = ["Line", "line_chart"]
+
+Column = npt.NDArray[np.float64]
+
+WIDTH, HEIGHT = 360.0, 190.0
+LEFT, RIGHT, TOP, BOTTOM = 40.0, 12.0, 8.0, 22.0
+LABEL_DROP = 4.0
+NAME_ROOM = 56.0
+MAX_POINTS = 240
+"""A line of more points is thinned; no screen of a phone shows more."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the chart.
+
+    Attributes:
+        name: For the legend; "" = not in it.
+        x: `[N]` ascending.
+        y: `[N]`; nan where there is no figure.
+        tone: Its colour.
+        is_limit: A bound that other lines cannot pass: dashed.
+        value: Shown in the legend; None shows the last figure.
+    """
+
+    name: str
+    x: Column
+    y: Column
+    tone: Tone = "ink"
+    is_limit: bool = False
+    value: str | None = None
+
+    @property
+    def key(self) -> Key:
+        """The line of the legend."""
+        known = self.y[np.isfinite(self.y)]
+        value = self.value if self.value is not None else short(known[-1]) if len(known) else ""
+        return Key(self.name, self.tone, value, is_dashed=self.is_limit)
+
+
+def line_chart(
+    title: str,
+    lines: Sequence[Line],
+    *,
+    y_range: tuple[float, float] | None = None,
+    x_name: str = "moves",
+    percent: bool = False,
+    note: str = "",
+    legend: tuple[Key, ...] | None = None,
+    crowded: bool = False,
+) -> Figure:
+    """Draw lines, the later ones above the earlier.
+
+    Args:
+        title: What they show.
+        lines: At least one of them with a figure.
+        y_range: Least and greatest figure of the axis; None fits the lines.
+        x_name: What the horizontal axis counts.
+        percent: Write the vertical axis in percent.
+        note: A sentence below.
+        legend: Instead of a key for each line that has a name.
+        crowded: There are many lines: all but the last are thin.
+    """
+    clean = [_known(line) for line in lines]
+    across = Scale.over([x for line in clean for x in line.x], LEFT, WIDTH - RIGHT)
+    figures = y_range or [y for line in clean for y in line.y]
+    upward = Scale.over(figures, HEIGHT - BOTTOM, TOP)
+    drawn = [_path(line, across, upward) for line in clean if len(line.x)]
+    svg = tag(
+        "svg",
+        *_grid(across, upward, x_name, percent=percent),
+        *drawn,
+        viewBox=f"0 0 {number(WIDTH)} {number(HEIGHT)}",
+        role="img",
+        aria_label=title,
+        class_="chart crowded" if crowded else "chart",
+        data_x=f"{across.low!r} {across.high!r} {across.start!r} {across.end!r}",
+        data_y=f"{upward.low!r} {upward.high!r} {upward.start!r} {upward.end!r}",
+    )
+    keys = tuple(line.key for line in lines if line.name) if legend is None else legend
+    return Figure(title, svg, keys, note)
+
+
+def _grid(across: Scale, upward: Scale, x_name: str, *, percent: bool) -> list[str]:
+    """Draw the axes: hairs to the left marks, figures beside them."""
+    parts = []
+    for mark in ticks(upward):
+        y = upward(mark)
+        label = f"{100 * mark:.4g}{PERCENT}" if percent else short(mark)
+        parts.append(tag("path", d=f"M{number(LEFT)} {number(y)}H{number(WIDTH - RIGHT)}"))
+        parts.append(tag("text", text=label, x=LEFT - 6, y=y + LABEL_DROP, text_anchor="end"))
+    bottom = HEIGHT - BOTTOM / 4
+    for mark in ticks(across):
+        x = across(mark)
+        # The last figure would leave the drawing on the right, where the axis has its name.
+        if x < WIDTH - RIGHT - NAME_ROOM:
+            parts.append(tag("text", text=short(mark), x=x, y=bottom, text_anchor="middle"))
+    parts.append(tag("text", text=x_name, x=WIDTH - RIGHT, y=bottom, text_anchor="end"))
+    return [tag("g", *parts, class_="axes")]
+
+
+def _path(line: Line, across: Scale, upward: Scale) -> str:
+    x, y = _thinned(line.x, line.y)
+    points = [f"{number(across(a))} {number(upward(b))}" for a, b in zip(x, y, strict=True)]
+    style = f"stroke {line.tone}" + " dashed" * line.is_limit
+    if len(points) == 1:
+        return tag("circle", cx=across(x[0]), cy=upward(y[0]), r=2.5, class_=f"dot {line.tone}")
+    title = [tag("title", text=line.name)] if line.name else []
+    return tag("path", *title, d="M" + "L".join(points), class_=style, data_name=line.name)
+
+
+def _known(line: Line) -> Line:
+    known = np.isfinite(line.x) & np.isfinite(line.y)
+    return Line(line.name, line.x[known], line.y[known], line.tone, line.is_limit, line.value)
+
+
+def _thinned(x: Column, y: Column) -> tuple[Column, Column]:
+    """Keep the least and the greatest point of every stretch, so that no peak is lost."""
+    if len(x) <= MAX_POINTS:
+        return x, y
+    kept = {0, len(x) - 1}
+    for stretch in np.array_split(np.arange(len(x)), MAX_POINTS // 2):
+        kept |= {int(stretch[y[stretch].argmin()]), int(stretch[y[stretch].argmax()])}
+    places = sorted(kept)
+    return x[places], y[places]

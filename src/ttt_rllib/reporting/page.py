@@ -1,0 +1,129 @@
+"""The report of a run as one HTML page that needs nothing else: no network, no script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from ttt_rllib.exact.report import known_truth
+from ttt_rllib.metrics import METRICS
+from ttt_rllib.play.web_parts import game_reply
+from ttt_rllib.reporting.atlas import Atlas, atlas, losing_games
+from ttt_rllib.reporting.curves import learning_figures, other_figures, throughput_figures
+from ttt_rllib.reporting.figure import Gallery, stylesheet
+from ttt_rllib.reporting.headline import next_steps, sentence, status_note, tiles, tone
+from ttt_rllib.reporting.run_record import RunRecord
+from ttt_rllib.reporting.search_record import read_search
+from ttt_rllib.reporting.search_section import search_section
+from ttt_rllib.reporting.settings import changed_settings
+
+__all__ = ["page"]
+
+LOSING_GAMES_SHOWN = 10
+ALGORITHMS = {"ppo": "PPO", "dqn": "double DQN"}
+
+
+def page(record: RunRecord) -> str:
+    """Return the page.
+
+    Args:
+        record: The run; whatever it lacks is left out, and said where it matters.
+
+    Raises:
+        InputError: If a file of the run is damaged.
+    """
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = files("ttt_rllib.reporting").joinpath("report.html.j2")
+    source = template.read_text(encoding="utf-8")
+    return environment.from_string(source).render(**_content(record))
+
+
+def _content(record: RunRecord) -> dict[str, Any]:
+    policy = record.bundle.policy if record.bundle else None
+    truth = known_truth(policy.game) if policy else None
+    search = read_search(record)
+    wall_s = (record.summary or {}).get("wall_s", {})
+    return {
+        "stylesheet": stylesheet(),
+        "experiment": record.experiment.name,
+        "run": record.run.path.name,
+        "subject": ", ".join(_subject(record)),
+        "sentence": sentence(record),
+        "tone": tone(record),
+        "status_note": status_note(record),
+        "tiles": tiles(record),
+        "settings": changed_settings(record.experiment),
+        "learning": Gallery(learning_figures(record.curves, truth.ceilings if truth else None)),
+        "throughput": Gallery(throughput_figures(record.curves, wall_s)),
+        "others": Gallery(other_figures(record.curves)),
+        "search": search_section(search) if search else None,
+        "atlas": atlas(policy) if policy else None,
+        "losing": _losing(record),
+        "losing_count": (record.certificate or {}).get("losing_line_count", 0),
+        "metrics": _metrics(record),
+        "facts": tuple(_facts(record)),
+        "steps": next_steps(record),
+    }
+
+
+def _subject(record: RunRecord) -> Iterator[str]:
+    """Say in a few words what ran."""
+    experiment = record.experiment
+    yield ALGORITHMS.get(experiment.algorithm, experiment.algorithm)
+    if record.bundle:
+        yield game_reply(record.bundle.policy.game).title
+    elif not experiment.on_pettingzoo:
+        game = experiment.env.game
+        yield game_reply(game).title if game else ""
+    if experiment.on_pettingzoo:
+        yield f"PettingZoo's {getattr(experiment.env, 'pettingzoo', '')}"
+
+
+def _losing(record: RunRecord) -> Atlas | None:
+    """Return the shortest losing games, None if there is none or nothing was proved."""
+    if record.certificate is None or record.bundle is None:
+        return None
+    lines = record.certificate["losing_lines"][:LOSING_GAMES_SHOWN]
+    return losing_games(record.bundle.policy.game, lines) if lines else None
+
+
+def _metrics(record: RunRecord) -> list[tuple[str, str, str]]:
+    """Return name, figure and meaning of every final metric."""
+    return [
+        (metric.name, f"{record.metrics[metric.name]:.12g}", metric.meaning)
+        for metric in METRICS
+        if metric.name in record.metrics
+    ]
+
+
+def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
+    """Return what one needs to repeat the run: seeds, hashes, versions, machine."""
+    summary = record.summary or {}
+    seeds = summary.get("seeds") or [record.experiment.seed]
+    yield "seed" + "s" * (len(seeds) != 1), ", ".join(map(str, seeds))
+    yield "iterations", f"{len(record.curves.rows):,}"
+    if len(summary.get("sessions", ())) > 1:
+        yield "sessions", f"{len(summary['sessions'])}: it was resumed"
+    if record.bundle:
+        yield "weights", f"sha256 {record.bundle.sha256}"
+    if summary.get("git_commit"):
+        yield "commit", str(summary["git_commit"])
+    if summary.get("versions"):
+        yield (
+            "versions",
+            ", ".join(f"{name} {number}" for name, number in summary["versions"].items()),
+        )
+    machine = summary.get("machine")
+    if machine:
+        yield (
+            "machine",
+            (
+                f"{machine['system']} {machine['release']}, {machine['architecture']}, "
+                f"{machine['cpus']} CPUs"
+            ),
+        )

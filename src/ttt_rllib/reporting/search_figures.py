@@ -1,0 +1,176 @@
+"""A search, drawn: all learning curves, parallel coordinates, importance."""
+
+from __future__ import annotations
+
+from ttt_rllib.reporting.axes import Scale, in_percent, short, ticks
+from ttt_rllib.reporting.bars import Bar, bar_chart
+from ttt_rllib.reporting.figure import Figure, Key, Tone
+from ttt_rllib.reporting.importance import importance, numbers, spans_decades
+from ttt_rllib.reporting.line_chart import Line, line_chart
+from ttt_rllib.reporting.search_record import STOPPED, SearchRecord, Trial
+from ttt_rllib.reporting.svg import number, tag
+
+__all__ = ["curves_figure", "importance_figure", "parallel_figure"]
+
+STRENGTH_GROUPS = ("exact/", "play/score")
+STRENGTHS = ("exact/nash_conv", "play/score_vs_alpha_beta")
+"""Drawn where the objective does not say how strong an agent is."""
+
+WIDTH, ROW, MARGIN, TOP = 360.0, 92.0, 16.0, 26.0
+MARK_DROP = 14.0
+MAX_KINDS = 5
+LINE, MAX_LINES = 13.0, 3
+LETTER = 7.0
+"""Width of a letter, on a phone."""
+
+EDGE = 12.0
+"""A mark this near to the end of an axis has its words inside."""
+
+
+def curves_figure(search: SearchRecord) -> Figure | None:
+    """Draw the learning curves of all trials, the best one above; None if none has any."""
+    wanted = [search.objective] if search.objective.startswith(STRENGTH_GROUPS) else []
+    known = (metric for metric in (*wanted, *STRENGTHS) if _drawn(search, metric))
+    metric = next(known, None)
+    if metric is None:
+        return None
+    trials = _drawn(search, metric)
+    trials.sort(key=lambda trial: trial.name == search.best_trial)
+    lines = [
+        Line(
+            trial.name,
+            trial.curves["play/moves"],
+            trial.curves[metric],
+            tone=_tone(trial, search),
+        )
+        for trial in trials
+    ]
+    keys = (
+        Key(f"the best, {search.best_trial}", "win"),
+        Key("the others", "faint"),
+        Key(STOPPED, "loss"),
+    )
+    tones = {line.tone for line in lines}
+    shown = tuple(key for key in keys if key.tone in tones)
+    return line_chart(f"All trials: {metric}", lines, legend=shown, crowded=len(lines) > 1)
+
+
+def parallel_figure(search: SearchRecord) -> Figure | None:
+    """Draw every measured trial as a line through its settings down to its objective."""
+    trials = search.measured
+    if len(trials) < 2:
+        return None
+    columns = {key: [trial.settings[key] for trial in trials] for key in search.keys}
+    columns[search.objective] = [repr(trial.objective) for trial in trials]
+    height = TOP + ROW * (len(columns) - 1) + MARK_DROP + LINE
+    axes, places = [], []
+    for row, (key, column) in enumerate(columns.items()):
+        axis, where = _axis(key, column, TOP + ROW * row)
+        axes.append(axis)
+        places.append(where)
+    # The best last, so that it lies above the others.
+    ranks = range(len(trials) - 1, -1, -1)
+    lines = [
+        _thread(trials[rank], [where[rank] for where in places], _rank_tone(rank, len(trials)))
+        for rank in ranks
+    ]
+    svg = tag(
+        "svg",
+        *lines,
+        *axes,
+        viewBox=f"0 0 {number(WIDTH)} {number(height)}",
+        role="img",
+        aria_label="Settings and objective of every measured trial",
+        class_="chart parallel",
+    )
+    keys = (Key("the best trial", "win"), Key("the best quarter", "ink"), Key("others", "faint"))
+    return Figure("Settings and objective", svg, keys, is_tall=True)
+
+
+def importance_figure(search: SearchRecord) -> Figure | None:
+    """Draw how much each setting mattered; None where that cannot be told."""
+    shares = importance(search)
+    if shares is None:
+        return None
+    bars = [Bar(key, share, in_percent(share), "win") for key, share in shares.items()]
+    note = f"PED-ANOVA over {len(search.measured)} trials: rough, the more so the fewer there are."
+    return bar_chart("What mattered for the objective", bars, note)
+
+
+def _drawn(search: SearchRecord, metric: str) -> list[Trial]:
+    """Return the trials that have a metric, the best last."""
+    return [trial for trial in reversed(search.trials) if trial.curves.has(metric)]
+
+
+def _tone(trial: Trial, search: SearchRecord) -> Tone:
+    if trial.name == search.best_trial:
+        return "win"
+    return "loss" if trial.status == STOPPED else "faint"
+
+
+def _rank_tone(rank: int, count: int) -> Tone:
+    if rank == 0:
+        return "win"
+    return "ink" if rank < count / 4 else "faint"
+
+
+def _thread(trial: Trial, points: list[tuple[float, float]], tone: Tone) -> str:
+    path = "M" + "L".join(f"{number(x)} {number(y)}" for x, y in points)
+    words = ", ".join(f"{key} {value}" for key, value in trial.settings.items())
+    title = tag("title", text=f"{trial.name}: {words}")
+    return tag("path", title, d=path, class_=f"stroke {tone}", data_name=trial.name)
+
+
+def _axis(key: str, column: list[str], y: float) -> tuple[str, list[tuple[float, float]]]:
+    """Draw an axis; return it and where every trial crosses it."""
+    left, right = MARGIN, WIDTH - MARGIN
+    figures = numbers(column)
+    if figures is None:
+        kinds = sorted(set(column))
+        steps = Scale.over(range(len(kinds)), left, right)
+        marks = [(steps(place), kind) for place, kind in enumerate(kinds)]
+        across = [steps(kinds.index(cell)) for cell in column]
+    else:
+        scale = Scale.over(figures, left, right, is_log=spans_decades(figures))
+        marks = [(scale(mark), words) for mark, words in _marks(figures, scale)]
+        across = [scale(figure) for figure in figures]
+    parts = [
+        tag("path", d=f"M{number(left)} {number(y)}H{number(right)}"),
+        tag("text", text=key, x=left - 8, y=y - 8, class_="name"),
+    ]
+    lines = _lines([words for _, words in marks])
+    for (x, _), (line, words) in zip(marks, lines, strict=True):
+        below = y + MARK_DROP + line * LINE
+        parts.append(tag("path", d=f"M{number(x)} {number(y - 3)}v6"))
+        parts.append(tag("text", text=words, x=x, y=below, text_anchor=_anchor(x)))
+    return tag("g", *parts, class_="axes"), [(x, y) for x in across]
+
+
+def _marks(figures: list[float], scale: Scale) -> list[tuple[float, str]]:
+    """Return what to mark: a few whole numbers themselves, else round figures."""
+    kinds = sorted(set(figures))
+    if len(kinds) <= MAX_KINDS and all(kind == int(kind) for kind in kinds):
+        return [(kind, f"{kind:.0f}") for kind in kinds]
+    return [(mark, short(mark)) for mark in ticks(scale)]
+
+
+def _lines(words: list[str]) -> list[tuple[int, str]]:
+    """Put words that are too long to stand side by side below each other, shortened if need be."""
+    across = (WIDTH - 2 * MARGIN) / LETTER
+    if sum(len(word) + 2 for word in words) <= across:
+        return [(0, word) for word in words]
+    most = int(min(1.0, MAX_LINES / len(words)) * across)
+    return [
+        (
+            place % MAX_LINES,
+            word if len(word) <= most else f"{word[: most - 1]}\N{HORIZONTAL ELLIPSIS}",
+        )
+        for place, word in enumerate(words)
+    ]
+
+
+def _anchor(x: float) -> str:
+    """Keep the words of an outer mark inside the drawing."""
+    if x < MARGIN + EDGE:
+        return "start"
+    return "end" if x > WIDTH - MARGIN - EDGE else "middle"

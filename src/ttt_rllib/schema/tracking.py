@@ -1,0 +1,61 @@
+"""Where the figures of a run are shown besides its own folder."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+
+from ttt_rllib.schema.section import Section
+
+__all__ = ["Ray", "Tracking", "Wandb"]
+
+UNSAFE = "/\\#?%:"
+"""What W&B takes in no name of a project or an entity."""
+
+Name = Annotated[str, Field(min_length=1, max_length=128)]
+Tag = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class Wandb(Section):
+    """Weights & Biases, a W&B run a trial."""
+
+    mode: Literal["auto", "online", "offline", "disabled"] = "auto"
+    """auto = what WANDB_MODE says, else online if a key is known (WANDB_API_KEY or netrc), else
+    offline: files under wandb/ in the run directory."""
+    project: Name = "ttt_rllib"
+    """Project at W&B."""
+    entity: Name | None = None
+    """User or team; null = the key's own."""
+    group: Name | None = None
+    """What trials are grouped by; null = experiment and run id."""
+    tags: tuple[Tag, ...] = ()
+    """Tags of every W&B run."""
+    init_timeout: PositiveFloat = 30.0
+    """Seconds until a server that does not answer counts as not there (`wandb.Settings`)."""
+    finish_timeout: PositiveFloat = 60.0
+    """Seconds that the end of the run waits for uploads (`wandb.Settings`)."""
+
+    @field_validator("project", "entity")
+    @classmethod
+    def _check_name(cls, value: str | None) -> str | None:
+        if value and set(UNSAFE) & set(value):
+            raise ValueError(f"is {value!r}; W&B takes none of {' '.join(UNSAFE)} in it")
+        return value
+
+
+class Tracking(Section):
+    """Who else gets the figures; metrics.csv always does."""
+
+    wandb: Wandb = Wandb()
+
+
+class Ray(Section):
+    """The Ray cluster that a run starts for itself (`ray.init`); one that is joined has its own."""
+
+    include_dashboard: bool = False
+    """Start the dashboard: Ray's web page on processes, logs and memory."""
+    dashboard_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    """Address it listens at; the default is reached from this machine only."""
+    dashboard_port: Annotated[PositiveInt, Field(lt=2**16)] = 8265
+    """Its port."""

@@ -1,0 +1,137 @@
+"""Weights & Biases as a Tune callback: a W&B run a trial, and the agent with its proof at the end.
+
+What is written is what metrics.csv has, by the same names, and Tune's time keys. Of Ray's
+integration `setup_wandb` opens the runs; its callback is not used (docs/decisions.md).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ray.tune.logger import LoggerCallback
+
+from ttt_rllib.experiment import Experiment
+from ttt_rllib.metrics import flatten
+from ttt_rllib.rundir import MetricsFile, RunDir
+from ttt_rllib.tracking import METRICS_FILE
+from ttt_rllib.trial import experiment_of
+from ttt_rllib.wandb_writer import WandbRun, WandbWriter, resolve_mode
+
+__all__ = ["WandbRuns"]
+
+TIME_KEYS = ("time_this_iter_s", "time_total_s")
+MOST_LETTERS = 64
+"""Of a run's id at W&B."""
+
+FAILED = 1
+
+
+class WandbRuns(LoggerCallback):
+    """Gives every trial a W&B run. To be listed after `MetricsFiles`, whose rows it reads.
+
+    Args:
+        experiment: What runs.
+        run: The run directory.
+        warn: Called with a sentence for the user.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        run: RunDir,
+        warn: Callable[[str], None],
+    ) -> None:
+        self._experiment = experiment
+        self._run = run
+        self._warn = warn
+        self._writer: WandbWriter | None = None
+        self._runs: dict[str, WandbRun] = {}
+        self._started: set[str] = set()
+
+    def setup(self, **info: Any) -> None:
+        """Begin, unless it is disabled; wandb is imported while the first trial starts."""
+        mode, remark = resolve_mode(self._experiment.tracking.wandb)
+        if remark is not None:
+            self._warn(remark)
+        if mode != "disabled":
+            settings = self._experiment.tracking.wandb
+            self._writer = WandbWriter(self._run.path, settings, mode, self._warn)
+
+    def log_trial_start(self, trial: Any) -> None:
+        """Open the trial's run."""
+        if self._writer is None:
+            return
+        folder = Path(trial.path)
+        if folder.name not in self._runs:
+            self._runs[folder.name] = self._run_of(folder, _settings_of(trial))
+        self._writer.open(self._runs[folder.name])
+
+    def log_trial_result(self, iteration: int, trial: Any, result: dict[str, Any]) -> None:
+        """Log the iteration; at the first one also those of earlier sessions."""
+        if self._writer is None:
+            return
+        folder = Path(trial.path)
+        rows: list[dict[str, float]] = []
+        if folder.name not in self._started:
+            self._started.add(folder.name)
+            written = MetricsFile(folder / METRICS_FILE).rows()[:-1]
+            rows = [{name: float(text) for name, text in row.items() if text} for row in written]
+        times = {key: float(result[key]) for key in TIME_KEYS if key in result}
+        self._writer.log(self._runs[folder.name].id, [*rows, {**flatten(result), **times}])
+
+    def log_trial_end(self, trial: Any, failed: bool = False) -> None:
+        """Close the trial's run, unless it is the only one: `conclude` has more for it."""
+        if self._writer is not None and len(self._runs) > 1:
+            run_id = self._runs[Path(trial.path).name].id
+            self._writer.finish(run_id, FAILED if failed else 0)
+
+    def conclude(self, folder: Path | None) -> None:
+        """Keep the agent, its proof, the report and the verdict with the best trial's run.
+
+        Args:
+            folder: The best trial's folder; None = there is none.
+        """
+        if self._writer is None or folder is None:
+            return
+        # Unless it is open still, it is opened once more; it may be of an earlier session.
+        wanted = replace(self._runs.get(folder.name) or self._run_of(folder, {}), anew=False)
+        run = self._run
+        paths = [run.experiment, run.summary, run.certificate, run.path / "report.html"]
+        paths += sorted(run.agent.iterdir()) if run.agent.is_dir() else []
+        files = {str(path.relative_to(run.path)): path for path in paths if path.is_file()}
+        summary = json.loads(run.summary.read_text(encoding="utf-8"))
+        words = {key: summary[key] for key in ("status", "verdict") if summary.get(key)}
+        self._writer.open(wanted)
+        name = f"{self._experiment.name}-{run.path.name}"
+        self._writer.keep(wanted.id, name, files, words)
+
+    def close(self, exit_code: int, timeout_s: float | None = None) -> None:
+        """Finish what is open.
+
+        Args:
+            exit_code: That of the command.
+            timeout_s: How long to wait at most; None = as long as the settings allow.
+        """
+        if self._writer is not None:
+            self._writer.close(exit_code, timeout_s)
+            self._writer = None
+
+    def _run_of(self, folder: Path, config: Mapping[str, Any]) -> WandbRun:
+        """Return the W&B run of the trial with this folder; its id is the same in all sessions."""
+        rows = MetricsFile(folder / METRICS_FILE).rows()
+        run_id = f"{self._experiment.name}-{self._run.path.name}-{folder.name}"
+        return WandbRun(
+            id=run_id[-MOST_LETTERS:].lstrip("-"),
+            group=f"{self._experiment.name}/{self._run.path.name}",
+            config=config,
+            known=int(float(rows[-1]["perf/iteration"])) if rows else 0,
+        )
+
+
+def _settings_of(trial: Any) -> dict[str, Any]:
+    """Return the resolved settings of a trial, those that are searched included."""
+    return experiment_of(trial.config).model_dump(mode="json")

@@ -1,0 +1,321 @@
+"""The page of a run, read back: held to the files it is made of and to a solver in strings."""
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+from functools import cache
+
+import numpy as np
+import pytest
+import typer
+
+from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards
+from ttt_rllib.bundle import load_bundle, save_bundle
+from ttt_rllib.experiment import Experiment
+from ttt_rllib.report import report, write_report
+from ttt_rllib.rundir import RunDir
+from ttt_rllib.wrong_input import InputError
+
+LINES = ("012", "345", "678", "036", "147", "258", "048", "246")
+SVG_ROUNDING = 0.005
+# A process in which neither ray nor torch can be imported.
+PROGRAM = (
+    "import sys; sys.modules['ray'] = sys.modules['torch'] = None\n"
+    "import runpy; runpy.run_module('ttt_rllib.report', run_name='__main__')\n"
+)
+
+
+@cache
+def value(board):
+    """Return what the player to move gets from a string of nine marks, by plain recursion."""
+    rows = ("".join(board[int(square)] for square in line) for line in LINES)
+    if any(row in ("XXX", "OOO") for row in rows):
+        return -1
+    if "." not in board:
+        return 0
+    mark = "XO"[board.count("X") > board.count("O")]
+    squares = [square for square in range(9) if board[square] == "."]
+    return max(-value(board[:square] + mark + board[square + 1 :]) for square in squares)
+
+
+def after(moves):
+    board = "." * 9
+    for ply, square in enumerate(moves):
+        board = board[:square] + "XO"[ply % 2] + board[square + 1 :]
+    return board
+
+
+def command(*arguments):
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, *map(str, arguments)], capture_output=True, text=True
+    )
+
+
+def signed(figure):
+    return f"{figure:.3f}".replace("-", "\N{MINUS SIGN}")
+
+
+def column(run, metric):
+    with run.metrics.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row[metric]]
+    return [(float(row["play/moves"]), float(row[metric])) for row in rows]
+
+
+def points(chart, name):
+    """Turn a drawn line back into figures, by the axes that the chart declares."""
+    (path,) = chart.all("path", **{"data-name": name})
+    axes = [[float(word) for word in chart[f"data-{axis}"].split()] for axis in "xy"]
+    drawn = [[float(word) for word in point.split()] for point in path["d"].lstrip("M").split("L")]
+    return [
+        tuple(
+            low + (place - start) / (end - start) * (high - low)
+            for place, (low, high, start, end) in zip(point, axes, strict=True)
+        )
+        for point in drawn
+    ]
+
+
+@pytest.mark.parametrize(
+    ("title", "name", "metric"),
+    [
+        ("Exploitability, as exact NashConv", "as it explores", "exact/nash_conv"),
+        ("Exploitability, as exact NashConv", "its best moves", "exact/nash_conv_greedy"),
+        ("Exact mean score against random play", "as O", "exact/score_vs_random_o"),
+        ("Results of self-play", "draws", "play/draw_rate"),
+        ("Throughput", "moves a second", "perf/moves_per_s"),
+        ("learner/entropy", "nat", "learner/entropy"),
+    ],
+)
+def test_a_drawn_line_read_back_has_the_figures_of_the_csv(new_run, read_page, title, name, metric):
+    run = new_run()
+    (chart,) = read_page(write_report(run)).all("svg", **{"aria-label": title})
+    known, drawn = column(run, metric), points(chart, name)
+    assert len(drawn) == len(known) > 10
+    height = max(figure for _, figure in known)
+    for (x, y), (moves, figure) in zip(drawn, known, strict=True):
+        assert x == pytest.approx(moves, abs=31 * 4100 / 300 * SVG_ROUNDING)
+        assert y == pytest.approx(figure, abs=max(height, 1.0) / 100 * SVG_ROUNDING)
+
+
+def test_the_table_of_metrics_and_the_tiles_say_what_the_summary_says(new_run, read_page):
+    run = new_run()
+    page = read_page(write_report(run))
+    metrics = json.loads(run.summary.read_text())["metrics"]
+    (table,) = page.all("table", class_="metrics")
+    shown = {row.all("th")[0].text: float(row.all("td")[0].text) for row in table.all("tr")[1:]}
+    assert shown == pytest.approx(metrics, rel=1e-11)
+    certificate = json.loads(run.certificate.read_text())
+    tiles = [tile.words() for tile in page.all("dl", class_="tiles")[0].all("div")]
+    assert tiles[0].startswith(f"NashConv {metrics['exact/nash_conv_greedy']:.3f} ")
+    assert f"{certificate['mistakes']:,} mistakes in 4,520 positions" in tiles[1]
+    assert tiles[3].endswith("of at best 0.995"), "191/192, the best score as X"
+    legend = [key.words() for key in page.all("ul", class_="legend")[2].all("li")]
+    score = metrics["exact/score_vs_random_o"]
+    last = [figure for _, figure in column(run, "exact/score_vs_random_o")][-1]
+    assert legend[1::2] == ["at best 0.995", "at best 0.925"], "191/192 and 0.9249"
+    assert (legend[2], tiles[4][:24]) == (
+        f"as O {last:.3f}",
+        f"Against random as O {signed(score)}"[:24],
+    )
+    verdict = page.all("h1")[0].text
+    assert verdict.lower() == json.loads(run.summary.read_text())["verdict"] + "."
+
+
+def test_the_atlas_shows_the_agents_probabilities_beside_the_values_of_plain_recursion(
+    new_run, read_page
+):
+    run = new_run()
+    page = read_page(write_report(run))
+    policy = load_bundle(run.agent).policy
+    boards = [one for one in page.all("svg", class_="board") if one.all("g")]
+    assert len(boards) == 1 + 3 + 12
+    wrong = 0
+    for drawn in boards:
+        moves = [int(move) for move in drawn["data-moves"].split()]
+        position = Boards.empty(TIC_TAC_TOE, 1)
+        for move in moves:
+            position = position.step(np.array([move])).boards
+        probabilities = policy(position)[0]
+        squares = {int(square["data-action"]): square for square in drawn.all("g")}
+        assert set(squares) == set(range(9)) - set(moves)
+        for action, square in squares.items():
+            truth = -value(after([*moves, action]))
+            assert int(square["data-value"]) == truth
+            assert square.all("text")[0].text[0] == {1: "+", 0: "=", -1: "\N{MINUS SIGN}"}[truth]
+            assert float(square["data-probability"]) == pytest.approx(probabilities[action])
+            widths = [float(rect["width"]) for rect in square.all("rect")[1:]]
+            assert widths[1] / widths[0] == pytest.approx(probabilities[action], abs=1e-3)
+        wrong += -value(after([*moves, int(probabilities.argmax())])) < value(after(moves))
+    assert wrong > 1
+    assert f"{wrong} mistakes in 16 openings." in page.words()
+
+
+def test_losing_games_are_those_of_the_certificate_and_mark_the_move_that_lost(new_run, read_page):
+    run = new_run()
+    page = read_page(write_report(run))
+    lines = json.loads(run.certificate.read_text())["losing_lines"]
+    cards = [card for card in page.all("li", class_="card") if not card.all("g")]
+    assert len(cards) == 10
+    for card, line in zip(cards, lines, strict=False):
+        moves = line["moves"]
+        (board,) = card.all("svg")
+        assert [int(move) for move in board["data-moves"].split()] == moves
+        (mistake,) = board.all("text", class_="mistake")
+        ply = int(mistake.text) - 1
+        assert "xo"[ply % 2] == line["seat"]
+        assert value(after(moves[:ply])) == 0
+        assert value(after(moves[: ply + 1])) == 1
+        tinted = {
+            int(float(tint["y"]) // 60 * 3 + float(tint["x"]) // 60)
+            for tint in board.all("rect", class_="tint")
+        }
+        assert any(tinted >= {int(square) for square in row} for row in LINES)
+
+
+def test_the_page_asks_for_nothing_from_anywhere_and_runs_nothing(new_run, read_page):
+    path = write_report(new_run())
+    page = read_page(path)
+    assert page.all("script") == page.all("img") == page.all("iframe") == page.all("a") == []
+    for element in page.all():
+        for name, text in element.attributes.items():
+            assert not name.startswith("on")
+            assert name not in {"src", "srcset", "data", "xlink:href", "action"}
+            assert name != "href" or text == "data:,"
+    html = path.read_text()
+    assert not re.search(r"@import|url\(|https?:|//[a-z]", html)
+    (policy,) = page.all("meta", **{"http-equiv": "Content-Security-Policy"})
+    assert policy["content"].startswith("default-src 'none';")
+
+
+def test_the_same_run_gives_the_same_bytes(new_run):
+    run = new_run()
+    first = write_report(run).read_bytes()
+    assert write_report(run).read_bytes() == first
+
+
+def test_settings_that_differ_are_shown_beside_their_defaults(new_run, read_page):
+    experiment = Experiment.model_validate(
+        {
+            "name": "ppo",
+            "algorithm": "dqn",
+            "training": {"lr": [[0, 2e-3], [200_000, 2e-4]], "tau": 0.5},
+            "stop": {"unexploitable_evals": 3},
+            "search": {"training.lr": {"loguniform": [1e-4, 1e-2]}, "seeds": 2},
+        }
+    )
+    page = read_page(write_report(new_run(experiment=experiment)))
+    (table,) = page.all("table", class_="settings")
+    rows = [[cell.text for cell in row.children] for row in table.all("tr")[1:]]
+    assert rows == [
+        ["training.lr", "[[0, 0.002], [200,000, 0.0002]]", "0.001"],
+        ["training.tau", "0.5", "1"],
+        ["stop.unexploitable_evals", "3", "none"],
+        ["search.seeds", "2", "1"],
+        ["search.training.lr.loguniform", "[0.0001, 0.01]", "none"],
+    ]
+    assert page.all("p", class_="subject")[0].text == "double DQN, Tic-tac-toe"
+
+
+def test_a_failed_run_without_an_agent_says_so_and_shows_its_error_as_text(new_run, read_page):
+    run = new_run(agent=False, rows=(), status="failed", error="<script>boom</script>\nand more")
+    page = read_page(write_report(run))
+    assert page.all("h1")[0].text == "There is no agent: the run ended before its first checkpoint."
+    (note,) = page.all("p", class_="status")
+    assert note.text.startswith("The run failed: ")
+    assert note.text.endswith("The error: <script>boom</script>")
+    assert page.all("svg", class_="board") == []
+    assert "There is no iteration to show." in page.words()
+    assert "python -m ttt_rllib.train --resume results/ppo/one" in page.words()
+
+
+def test_an_interrupted_run_shows_what_it_has_and_how_to_go_on(new_run, read_page):
+    page = read_page(write_report(new_run(status="interrupted")))
+    assert page.all("h1")[0].text.startswith("Exploitable: ")
+    assert page.all("p", class_="status")[0].text.startswith("The run was interrupted")
+    assert "--resume" in page.words()
+    assert "--resume" not in read_page(write_report(new_run("done"))).words()
+
+
+def test_a_killed_run_has_a_page_of_what_its_trial_wrote(new_run, read_page):
+    run = new_run(agent=False, summary=None)
+    folder = run.trials / "trial_0"
+    folder.mkdir(parents=True)
+    run.metrics.rename(folder / "metrics.csv")
+    older = run.trials / "trial_1" / "metrics.csv"
+    older.parent.mkdir()
+    older.write_text("perf/iteration\n7\n")
+    os.utime(older, (0, 0))
+    with (folder / "metrics.csv").open("a") as file:
+        file.write("32,99999999")  # half a row, as a kill leaves it
+    page = read_page(write_report(run))
+    assert page.all("h1")[0].text == "No verdict yet: this run has not come to its end."
+    assert page.all("svg", **{"aria-label": "Throughput"})
+    (table,) = page.all("table", class_="metrics")
+    assert table.all("tr")[1].words().startswith("perf/iteration 31 ")
+    assert (folder / "metrics.csv").read_text().endswith("32,99999999"), "somebody may write it"
+
+
+def test_an_environment_whose_rules_are_unknown_is_called_unmeasured(new_run, read_page):
+    experiment = Experiment.model_validate({"env": {"pettingzoo": "my.game"}, "algorithm": "ppo"})
+    run = new_run(agent=False, experiment=experiment, checkpoint="trials/one/checkpoint_000001")
+    page = read_page(write_report(run))
+    assert page.all("h1")[0].text.startswith("Unmeasured: the rules of this environment")
+    assert page.all("p", class_="subject")[0].text == "PPO, PettingZoo's my.game"
+
+
+def test_a_game_without_known_values_shows_scores_and_dots_for_probabilities(
+    new_run, new_network, read_page
+):
+    run = new_run(rows=(), summary=None, agent=False)
+    save_bundle(new_network(CONNECT_FOUR), run.agent, {})
+    page = read_page(write_report(run))
+    boards = page.all("svg", class_="board")
+    assert len(boards) == 1 + 4, "seven columns, mirrored"
+    radii = [float(dot["r"]) for dot in boards[0].all("circle", class_="share")]
+    shares = [float(square["data-probability"]) for square in boards[0].all("g")]
+    assert [radius**2 / 24**2 for radius in radii] == pytest.approx(shares, abs=1e-3)
+    assert page.all("g", **{"data-value": "0"}) == []
+
+
+def test_the_command_needs_neither_ray_nor_torch(new_run):
+    run = new_run()
+    done = command(run.path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"report: {run.path / 'report.html'}\n"
+    assert (run.path / "report.html").read_text() == write_report(run).read_text()
+
+
+def test_wrong_input_is_one_line_and_exit_code_2(tmp_path, capsys):
+    with pytest.raises(typer.Exit) as raised:
+        report(tmp_path)
+    assert raised.value.exit_code == 2
+    said = f"error: {tmp_path}: not a run directory; it has no experiment.yaml\n"
+    assert capsys.readouterr() == ("", said)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "sentence"),
+    [
+        ("summary.json", "{", "summary.json: not readable as JSON"),
+        ("summary.json", "{}", "summary.json: has no 'status'; remove it, or resume"),
+        ("certificate.json", "[]", "certificate.json: holds no mapping"),
+        ("certificate.json", "{}", "certificate.json: has no 'unexploitable'"),
+        ("experiment.yaml", "nme: x", "nme: unknown key; did you mean name?"),
+        ("agent/agent.json", "{}", "agent.json: not an agent of ttt_rllib"),
+    ],
+)
+def test_a_damaged_file_is_named(new_run, file, text, sentence):
+    run = new_run()
+    (run.path / file).write_text(text)
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        write_report(run)
+
+
+def test_a_folder_that_cannot_be_written_is_named(new_run):
+    run = new_run()
+    (run.path / "report.html").mkdir()
+    with pytest.raises(InputError, match=r"report\.html: cannot be written: Is a directory"):
+        write_report(RunDir(run.path))
