@@ -205,7 +205,7 @@ def test_three_workers_share_the_trials(search):
 
 @pytest.mark.skipif(shutil.which("prometheus") is None, reason="needs prometheus")
 def test_every_query_of_the_dashboard_has_data_of_this_run(search, tmp_path):
-    pods = search.pods("head") + search.pods("worker")
+    pods = [pod for part in ("head", "worker", "driver") for pod in search.pods(part)]
     targets = [f"{pod['status']['podIP']}:8080" for pod in pods]
     scrape = {"job_name": "pods", "static_configs": [{"targets": targets}]}
     config = {"global": {"scrape_interval": "2s"}, "scrape_configs": [scrape]}
