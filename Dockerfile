@@ -16,14 +16,14 @@ WORKDIR /src
 COPY constraints.txt pyproject.toml README.md LICENSE ./
 COPY src/ttt_rllib/__init__.py src/ttt_rllib/
 COPY envs/ttt_envs/__init__.py envs/ttt_envs/
+# What nobody runs, 470 MB, goes at once: headers, tests (but numpy's, which numpy.testing imports),
+# Java's half of Ray, tables of symbols.
 # hadolint ignore=DL3008,DL3009
-RUN apt-get update && apt-get install -y --no-install-recommends binutils
-RUN python3 -m venv --without-pip /venv \
+RUN apt-get update && apt-get install -y --no-install-recommends binutils \
+ && python3 -m venv --without-pip /venv \
  && pip --python /venv/bin/python install --no-cache-dir -c constraints.txt . \
- && pip --python /venv/bin/python uninstall --yes ttt-rllib
-# What nobody runs, 470 MB: headers, tests (but numpy's, which numpy.testing imports), Java's
-# half of Ray, tables of symbols.
-RUN site=$(echo /venv/lib/python3.*/site-packages) \
+ && pip --python /venv/bin/python uninstall --yes ttt-rllib \
+ && site=$(echo /venv/lib/python3.*/site-packages) \
  && rm -rf "$site"/torch/include "$site"/torch/test "$site"/torch/bin/*proto* \
       "$site"/torch/bin/*[tT]est* "$site"/ray/jars "$site"/ray/cpp "$site"/pyarrow/include \
  && find "$site" -type d -name tests -not -path "*/numpy/*" -prune -exec rm -rf {} + \

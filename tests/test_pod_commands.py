@@ -33,10 +33,13 @@ def train(*arguments, **environment):
     ("arguments", "expected"),
     [
         (["--resume-if-exists"], "--resume-if-exists: which run? give its --name"),
-        (["--dashboard", "8265"], "--dashboard 8265: give HOST:PORT, for example 127.0.0.1:8265"),
         (
-            ["--dashboard", "127.0.0.1:8265", "--address", "auto"],
-            "--dashboard 127.0.0.1:8265: the cluster of --address has its own",
+            ["--keep-dashboard"],
+            "--keep-dashboard: there is none; add --set ray.include_dashboard=true",
+        ),
+        (
+            ["--keep-dashboard", "--set", "ray.include_dashboard=true", "--address", "auto"],
+            "--keep-dashboard: the cluster of --address has its own",
         ),
     ],
 )
@@ -77,8 +80,9 @@ def test_the_same_command_begins_a_run_finds_it_done_and_refuses_to_mix_it(tmp_p
 def test_the_dashboard_asks_for_the_token_stays_after_the_run_and_leaves_on_sigterm(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    words = [DEBUG, "--storage", tmp_path, "--name", "pod", "--dashboard", address]
+        port = free.getsockname()[1]
+    settings = ["--set", "ray.include_dashboard=true", "--set", f"ray.dashboard_port={port}"]
+    words = [DEBUG, "--storage", tmp_path, "--name", "pod", *settings, "--keep-dashboard"]
     with subprocess.Popen(
         [sys.executable, "-u", "-m", "ttt_rllib.train", *map(str, words)],
         stdout=subprocess.PIPE,
@@ -87,10 +91,10 @@ def test_the_dashboard_asks_for_the_token_stays_after_the_run_and_leaves_on_sigt
         env={**SHELL, "RAY_AUTH_TOKEN": TOKEN},
     ) as process:
         for line in process.stdout:
-            if line.startswith("the dashboard stays"):
+            if line.endswith("; Ctrl-C ends it\n"):
                 break
-        assert status(f"http://{address}/api/version") == 401
-        assert status(f"http://{address}/api/version", TOKEN) == 200
+        assert status(f"http://127.0.0.1:{port}/api/version") == 401
+        assert status(f"http://127.0.0.1:{port}/api/version", TOKEN) == 200
         process.send_signal(signal.SIGTERM)
         began_s = time.monotonic()
         assert process.wait(60) == 0

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.k8s.lab import ROOT, Namespace, results, rows, wait_for
+from tests.k8s.lab import IN_POD, ROOT, Namespace, results, rows, wait_for
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
@@ -107,6 +107,10 @@ def test_the_dashboard_on_port_30000_and_its_jobs_are_for_who_has_the_token(name
     assert minikube.run(*in_pod, "id -u").strip() == "10001"
     assert minikube.run(*in_pod, "touch /app/x /x 2>/dev/null || echo refused").strip() == "refused"
     assert "CapEff:\t0000000000000000" in minikube.run(*in_pod, "cat /proc/1/status")
+    minikube.run("apply", "-k", str(ROOT / "tests" / "k8s" / "page"))
+    minikube.run("rollout", "status", "deploy/ttt-play", "--timeout=60s")
+    page = "http://ttt-play/api/agents"
+    assert "perfect" in minikube.run("exec", "deploy/ttt-rllib", "--", "python", "-c", IN_POD, page)
     told = minikube.run("describe", "all") + minikube.run("logs", "deploy/ttt-rllib")
     assert token not in told
     assert token not in minikube.run("get", "deploy,rs,pod,svc,pvc,sa", "-o", "yaml")
@@ -155,7 +159,9 @@ def recovered_s(search, what, stopped, began_s, since):
     def again():
         start_s = since()
         return start_s and all(
-            results(trial)[-1]["timestamp"] > start_s or len(rows(trial)) == ITERATIONS
+            # A trial without a checkpoint begins anew, and so does its file.
+            any(one["timestamp"] > start_s for one in results(trial)[-1:])
+            or len(rows(trial)) == ITERATIONS
             for trial in stopped
         )
 
@@ -201,7 +207,7 @@ def test_three_workers_share_the_trials(search):
 
 @pytest.mark.skipif(shutil.which("prometheus") is None, reason="needs prometheus")
 def test_every_query_of_the_dashboard_has_data_of_this_run(search, tmp_path):
-    pods = search.pods("head") + search.pods("worker")
+    pods = [pod for part in ("head", "worker", "driver") for pod in search.pods(part)]
     targets = [f"{pod['status']['podIP']}:8080" for pod in pods]
     scrape = {"job_name": "pods", "static_configs": [{"targets": targets}]}
     config = {"global": {"scrape_interval": "2s"}, "scrape_configs": [scrape]}
@@ -228,9 +234,8 @@ def test_every_query_of_the_dashboard_has_data_of_this_run(search, tmp_path):
 
 def test_a_killed_worker_costs_its_trials_no_row(search):
     began_s = time.time()
-    address = results(unfinished(search)[0])[-1]["node_ip"]
-    search.kill("worker", address)
-    stopped = [t for t in unfinished(search) if results(t)[-1]["node_ip"] == address]
+    stopped = unfinished(search)[:1]
+    search.kill("worker", results(stopped[0])[-1]["node_ip"])
     recovered_s(search, "SIGKILL to a worker", stopped, began_s, lambda: began_s + 3)
 
 

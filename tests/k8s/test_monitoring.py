@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ttt_rllib.metrics import METRICS
+
 HERE = Path(__file__).parent
 MONITORING = HERE.parent.parent / "k8s" / "components" / "monitoring"
 NAME = re.compile(r"\bray_\w+|\bttt:[\w:]+")
@@ -27,6 +29,7 @@ def expressions():
 
 def test_every_query_uses_metrics_that_a_run_had():
     seen = set((HERE / "metrics_of_a_run.txt").read_text().split()) | {"ttt:moves:rate1m"}
+    seen |= {f"ray_{metric.gauge_name}" for metric in METRICS if metric.gauge}
     for title, expression in expressions():
         names = {
             FUNCTIONS.sub("", name) if name not in seen else name
