@@ -62,6 +62,7 @@ def test_the_run_directory_has_everything_the_contract_names(run):
         "agent",
         "trials",
         "wandb",
+        "report.html",
     }
     assert {entry.name for entry in (path / "agent").iterdir()} == {"agent.json", "weights.npz"}
     assert yaml.safe_load((path / "experiment.yaml").read_text())["seed"] == 3
