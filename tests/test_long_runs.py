@@ -62,8 +62,8 @@ def iterations_and_moves(run):
 
 
 # All seeds: `python -m benchmarks seeds`.
-SEEDS = [(PPO, seed, "unexploitable") for seed in range(5)]
-SEEDS += [(DQN, 0, "unexploitable"), (DQN, 1, "unexploitable"), (PPO_PERFECT, 0, "perfect")]
+SEEDS = [(PPO, 0, "unexploitable"), (PPO, 1, "unexploitable")]
+SEEDS += [(DQN, 0, "unexploitable"), (PPO_PERFECT, 0, "perfect")]
 
 
 @pytest.mark.parametrize(("experiment", "seed", "claim"), SEEDS)
@@ -149,8 +149,9 @@ def test_a_second_interrupt_ends_at_once(tmp_path):
     assert time.monotonic() - started_s < 30
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("after_s", [2.0, 6.0, 10.0])
+@pytest.mark.parametrize(
+    ("number", "after_s"), [(signal.SIGINT, 2.0), (signal.SIGTERM, 5.0), (signal.SIGINT, 8.0)]
+)
 def test_an_interrupt_while_starting_exits_with_130_and_without_a_traceback(
     tmp_path, number, after_s
 ):

@@ -1,0 +1,107 @@
+"""Whole searches through the command: early ends, exploits, the table, the best configuration."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+
+from ttt_rllib.experiment_file import load_experiment
+from ttt_rllib.rundir import MetricsFile
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+
+SMALL = """
+# A search that takes seconds.
+training: {train_batch_size_per_learner: 512, minibatch_size: 256, num_epochs: 1}
+env_runners: {num_envs_per_env_runner: 64}
+stop: {moves: 8_000}
+checkpoint: {num_to_keep: 4}
+tracking: {wandb: {mode: disabled}}
+search:
+  training.lr: {loguniform: [1e-5, 1e-2]}
+"""
+ASHA = """
+  num_samples: 6
+  algorithm: optuna
+  scheduler: asha
+  asha: {grace_period: 2_000, reduction_factor: 2}
+"""
+PBT = """
+  num_samples: 4
+  algorithm: pbt
+  scheduler: pbt
+  pbt: {perturbation_interval: 2_000, quantile_fraction: 0.5}
+"""
+
+
+def train(*arguments):
+    command = [sys.executable, "-m", "ttt_rllib.train", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def search(folder, settings):
+    experiment = folder / "small.yaml"
+    experiment.write_text(SMALL + settings)
+    done = train(experiment, "--storage", folder, "--name", "a")
+    assert done.returncode == 0, done.stderr
+    run = folder / "small" / "a"
+    with (run / "trials.csv").open(encoding="utf-8") as file:
+        return run, list(csv.DictReader(file)), done.stdout
+
+
+def rows_of(run, trial):
+    return MetricsFile(run / "trials" / trial / "metrics.csv").rows()
+
+
+def test_asha_ends_trials_early_and_the_best_is_certified_reported_and_an_experiment(tmp_path):
+    run, trials, said = search(tmp_path, ASHA)
+    assert [trial["trial"] for trial in trials] == [f"{number:05d}" for number in range(6)]
+    ended = {status: [t for t in trials if t["status"] == status] for status in
+             ("done", "stopped early")}  # fmt: skip
+    assert len(ended["done"]) + len(ended["stopped early"]) == 6
+    assert ended["stopped early"], "half of the trials are worse than the median at a rung"
+    assert all(float(trial["play/moves"]) >= 8_000 for trial in ended["done"])
+    for trial in ended["stopped early"]:
+        # Rungs are at 2,000 and 4,000 moves; an iteration has about 520.
+        moves = float(trial["play/moves"])
+        assert any(rung <= moves < rung + 600 for rung in (2_000, 4_000)), moves
+    for trial in trials:
+        assert trial["objective"] == trial["exact/nash_conv"]
+        assert float(rows_of(run, trial["trial"])[-1]["exact/nash_conv"]) == float(
+            trial["objective"]
+        )
+
+    best = min(ended["done"], key=lambda trial: float(trial["objective"]))
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["best_trial"] == summary["search"]["best_trial"] == best["trial"]
+    assert (run / "metrics.csv").read_text() == (
+        run / "trials" / best["trial"] / "metrics.csv"
+    ).read_text()
+    assert (run / "certificate.json").is_file()
+    found = load_experiment(run / "best.yaml")
+    assert f"{found.training.lr:.12g}" == best["training.lr"]
+    assert found.search is None
+    assert train(run / "best.yaml", "--plan").returncode == 0
+    assert "stopped early" in said
+    assert "stopped early" in (run / "report.html").read_text()
+
+
+def test_a_population_copies_the_better_half_and_learns_on_with_the_changed_rate(tmp_path):
+    run, trials, _ = search(tmp_path, PBT)
+    assert {trial["status"] for trial in trials} == {"done"}
+    exploits = {}
+    for path in run.glob("trials/*/exploits.csv"):
+        with path.open(encoding="utf-8") as file:
+            exploits[path.parent.name] = list(csv.DictReader(file))
+    assert exploits, "every comparison copies the better half over the worse"
+    for trial in trials:
+        copied = exploits.get(trial["trial"], [])
+        assert all(row["from_trial"] != trial["trial"] for row in copied)
+        if copied:
+            assert float(copied[-1]["training.lr"]) == pytest.approx(float(trial["training.lr"]))
+        # The rate that the learner used last is the one of the changed settings.
+        used = float(rows_of(run, trial["trial"])[-1]["learner/lr"])
+        assert used == pytest.approx(float(trial["training.lr"]))
+        assert 1e-5 <= used <= 1e-2
