@@ -76,6 +76,13 @@ def assert_equal_runs(actual, expected):
     assert len(kept) == 2 * len(table(expected)), "two a trial are kept, and none is left over"
 
 
+def count_rows(run):
+    """Rows of all trials so far."""
+    return sum(
+        path.read_text(encoding="utf-8").count("\n") for path in run.glob("trials/*/metrics.csv")
+    )
+
+
 def test_after_ten_sigkills_searches_equal_the_undisturbed_one_in_trials_moves_and_rows(tmp_path):
     experiment = tmp_path / "search.yaml"
     experiment.write_text(SEARCH)
@@ -83,13 +90,19 @@ def test_after_ten_sigkills_searches_equal_the_undisturbed_one_in_trials_moves_a
     begun_s = time.time()
     whole = tmp_path / "search" / "whole"
     assert go_on(experiment, whole, log).wait() == 0
-    needed_s = time.time() - begun_s
+    all_rows = count_rows(whole)
     moments = random.Random()  # any moment must do, so there is no seed
     killed, kills = [tmp_path / "search" / "killed-0"], 0
     while kills < KILLS:
+        rows = count_rows(killed[-1])
+        # Such that all kills find something to do: of what is left, its share or twice that.
+        target = rows + moments.randint(0, 2 * (all_rows - rows) // (KILLS - kills + 1))
+        later_s = moments.uniform(0.0, 4.0 if target == rows else 0.2)
         driver = go_on(experiment, killed[-1], log)
+        while driver.poll() is None and count_rows(killed[-1]) < target:
+            time.sleep(0.02)
         try:
-            assert driver.wait(timeout=moments.uniform(0.1, 0.7) * needed_s) == 0
+            assert driver.wait(timeout=later_s) == 0
             killed.append(tmp_path / "search" / f"killed-{len(killed)}")
         except subprocess.TimeoutExpired:
             driver.kill()
