@@ -185,11 +185,16 @@ class _Configurations:
             self._study.tell(self._drawn[number], sum(known) / len(known))
 
 
-def status_of(trial: Trial) -> Status:
-    """Return how a trial ended, or that it has not."""
-    if trial.status == Trial.ERROR:
+def status_of(trial: Trial, tunes_status: str) -> Status:
+    """Return how a trial ended, or that it has not.
+
+    Args:
+        trial: The trial.
+        tunes_status: Its status before Tune ended; then all trials become TERMINATED.
+    """
+    if tunes_status == Trial.ERROR:
         return "failed"
-    if trial.status != Trial.TERMINATED:
+    if tunes_status != Trial.TERMINATED:
         return "unfinished"
     return "done" if trial.should_stop(flatten(trial.last_result or {})) else "stopped early"
 

@@ -52,6 +52,7 @@ class SearchProgress(Callback):
         self._shown_s = float("-inf")
         self._ended: set[str] = set()
         self._trials: list[Trial] = []
+        self._done: list[Trial] = []
         self._live: Live | None = None
         self.first_result_s: float | None = None
 
@@ -68,7 +69,8 @@ class SearchProgress(Callback):
     def on_step_end(self, **info: Any) -> None:
         """Show what has changed."""
         self._trials = info["trials"]
-        done = [trial for trial in self._trials if trial.is_finished()]
+        # Asked here, since all trials become TERMINATED when Tune is interrupted.
+        self._done = done = [trial for trial in self._trials if trial.is_finished()]
         if self._done_before is None:
             self._done_before = len(done)
             self._ended = {trial.trial_id for trial in done}
@@ -113,8 +115,8 @@ class SearchProgress(Callback):
             table.add_column(heading, justify="right", no_wrap=True)
         table.add_column("settings", overflow="ellipsis", no_wrap=True)
         best = self._best()
-        running = [trial for trial in self._trials if not trial.is_finished()]
-        ended = [trial for trial in self._trials if trial.is_finished() and trial is not best]
+        running = [trial for trial in self._trials if trial not in self._done]
+        ended = [trial for trial in self._done if trial is not best]
         shown = [*ended, *running][-ROWS_ON_SCREEN:]
         for trial in [best, *shown] if best else shown:
             table.add_row(*self._row(trial), style="green" if trial is best else "")
@@ -128,7 +130,7 @@ class SearchProgress(Callback):
         )
         return _Row(
             trial.trial_id,
-            status_of(trial) if trial.is_finished() else trial.status.lower(),
+            status_of(trial, trial.status) if trial in self._done else trial.status.lower(),
             f"{figures.get('play/moves', 0):,.0f}",
             "-" if objective is None else f"{objective:,.6g}",
             " ".join(settings),
@@ -136,7 +138,7 @@ class SearchProgress(Callback):
 
     def _state(self) -> str:
         total = self._search.num_trials
-        done = sum(trial.is_finished() for trial in self._trials)
+        done = len(self._done)
         parts = [f"{done} of {total} trials done"]
         best = self._best()
         if best is not None:
@@ -152,9 +154,7 @@ class SearchProgress(Callback):
 
     def _best(self) -> Trial | None:
         ended = [
-            trial
-            for trial in self._trials
-            if trial.is_finished() and self._objective in flatten(trial.last_result or {})
+            trial for trial in self._done if self._objective in flatten(trial.last_result or {})
         ]
         choose = max if self._mode == "max" else min
         return choose(ended, key=self._value, default=None)

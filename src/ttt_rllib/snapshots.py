@@ -35,13 +35,15 @@ class Snapshots(Callback):
     """Copies each new state of Tune, and the scheduler's memory, to `.state/`.
 
     Args:
-        run: Whose state.
+        run: Whose state; Tune's `tuner.pkl` must be there already.
         scheduler: Whose memory.
     """
 
     def __init__(self, run: RunDir, scheduler: Saving) -> None:
         self._run = run
         self._scheduler = scheduler
+        # Read before Tune runs: then it is copied to and fro in the background.
+        self._tuner = (run.trials / TUNER_FILE).read_bytes()
         self._copied_ns = 0
         self._number = max((int(path.name) for path in _snapshots(run)), default=0)
 
@@ -63,8 +65,9 @@ class Snapshots(Callback):
         part = self._run.state / ".part"
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        for path in (*files, self._run.trials / TUNER_FILE):
+        for path in files:
             shutil.copy(path, part)
+        (part / TUNER_FILE).write_bytes(self._tuner)
         (part / SCHEDULER_FILE).write_bytes(pickle.dumps(self._scheduler.memory))
         part.rename(folder)
         for old in _snapshots(self._run)[:-1]:

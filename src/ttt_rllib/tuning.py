@@ -138,8 +138,8 @@ def run_trials(
     finally:
         progress.close()
         interrupt.release()
-    ended = sorted(followed.trials, key=lambda trial: str(trial.trial_id))
-    trials = tuple(_outcome(experiment, trial) for trial in ended)
+    ended = sorted(followed.statuses.items(), key=lambda one: str(one[0].trial_id))
+    trials = tuple(_outcome(experiment, *one) for one in ended)
     return RunOutcome(trials, _best(experiment, trials), interrupt.interrupted)
 
 
@@ -147,11 +147,11 @@ class _Followed(Callback):
     """Knows all trials; Tune's own results leave out which were ended early, and why."""
 
     def __init__(self) -> None:
-        self.trials: list[Trial] = []
+        self.statuses: dict[Trial, str] = {}
 
     def on_step_end(self, **info: Any) -> None:
-        """Take the trials."""
-        self.trials = info["trials"]
+        """Take the trials and their statuses."""
+        self.statuses = {trial: trial.status for trial in info["trials"]}
 
 
 def _new(experiment: Experiment, run: RunDir) -> Any:
@@ -207,9 +207,9 @@ def _stop(experiment: Experiment) -> dict[str, float]:
     return {name: limit for name, limit in limits.items() if limit is not None}
 
 
-def _outcome(experiment: Experiment, trial: Trial) -> TrialOutcome:
+def _outcome(experiment: Experiment, trial: Trial, tunes_status: str) -> TrialOutcome:
     result = trial.last_result or {}
-    status = status_of(trial)
+    status = status_of(trial, tunes_status)
     folder = Path(trial.path)
     manager = trial.run_metadata.checkpoint_manager
     kept = {Path(one.checkpoint.path) for one in manager.best_checkpoint_results}
