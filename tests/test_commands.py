@@ -246,6 +246,10 @@ def test_wrong_usage_is_one_line_too(arguments, expected):
             [DEBUG, "--set", "env=connect_four", "--set", "stop.unexploitable_evals=1"],
             "never be met",
         ),
+        (
+            [DEBUG, "--set", "env=connect_four", "--set", "search.training.lr={choice: [1e-3]}"],
+            "search.objective exact/nash_conv can never be measured",
+        ),
     ],
 )
 def test_bad_input_exits_with_2_and_one_line_and_writes_nothing(tmp_path, arguments, expected):

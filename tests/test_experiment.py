@@ -55,6 +55,36 @@ BAD = {
     "{env: {pettingzoo: tictactoe_v3}, training: {exploring_starts: 0.5}}": "training."
     "exploring_starts is 0.5; with env.pettingzoo",
     "opening: 3": "opening: is 3; ",
+    "search: {training.lrr: {choice: [1e-3]}}": "search: with training.lrr=0.001: training.lrr: "
+    "unknown key; did you mean training.lr?",
+    "search: {training.lr: {uniform: [2, 1]}}": "search.training.lr: uniform is [2.0, 1.0]; the "
+    "least number comes first",
+    "search: {training.lr: {loguniform: [0, 1]}}": "loguniform is [0.0, 1.0]; it begins above 0",
+    "search: {training.lr: {choise: [1]}}": "choise: no such distribution; did you mean choice?",
+    "search: {training.lr: {choice: []}}": "search.training.lr.choice: is []; ",
+    "search: {training.lr: [1, 2]}": "search.training.lr: write one distribution, for example ",
+    "search: {training.lr: {randint: [1.5, 2]}}": "search.training.lr.randint.0: is 1.5; ",
+    "search: {training.lr: {grid: [1]}, algorithm: optuna}": "search: training.lr: grid goes with "
+    "algorithm random, not optuna; write choice, or",
+    "search: {training.lr: {choice: [a, 1]}}": 'search: with training.lr="a": training.lr: is "a"',
+    "search: {training.minibatch_size: {choice: [64, 9000]}}": "minibatch_size is 9000; it is at",
+    "search: {algorithm: optuna}": "search: nothing to search; name a setting, for example",
+    "search: {lr: {choice: [1]}}": "search: lr: unknown key; known are algorithm, ",
+    "search: {training.lr: {choice: [1]}, objective: exact/nashconv}": "there is no metric "
+    "'exact/nashconv'; did you mean exact/nash_conv?",
+    "search: {training.lr: {choice: [1]}, objective: play/draw_rate}": "mode: of play/draw_rate "
+    "neither way is better; set min or max",
+    "search: {training.lr: {choice: [1]}, objective: search/penalised_moves}": "needs both stop.",
+    "search: {training.lr: {choice: [1]}, scheduler: pbt}": "pbt is both or neither",
+    "search: {model.hiddens: {choice: [[1]]}, algorithm: pbt, scheduler: pbt}": "model.hiddens: "
+    "pbt changes settings while it trains",
+    "search: {training.lr: {choice: [1]}, algorithm: pbt, scheduler: pbt}": "num_to_keep "
+    "is 2; with pbt it is 3 or more",
+    "search: {training.lr: {choice: [1]}, asha: {grace: 3}}": "search.asha.grace: unknown key; ",
+    "search: {training.lr: {choice: [1]}, num_samples: 0}": "search.num_samples: is 0; ",
+    "{evaluation: {exact_interval: 0}, search: {training.lr: {choice: [1]}}}": "search.objective "
+    "exact/nash_conv needs exact evaluation",
+    "checkpoint: {checkpoint_score_attribute: exact/nash}": "not a metric to be better in; did you",
     "env: {pettingzoo: tictactoe_v3, rows: 4}": "env.rows: unknown key; known are pettingzoo, ",
     "env: {pettingzoo: 3}": "env.pettingzoo: is 3; ",
     "env: {petingzoo: tictactoe_v3}": "env.petingzoo: unknown key; known are rows, ",

@@ -16,7 +16,12 @@ LR = {"loguniform": [1e-4, 1e-2]}
 
 def experiment(**search):
     return Experiment.model_validate(
-        {"seed": 7, "stop": {"unexploitable_evals": 3, "moves": 1000}, "search": search}
+        {
+            "seed": 7,
+            "stop": {"unexploitable_evals": 3, "moves": 1000},
+            "checkpoint": {"num_to_keep": 4},
+            "search": search,
+        }
     )
 
 

@@ -39,6 +39,8 @@ from ttt_rllib.wrong_input import nearest
 
 __all__ = ["PENALISED_MOVES", "Experiment"]
 
+LEAST_KEPT_BY_PBT = 3
+
 PENALISED_MOVES = "search/penalised_moves"
 """The metric that is reported where trials stop by `unexploitable_evals` and `moves`."""
 
@@ -136,11 +138,7 @@ class Experiment(Section):
                     f"stop.{name} needs exact evaluation; "
                     "set evaluation.exact_interval to 1 or more"
                 )
-        if self.search and self.search.objective == PENALISED_MOVES and not self.stops_by_proof:
-            raise ValueError(
-                f"search.objective {PENALISED_MOVES} needs both stop.unexploitable_evals and "
-                "stop.moves"
-            )
+        self._check_search()
         if not any(limit for _, limit in self.stop):
             raise ValueError("stop has no limit at all; set one of " + ", ".join(Stop.model_fields))
         return self._check_pettingzoo() if self.on_pettingzoo else self._check_opening()
@@ -169,6 +167,27 @@ class Experiment(Section):
     def on_pettingzoo(self) -> bool:
         """Whether RLlib's own env runner plays, in an environment of PettingZoo's."""
         return isinstance(self.env, PettingZooEnv)
+
+    def _check_search(self) -> None:
+        search, (objective, _) = self.search, self.objective
+        if search is None:
+            return
+        if objective == PENALISED_MOVES and not self.stops_by_proof:
+            raise ValueError(
+                f"search.objective {PENALISED_MOVES} needs both stop.unexploitable_evals and "
+                "stop.moves"
+            )
+        if objective.startswith(("exact/", "search/")) and not self.evaluation.exact_interval:
+            raise ValueError(
+                f"search.objective {objective} needs exact evaluation; "
+                "set evaluation.exact_interval to 1 or more"
+            )
+        kept = self.checkpoint.num_to_keep
+        if search.algorithm == "pbt" and kept is not None and kept < LEAST_KEPT_BY_PBT:
+            raise ValueError(
+                f"checkpoint.num_to_keep is {kept}; with pbt it is {LEAST_KEPT_BY_PBT} or more, or "
+                "null: a checkpoint must not be gone before it is copied"
+            )
 
     def _check_pettingzoo(self) -> Experiment:
         if isinstance(self.training, DQNTraining) and self.training.zero_sum_targets:

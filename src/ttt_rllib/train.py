@@ -189,6 +189,11 @@ def _check_measurable(experiment: Experiment, console: Console) -> None:
             f"stop.unexploitable_evals can never be met: {reason}; "
             "stop by moves, train_s or iterations"
         )
+    objective, _ = experiment.objective
+    if experiment.search and objective.startswith(("exact/", "search/")):
+        raise InputError(
+            f"search.objective {objective} can never be measured: {reason}; set one of play/"
+        )
     consequence = "it trains, unmeasured" if game is None else "scores are sampled"
     console.print(f"{reason}: {consequence}", soft_wrap=True)
 
