@@ -5,6 +5,7 @@ import pty
 import random
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -232,6 +233,8 @@ class Terminal:
 
 
 def _own_terminal(slave):
+    # A shell gives its background jobs SIGINT ignored, and the tests may run in one.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     import fcntl
     import termios
 
