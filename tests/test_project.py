@@ -127,11 +127,22 @@ def test_the_changelog_begins_with_this_version():
     assert versions[0] == ttt_rllib.__version__
 
 
-def test_files_named_in_the_readme_exist():
-    text = (ROOT / "README.md").read_text()
+PAGES = (
+    "README.md",
+    "k8s/README.md",
+    *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")),
+)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_a_page_links_to_exist(page):
+    text = (ROOT / page).read_text()
     for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
-        assert (ROOT / link).exists(), link
-    for path in re.findall(r"experiments/[\w.]+\.yaml", text):
+        assert (ROOT / page).parent.joinpath(link).exists(), link
+
+
+def test_experiments_named_in_the_readme_exist():
+    for path in re.findall(r"experiments/[\w.]+\.yaml", (ROOT / "README.md").read_text()):
         assert (ROOT / path).is_file(), path
 
 
