@@ -116,6 +116,7 @@ def test_a_storage_that_is_a_file_is_refused(tmp_path):
 def test_a_run_that_another_process_made_meanwhile_is_left_alone(tmp_path):
     run = new_run_dir(Experiment(), tmp_path, "a")
     create_run_dir(run, Experiment(seed=1))
-    with pytest.raises(InputError, match="cannot be made: File exists"):
+    with pytest.raises(InputError, match="cannot be made: Directory not empty"):
         create_run_dir(run, Experiment(seed=2))
+    assert [path.name for path in run.path.parent.iterdir()] == ["a"], "nothing is left over"
     assert open_run_dir(run.path)[1].seed == 1

@@ -15,6 +15,7 @@ import csv
 import json
 import os
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -123,15 +124,18 @@ def new_run_dir(experiment: Experiment, storage: Path, name: str | None) -> RunD
 
 
 def create_run_dir(run: RunDir, experiment: Experiment) -> None:
-    """Make the directory of a new run and save the resolved experiment in it.
+    """Make the directory of a new run, with the resolved experiment in it from the first moment.
 
     Raises:
         InputError: If another run took the directory meanwhile, or it cannot be made.
     """
+    part = RunDir(run.path.with_name(f".{run.path.name}.{os.getpid()}.part"))
     try:
-        run.path.mkdir(parents=True)
-        write_whole(run.experiment, dump_experiment(experiment))
+        part.path.mkdir(parents=True)
+        write_whole(part.experiment, dump_experiment(experiment))
+        part.path.rename(run.path)
     except OSError as error:
+        shutil.rmtree(part.path, ignore_errors=True)
         raise InputError(f"{run.path}: cannot be made: {error.strerror}") from None
 
 
