@@ -77,7 +77,8 @@ def verdict(row: Json) -> str:
         met, missed = row["value"] >= bound, f"falls short by {1 - row['value'] / bound:.0%}"
     else:
         bound = row["target"]["at_most"]
-        met, missed = row["value"] <= bound, f"exceeded by {row['value'] / bound - 1:.0%}"
+        by = f"{row['value'] / bound - 1:.0%}" if bound else f"{row['value']:g}"
+        met, missed = row["value"] <= bound, f"exceeded by {by}"
     return "met" if met else missed
 
 

@@ -66,6 +66,8 @@ def test_the_page_of_a_document_reads_as_written_by_hand():
         (4.0, {"at_least": 5.0}, "falls short by 20%"),
         (30.0, {"at_most": 30.0}, "met"),
         (45.0, {"at_most": 30.0}, "exceeded by 50%"),
+        (0.0, {"at_most": 0.0}, "met"),
+        (3.0, {"at_most": 0.0}, "exceeded by 3"),
         (None, {"at_most": 30.0}, "not measured"),
     ],
 )
