@@ -19,6 +19,7 @@ env_runners: {num_envs_per_env_runner: 64}
 stop: {moves: 8_000}
 checkpoint: {num_to_keep: 4}
 tracking: {wandb: {mode: disabled}}
+evaluation: {exact_interval: 3}  # the last iteration is not measured: the 16th
 search:
   training.lr: {loguniform: [1e-5, 1e-2]}
 """

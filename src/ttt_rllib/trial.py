@@ -6,6 +6,7 @@ torch, a process serves one trial after the other, and a damaged checkpoint is n
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ __all__ = ["EXPERIMENT", "SelfPlayTrial", "experiment_of"]
 EXPERIMENT = "experiment"
 """Key of the resolved experiment in a trial's config; the other keys are searched settings."""
 
+OBJECTIVE_FILE = "objective.json"
 GROUPS = tuple(dict.fromkeys(metric.name.split("/")[0] for metric in METRICS))
 
 
@@ -53,7 +55,8 @@ class SelfPlayTrial(Trainable):
         from ttt_rllib.rl.build import algorithm_config
 
         self._experiment = experiment_of(config)
-        self._nash_conv: float | None = None
+        self._searched = _searched_metric(config)
+        self._objective: float | None = None
         settings = algorithm_config(self._experiment)
         # Without our storage it would make a folder in the home directory.
         self._algorithm = settings.algo_class(config=settings, storage=self._storage)
@@ -68,21 +71,33 @@ class SelfPlayTrial(Trainable):
         """Run one iteration; only the metrics of `ttt_rllib.metrics` are reported."""
         result = self._algorithm.train()
         figures = {group: dict(result[group]) for group in GROUPS if group in result}
-        return {**figures, **self._search_figures(figures)}
+        self._add_penalised_moves(figures)
+        if self._searched is not None:
+            self._keep_objective(figures, *self._searched.split("/"))
+        return figures
 
-    def _search_figures(self, figures: dict[str, dict[str, float]]) -> dict[str, Any]:
+    def _add_penalised_moves(self, figures: dict[str, dict[str, float]]) -> None:
         stop, exact = self._experiment.stop, figures.get("exact", {})
-        self._nash_conv = exact.get("nash_conv", self._nash_conv)
-        if not stop.moves or not stop.unexploitable_evals or self._nash_conv is None:
-            return {}
-        is_proved = exact.get("unexploitable_evals", 0) >= stop.unexploitable_evals
-        penalised = stop.moves * (1.0 + self._nash_conv)
+        if not stop.moves or not stop.unexploitable_evals or "nash_conv" not in exact:
+            return
+        is_proved = exact["unexploitable_evals"] >= stop.unexploitable_evals
+        penalised = stop.moves * (1.0 + exact["nash_conv"])
         group, name = PENALISED_MOVES.split("/")
-        return {group: {name: figures["play"]["moves"] if is_proved else penalised}}
+        figures[group] = {name: figures["play"]["moves"] if is_proved else penalised}
+
+    def _keep_objective(self, figures: dict[str, dict[str, float]], group: str, name: str) -> None:
+        """Report the objective's last value in iterations that do not measure it.
+
+        Schedulers compare in any iteration, and the last one decides which trial is best.
+        """
+        self._objective = figures.get(group, {}).get(name, self._objective)
+        if self._objective is not None:
+            figures.setdefault(group, {})[name] = self._objective
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Save RLlib's checkpoint and the agent's bundle, and seal them."""
         self._algorithm.save_to_path(checkpoint_dir)
+        (Path(checkpoint_dir) / OBJECTIVE_FILE).write_text(json.dumps(self._objective))
         seal(Path(checkpoint_dir))
 
     def restore(self, checkpoint_path: Any) -> None:
@@ -95,9 +110,16 @@ class SelfPlayTrial(Trainable):
         if whole is None:
             return
         self._algorithm.restore_from_path(str(whole))
+        self._objective = json.loads((whole / OBJECTIVE_FILE).read_text())
         self._iteration = self._algorithm.iteration
         self._restored = True
 
     def cleanup(self) -> None:
         """End the Algorithm and its actors."""
         self._algorithm.stop()
+
+
+def _searched_metric(config: dict[str, Any]) -> str | None:
+    """Return the objective of the search that the trial belongs to; None if there is none."""
+    base = Experiment.model_validate_json(config[EXPERIMENT])
+    return base.objective[0] if base.search else None
