@@ -58,10 +58,18 @@ def test_the_environment_file_is_read_before_anything_else(tmp_path):
     )
 
 
+def test_a_folder_of_that_name_that_is_no_run_is_left_alone(tmp_path):
+    foreign = tmp_path / "debug" / "pod"
+    foreign.mkdir(parents=True)
+    (foreign / "thesis.tex").write_text("years of work")
+    done = train(DEBUG, "--storage", tmp_path, "--name", "pod", "--resume-if-exists")
+    assert done.returncode == 2
+    assert "not a run directory; it has no experiment.yaml" in done.stderr
+    assert [path.name for path in foreign.iterdir()] == ["thesis.tex"]
+
+
 @pytest.mark.long
 def test_the_same_command_begins_a_run_finds_it_done_and_refuses_to_mix_it(tmp_path):
-    # A kill between the folder and its experiment.yaml leaves this.
-    (tmp_path / "debug" / "pod").mkdir(parents=True)
     same = (DEBUG, "--storage", tmp_path, "--name", "pod", "--resume-if-exists")
     first = train(*same)
     assert first.returncode == 0, first.stderr

@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from shutil import rmtree
 from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
@@ -300,10 +299,6 @@ def _existing(request: Request, experiment: Experiment) -> RunDir | None:
     if request.name is None:
         raise InputError("--resume-if-exists: which run? give its --name")
     path = request.storage.absolute() / experiment.name / request.name
-    run = RunDir(path)
-    if path.is_dir() and not run.experiment.is_file() and not run.trials.exists():
-        # A kill while the directory was being made; nothing is lost.
-        rmtree(path)
     if not path.exists():
         return None
     run, saved = open_run_dir(path)
