@@ -112,6 +112,8 @@ class SelfPlayTrial(Trainable):
         self._algorithm.restore_from_path(str(whole))
         self._objective = json.loads((whole / OBJECTIVE_FILE).read_text())
         self._iteration = self._algorithm.iteration
+        # Tune's own clock, which is shown beside our perf/train_s.
+        self._time_total = getattr(checkpoint_path, "metrics", {}).get("time_total_s", 0.0)
         self._restored = True
 
     def cleanup(self) -> None:
