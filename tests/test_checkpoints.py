@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from ttt_rllib.checkpoints import SEAL, is_whole, newest_whole, seal
+from ttt_rllib.checkpoints import SEAL, is_whole, seal, whole_before
 
 
 @pytest.fixture
@@ -37,13 +37,14 @@ def test_any_damage_to_any_file_is_noticed(checkpoint, name, damage):
     assert not is_whole(checkpoint)
 
 
-def test_the_newest_whole_checkpoint_is_found_past_damaged_ones(checkpoint):
+def test_the_newest_whole_checkpoint_up_to_the_wanted_one_is_found_past_damaged_ones(checkpoint):
     trial = checkpoint.parent
-    for number in (2, 10):
+    for number in (2, 10, 11):
         shutil.copytree(checkpoint, trial / f"checkpoint_{number:06d}")
-    assert newest_whole(trial).name == "checkpoint_000010"
-    (trial / "checkpoint_000010" / "algorithm_state.pkl").unlink()
-    assert newest_whole(trial).name == "checkpoint_000002"
+    wanted = trial / "checkpoint_000010"
+    assert whole_before(wanted) == wanted
+    (wanted / "algorithm_state.pkl").unlink()
+    assert whole_before(wanted).name == "checkpoint_000002"
     shutil.rmtree(trial / "checkpoint_000002")
     (checkpoint / SEAL).unlink()
-    assert newest_whole(trial) is None
+    assert whole_before(wanted) is None

@@ -1,6 +1,7 @@
-"""SIGKILL of the driver at random moments: a search that was killed equals one that was not."""
+"""SIGKILL of the driver at any moment: a search that was killed equals one that was not."""
 
 import csv
+import json
 import random
 import subprocess
 import sys
@@ -16,6 +17,8 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 KILLS = 10
 ITERATIONS = 24
+EXIT_S = 60.0
+"""For processes at niceness 15 on busy cores."""
 SEARCH = """
 # Ten short trials, each reproducible to the bit.
 training: {train_batch_size_per_learner: 512, minibatch_size: 256, num_epochs: 1}
@@ -46,13 +49,13 @@ def table(run):
 
 
 def orphans(session_started_s):
-    """Processes of Ray that were started since and outlived their driver."""
-    found = []
-    for process in psutil.process_iter(["name", "create_time", "cmdline"]):
-        name = " ".join(process.info["cmdline"] or ())
-        if process.info["create_time"] >= session_started_s and "SelfPlayTrial" in name:
-            found.append(name)
-    return found
+    """Trials that were started since and outlive their driver."""
+    return [
+        process
+        for process in psutil.process_iter(["create_time", "cmdline"])
+        if process.info["create_time"] >= session_started_s
+        and "SelfPlayTrial" in " ".join(process.info["cmdline"] or ())
+    ]
 
 
 def go_on(experiment, run, log):
@@ -111,4 +114,35 @@ def test_after_ten_sigkills_searches_equal_the_undisturbed_one_in_trials_moves_a
     assert go_on(experiment, killed[-1], log).wait() == 0, Path(log.name).read_text()
     for run in killed:
         assert_equal_runs(run, whole)
+    # Those of a killed driver notice it within about three seconds.
+    psutil.wait_procs(orphans(begun_s), timeout=EXIT_S)
     assert not orphans(begun_s)
+
+
+@pytest.mark.parametrize("is_search", [False, True], ids=["one trial", "search"])
+def test_a_driver_killed_after_the_last_trial_ended_concludes_the_run_when_resumed(
+    tmp_path, is_search
+):
+    experiment = tmp_path / "short.yaml"
+    training, search = SEARCH.replace("num_samples: 5", "num_samples: 1").split("search:")
+    experiment.write_text(f"{training}search:{search}" if is_search else training)
+    log = (tmp_path / "log.txt").open("w")
+    run = tmp_path / "short" / "a"
+    driver = go_on(experiment, run, log)
+    while not (run / "agent").is_dir():  # the first thing that comes after the trials
+        assert driver.poll() is None, Path(log.name).read_text()
+        time.sleep(0.002)
+    driver.kill()
+    driver.wait()
+    assert not (run / "summary.json").exists(), "killed too late to show anything"
+    assert go_on(experiment, run, log).wait() == 0, Path(log.name).read_text()
+    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    assert summary["status"] == "done"
+    assert summary["metrics"]["perf/iteration"] == ITERATIONS
+    if is_search:
+        assert summary["search"]["statuses"] == {"done": 2}
+        assert "2 of 2 trials done" in Path(log.name).read_text()
+    # Nor does a kill between the summary and the report leave a run without one.
+    (run / "report.html").unlink()
+    assert go_on(experiment, run, log).wait() == 0
+    assert (run / "report.html").is_file()

@@ -11,7 +11,7 @@ import hashlib
 import json
 from pathlib import Path
 
-__all__ = ["PREFIX", "is_whole", "newest_whole", "seal"]
+__all__ = ["PREFIX", "is_whole", "seal", "whole_before"]
 
 PREFIX = "checkpoint_"
 """How Tune's checkpoint folders begin; six digits follow, ascending."""
@@ -36,10 +36,11 @@ def is_whole(folder: Path) -> bool:
         return False
 
 
-def newest_whole(trial: Path) -> Path | None:
-    """Return the newest complete checkpoint in the folder of a trial; None if there is none."""
-    numbered = sorted(trial.glob(f"{PREFIX}*"), reverse=True)
-    return next((folder for folder in numbered if is_whole(folder)), None)
+def whole_before(wanted: Path) -> Path | None:
+    """Return the newest complete checkpoint of a trial up to the wanted one; None = none is."""
+    numbered = sorted(wanted.parent.glob(f"{PREFIX}*"), reverse=True)
+    candidates = (folder for folder in numbered if folder.name <= wanted.name)
+    return next((folder for folder in candidates if is_whole(folder)), None)
 
 
 def _hashes(folder: Path) -> dict[str, str]:

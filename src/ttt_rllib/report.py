@@ -13,7 +13,7 @@ from ttt_rllib.reporting.run_record import read_run
 from ttt_rllib.rundir import RunDir, write_whole
 from ttt_rllib.wrong_input import InputError
 
-__all__ = ["REPORT_FILE", "report", "write_report"]
+__all__ = ["REPORT_FILE", "is_newest", "report", "write_report"]
 
 REPORT_FILE = "report.html"
 
@@ -38,6 +38,12 @@ def write_report(run_dir: RunDir) -> Path:
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
     return path
+
+
+def is_newest(run_dir: RunDir) -> bool:
+    """Tell whether a run has a report, written after its summary."""
+    path = run_dir.path / REPORT_FILE
+    return path.is_file() and path.stat().st_mtime_ns >= run_dir.summary.stat().st_mtime_ns
 
 
 def report(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,6 +28,9 @@ Status = Literal["done", "stopped early", "failed", "unfinished"]
 """A trial that met one of its own limits is done; one that a scheduler ended, stopped early."""
 
 STATE_FILE = "search-{}.pkl"
+
+LEAST_KEPT = 2
+"""Checkpoints kept while a trial runs: the newest, and the one that Tune's last state knows."""
 
 
 class Trials(SearchAlgorithm):
@@ -78,13 +82,16 @@ class Trials(SearchAlgorithm):
         self._live.add(trial_id)
         storage = copy.copy(self._spec["storage"])
         storage.storage_fs_path = str(self._home)
+        kept = self._experiment.checkpoint.num_to_keep
         return Trial(
             self._spec["run"],
             config={**self._spec["config"], **self._settings(number)},
             trial_id=trial_id,
             experiment_tag=trial_id,
             stopping_criterion=self._spec["stop"],
-            checkpoint_config=self._spec["checkpoint_config"],
+            checkpoint_config=replace(
+                self._spec["checkpoint_config"], num_to_keep=kept and max(kept, LEAST_KEPT)
+            ),
             trial_name_creator=_name,
             trial_dirname_creator=_name,
             max_failures=self._experiment.max_failures,

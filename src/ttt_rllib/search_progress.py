@@ -86,6 +86,11 @@ class SearchProgress(Callback):
             self._shown_s = time.monotonic()
             self._console.print(self._state(), soft_wrap=True)
 
+    def on_experiment_end(self, **info: Any) -> None:
+        """Show the trials if there was no step, because an earlier session ended them all."""
+        if self._done_before is None:
+            self.on_step_end(**info)
+
     def close(self) -> None:
         """Leave the last state on the screen and the terminal as it was."""
         if self._console.is_terminal:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ray.tune import Callback
+from ray.tune.experiment import Trial
 
 from ttt_rllib.checkpoints import PREFIX, is_whole
 from ttt_rllib.rundir import RunDir
@@ -46,6 +47,14 @@ class Snapshots(Callback):
         self._tuner = (run.trials / TUNER_FILE).read_bytes()
         self._copied_ns = 0
         self._number = max((int(path.name) for path in _snapshots(run)), default=0)
+        self._is_mended = False
+
+    def on_step_begin(self, **info: Any) -> None:
+        """Before the first step, let all trials know of the checkpoints that are there."""
+        if not self._is_mended:
+            self._is_mended = True
+            for trial in info["trials"]:
+                _mend(trial)
 
     def on_step_end(self, **info: Any) -> None:
         """Copy the state if Tune has saved a new one in this step."""
@@ -108,6 +117,21 @@ def put_back(run: RunDir, notify: Callable[[str], None]) -> dict[str, Any] | Non
     # Our own file, in our own run directory, like Tune's pickles beside it.
     memory: dict[str, Any] = pickle.loads((snapshots[-1] / SCHEDULER_FILE).read_bytes())  # noqa: S301
     return memory
+
+
+def _mend(trial: Trial) -> None:
+    """Forget checkpoints that are gone, and number new ones behind all that are there.
+
+    A kill may come after Tune removed a checkpoint and before it saved that it did. Tune fails
+    to remove it once more, without a word, and loses count: then it overwrites its newest.
+    """
+    # There is no public way.
+    known = trial.run_metadata.checkpoint_manager._checkpoint_results  # noqa: SLF001
+    known[:] = [one for one in known if Path(one.checkpoint.path).is_dir()]
+    there = (int(path.name.removeprefix(PREFIX)) for path in Path(trial.path).glob(f"{PREFIX}*"))
+    trial.storage.current_checkpoint_index = max(there, default=-1)
+    trial.invalidate_json_state()
+    trial.run_metadata.invalidate_cache()
 
 
 def _damaged(run: RunDir) -> list[Path]:

@@ -137,6 +137,7 @@ def _prepare(
         raise InputError("--keep-dashboard: the cluster of --address has its own")
     if run is not None and is_done(run.path):
         console.print("the run is done, there is nothing to resume", soft_wrap=True)
+        _renew_report(run)
         console.print(f"results: {run.path}", soft_wrap=True)
         return None
     plan = make_plan(experiment)
@@ -239,7 +240,6 @@ def _conclude(
     console: Console,
 ) -> int:
     from ttt_rllib.conclusion import conclude
-    from ttt_rllib.report import write_report
 
     started_s, ended_s = _process_start_s(), time.time()
     session = {
@@ -249,11 +249,7 @@ def _conclude(
     best = outcome.best
     train_s = float(best.result.get("perf", {}).get("train_s", 0.0)) if best else 0.0
     assessed = conclude(experiment, run, outcome, session)
-    try:
-        write_report(run)
-    except InputError as error:
-        # Can be made again, and is not worth the run.
-        warn(f"warning: no report: {error}")
+    _renew_report(run)
     if assessed is not None:
         console.print("\n" + describe(*assessed) + "\n", soft_wrap=True)
     console.print(
@@ -271,6 +267,18 @@ def _conclude(
     if best is None:
         warn("error: no trial was started")
     return EXIT_FAILED if best is None or best.error is not None else EXIT_DONE
+
+
+def _renew_report(run: RunDir) -> None:
+    """Write the report unless it is newer than the summary; a kill may have come between them."""
+    from ttt_rllib.report import is_newest, write_report
+
+    try:
+        if not is_newest(run):
+            write_report(run)
+    except InputError as error:
+        # Can be made again, and is not worth the run.
+        warn(f"warning: no report: {error}")
 
 
 def _load(request: Request) -> tuple[RunDir | None, Experiment]:

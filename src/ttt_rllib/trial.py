@@ -12,7 +12,7 @@ from typing import Any
 
 from ray.tune import PlacementGroupFactory, Trainable
 
-from ttt_rllib.checkpoints import is_whole, newest_whole, seal
+from ttt_rllib.checkpoints import seal, whole_before
 from ttt_rllib.experiment import PENALISED_MOVES, Experiment
 from ttt_rllib.experiment_file import with_settings
 from ttt_rllib.metrics import METRICS
@@ -101,12 +101,11 @@ class SelfPlayTrial(Trainable):
         seal(Path(checkpoint_dir))
 
     def restore(self, checkpoint_path: Any) -> None:
-        """Go on from a checkpoint, or from the newest whole one beside it if it is damaged.
+        """Go on from a checkpoint, or from the newest whole one before it if it is damaged.
 
         Without any the trial begins anew: its rows are replaced as it goes.
         """
-        wanted = Path(getattr(checkpoint_path, "checkpoint", checkpoint_path).path)
-        whole = wanted if is_whole(wanted) else newest_whole(wanted.parent)
+        whole = whole_before(Path(getattr(checkpoint_path, "checkpoint", checkpoint_path).path))
         if whole is None:
             return
         self._algorithm.restore_from_path(str(whole))

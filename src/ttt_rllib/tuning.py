@@ -153,6 +153,11 @@ class _Followed(Callback):
         """Take the trials and their statuses."""
         self.statuses = {trial: trial.status for trial in info["trials"]}
 
+    def on_experiment_end(self, **info: Any) -> None:
+        """Take them if there was no step, because an earlier session ended them all."""
+        if not self.statuses:
+            self.on_step_end(**info)
+
 
 def _new(experiment: Experiment, run: RunDir) -> Any:
     checkpoint = experiment.checkpoint
@@ -168,7 +173,9 @@ def _new(experiment: Experiment, run: RunDir) -> Any:
             failure_config=tune.FailureConfig(max_failures=experiment.max_failures),
             checkpoint_config=tune.CheckpointConfig(
                 checkpoint_frequency=checkpoint.checkpoint_frequency,
-                num_to_keep=checkpoint.num_to_keep,
+                # Of every trial as many are kept as `Trials` says; to Tune's driver this
+                # figure means how many it may save until it saves its own state, too.
+                num_to_keep=1,
                 checkpoint_at_end=True,
                 checkpoint_score_attribute=score,
                 checkpoint_score_order="min" if score and BETTER[score] == "lower" else "max",
@@ -212,11 +219,13 @@ def _outcome(experiment: Experiment, trial: Trial, tunes_status: str) -> TrialOu
     status = status_of(trial, tunes_status)
     folder = Path(trial.path)
     manager = trial.run_metadata.checkpoint_manager
-    kept = {Path(one.checkpoint.path) for one in manager.best_checkpoint_results}
+    registered = [Path(one.checkpoint.path) for one in manager.best_checkpoint_results]
+    known = [path for path in registered if path.is_dir()]
     if status in {"done", "stopped early"}:
-        _prune(folder, kept)
+        _prune(folder, known[-(experiment.checkpoint.num_to_keep or len(known)) :])
+    latest = manager.latest_checkpoint_result
     by_score = experiment.checkpoint.checkpoint_score_attribute
-    chosen = manager.best_checkpoint_result if by_score else manager.latest_checkpoint_result
+    chosen = known[-1] if by_score and known else latest and Path(latest.checkpoint.path)
     error = trial.get_error() if status == "failed" else None
     return TrialOutcome(
         name=folder.name,
@@ -225,14 +234,14 @@ def _outcome(experiment: Experiment, trial: Trial, tunes_status: str) -> TrialOu
         seed=int(trial.config.get("seed", experiment.seed)),
         objective=flatten(result).get(experiment.objective[0]),
         folder=folder,
-        checkpoint=Path(chosen.checkpoint.path) if chosen else None,
+        checkpoint=chosen,
         result=result,
         error=_last_line(str(error)) if error else None,
     )
 
 
-def _prune(folder: Path, kept: set[Path]) -> None:
-    """Remove checkpoints of before a kill, which Tune has forgotten."""
+def _prune(folder: Path, kept: list[Path]) -> None:
+    """Remove all other checkpoints; some are of before a kill, and Tune has forgotten them."""
     for path in folder.glob(f"{PREFIX}*"):
         if path not in kept:
             shutil.rmtree(path)
