@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import optuna
 import pytest
+from ray.tune import CheckpointConfig
 
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.schedulers import scheduler_of
@@ -29,7 +30,7 @@ def asked(searched, tmp_path, monkeypatch):
     """What is asked of Tune: the real `Trials`, with Tune's Trial replaced by its arguments."""
     monkeypatch.setattr("ttt_rllib.search.Trial", lambda run, **given: SimpleNamespace(**given))
     trials = Trials(searched, tmp_path)
-    spec = {"run": "x", "config": {}, "stop": {}, "checkpoint_config": None}
+    spec = {"run": "x", "config": {}, "stop": {}, "checkpoint_config": CheckpointConfig()}
     trials.add_configurations([SimpleNamespace(spec={**spec, "storage": SimpleNamespace()})])
     return trials
 
