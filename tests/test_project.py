@@ -39,7 +39,7 @@ LAYERS = (
     ("ttt_rllib.experiment",),
     ("ttt_rllib.experiment_file",),
     ("ttt_rllib.ray_dashboard", "ttt_rllib.wandb_writer"),
-    ("ttt_rllib.plan", "ttt_rllib.rundir", "ttt_rllib.storage"),
+    ("ttt_rllib.plan", "ttt_rllib.rundir", "ttt_rllib.run_lock", "ttt_rllib.storage"),
     ("ttt_rllib.reporting",),
     ("ttt_rllib.report",),
     ("ttt_rllib.cluster",),

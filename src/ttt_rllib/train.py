@@ -7,7 +7,7 @@ and `--help` answer at once.
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -28,6 +28,7 @@ from ttt_rllib.experiment_file import load_experiment
 from ttt_rllib.interrupts import deferred_interrupts, raise_on_interrupts
 from ttt_rllib.plan import check_plan, make_plan
 from ttt_rllib.ray_dashboard import dashboard_notice, dashboard_place
+from ttt_rllib.run_lock import hold
 from ttt_rllib.rundir import RunDir, create_run_dir, new_run_dir, open_run_dir
 from ttt_rllib.storage import check_shared
 from ttt_rllib.wrong_input import InputError
@@ -87,7 +88,9 @@ def train(
     ] = False,
     wait: Annotated[
         float,
-        typer.Option(min=0, metavar="SECONDS", help="With --address: wait until a trial fits."),
+        typer.Option(
+            min=0, metavar="SECONDS", help="For a trial to fit, or another process to end."
+        ),
     ] = 0.0,
     plan: Annotated[bool, typer.Option("--plan", help="Show what would run, and end.")] = False,
 ) -> None:
@@ -112,8 +115,9 @@ def train(
     raise_on_interrupts()
     try:
         earlier, settings = _load(request)
-        run = _prepare(request, earlier, settings, console)
-        code = EXIT_DONE if run is None else _execute(settings, run, request, console)
+        with ExitStack() as held:
+            run = _prepare(request, earlier, settings, console, held)
+            code = EXIT_DONE if run is None else _execute(settings, run, request, console)
         if keep_dashboard and code == EXIT_DONE and not plan:
             _keep_dashboard(settings, run is not None, console)
     except InputError as error:
@@ -128,17 +132,18 @@ def train(
 
 
 def _prepare(
-    request: Request, run: RunDir | None, experiment: Experiment, console: Console
+    request: Request,
+    run: RunDir | None,
+    experiment: Experiment,
+    console: Console,
+    held: ExitStack,
 ) -> RunDir | None:
     """Check everything before anything is written; None if there is nothing to run."""
     if request.keep_dashboard and not experiment.ray.include_dashboard:
         raise InputError("--keep-dashboard: there is none; add --set ray.include_dashboard=true")
     if request.keep_dashboard and request.address is not None:
         raise InputError("--keep-dashboard: the cluster of --address has its own")
-    if run is not None and is_done(run.path):
-        console.print("the run is done, there is nothing to resume", soft_wrap=True)
-        _renew_report(run)
-        console.print(f"results: {run.path}", soft_wrap=True)
+    if run is not None and _is_over(run, request, console, held):
         return None
     plan = make_plan(experiment)
     if request.address is not None:
@@ -161,10 +166,24 @@ def _prepare(
         import_module("ttt_rllib.tuning")
     if is_new:
         create_run_dir(run, experiment)
+        held.enter_context(hold(run.path, 0.0))
     notice = dashboard_notice(experiment.ray, request.address is not None, warn)
     if notice is not None:
         console.print(notice, soft_wrap=True)
     return run
+
+
+def _is_over(run: RunDir, request: Request, console: Console, held: ExitStack) -> bool:
+    """Tell whether an earlier run needs nothing more; if not, keep other processes from it."""
+    if not request.plan and not is_done(run.path):
+        held.enter_context(hold(run.path, request.wait_s))
+    # The process that was waited for may have ended it.
+    if not is_done(run.path):
+        return False
+    console.print("the run is done, there is nothing to resume", soft_wrap=True)
+    _renew_report(run)
+    console.print(f"results: {run.path}", soft_wrap=True)
+    return True
 
 
 def _keep_dashboard(experiment: Experiment, has_ray: bool, console: Console) -> None:
