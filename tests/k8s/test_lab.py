@@ -148,7 +148,9 @@ def unfinished(search):
     """The trials that are under way; waits until there is one."""
 
     def under_way():
-        return [trial for trial in trials(search) if 0 < len(rows(trial)) < ITERATIONS - 10]
+        # Tune writes its result a moment after our row.
+        begun = (trial for trial in trials(search) if results(trial))
+        return [trial for trial in begun if 0 < len(rows(trial)) < ITERATIONS - 10]
 
     return wait_for("a trial is under way", under_way, 240)
 
