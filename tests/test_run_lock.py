@@ -11,7 +11,7 @@ from ttt_rllib.run_lock import hold
 from ttt_rllib.wrong_input import InputError
 
 HOLD = "from pathlib import Path; from ttt_rllib.run_lock import hold; import sys; \
-file = hold(Path(sys.argv[1]), 0.0); print('held', flush=True); sys.stdin.read()"
+held = hold(Path(sys.argv[1]), 0.0); held.__enter__(); print('held', flush=True); sys.stdin.read()"
 
 
 @pytest.fixture
@@ -30,14 +30,33 @@ def holder(tmp_path):
 
 def test_a_run_that_another_process_is_at_work_on_is_refused_by_its_number(holder, tmp_path):
     with pytest.raises(InputError, match=f"process {holder.pid} on .* is at work on it; end that"):
-        hold(tmp_path, 0.0)
+        hold(tmp_path, 0.0).__enter__()
 
 
 def test_a_killed_process_holds_nothing(holder, tmp_path):
     holder.kill()
     holder.wait()
-    for _ in range(2):  # and a file that was closed neither
-        hold(tmp_path, 0.0).close()
+    for _ in range(2):  # and one that let go holds nothing either
+        with hold(tmp_path, 0.0):
+            assert (tmp_path / ".lock").exists()
+        assert not list(tmp_path.iterdir())
+
+
+def test_of_many_that_wait_one_at_a_time_has_the_run(tmp_path):
+    """Each adds one to a number, with a look at it before and after."""
+    number = tmp_path / "number"
+    number.write_text("0")
+    add = (
+        "from pathlib import Path; from ttt_rllib import run_lock; import sys, time\n"
+        "run_lock.POLL_S = 0.001; path = Path(sys.argv[1])\n"
+        "for _ in range(50):\n"
+        "    with run_lock.hold(path, 60.0):\n"
+        "        seen = int((path / 'number').read_text()); time.sleep(0.0005)\n"
+        "        (path / 'number').write_text(str(seen + 1))\n"
+    )
+    adding = [subprocess.Popen([sys.executable, "-c", add, str(tmp_path)]) for _ in range(4)]
+    assert [process.wait(timeout=60) for process in adding] == [0] * 4
+    assert number.read_text() == "200"
 
 
 def test_whoever_waits_gets_the_run_when_the_other_process_ends(holder, tmp_path):
@@ -49,7 +68,7 @@ def test_whoever_waits_gets_the_run_when_the_other_process_ends(holder, tmp_path
 
 def test_a_folder_that_is_not_there_is_one_sentence(tmp_path):
     with pytest.raises(InputError, match="cannot be written to: No such file"):
-        hold(tmp_path / "none", 0.0)
+        hold(tmp_path / "none", 0.0).__enter__()
 
 
 def test_train_refuses_to_resume_a_run_that_goes_on_elsewhere(holder, tmp_path):

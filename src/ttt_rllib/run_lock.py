@@ -7,10 +7,15 @@ import fcntl
 import os
 import socket
 import time
-from pathlib import Path
-from typing import IO
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from ttt_rllib.wrong_input import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from io import FileIO
+    from pathlib import Path
 
 __all__ = ["hold"]
 
@@ -19,41 +24,54 @@ HELD = (errno.EACCES, errno.EAGAIN)
 POLL_S = 0.5
 
 
-def hold(run: Path, wait_s: float) -> IO[str]:
+@contextmanager
+def hold(run: Path, wait_s: float) -> Iterator[None]:
     """Keep other processes from working on a run, on this machine or on the same network folder.
 
-    The kernel lets go when the file is closed or this process ends, however it does. File
-    systems without locks are used without.
+    The kernel lets go when this process ends, however it does. File systems without locks are
+    used without. The lock's file is removed at the end.
 
     Args:
         run: The run directory.
         wait_s: Seconds to wait at most for another process to end.
 
-    Returns:
-        The open file, to be kept as long as the run is worked on.
-
     Raises:
         InputError: If another process holds it still, or the folder cannot be written to.
     """
+    path = run / LOCK_FILE
     deadline_s = time.monotonic() + wait_s
-    try:
-        file = (run / LOCK_FILE).open("a+", encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{run}: cannot be written to: {error.strerror}") from None
-    while (holder := _other(file)) is not None:
-        if time.monotonic() >= deadline_s:
-            file.close()
-            raise InputError(
-                f"{run}: {holder} is at work on it; end that first, or give --wait SECONDS"
-            )
-        time.sleep(POLL_S)
-    file.truncate(0)
-    file.write(f"process {os.getpid()} on {socket.gethostname()}")
-    file.flush()
-    return file
+    with _take(path, deadline_s) as file:
+        with suppress(OSError):  # a full disk
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # a disk that is gone
+                path.unlink()
 
 
-def _other(file: IO[str]) -> str | None:
+def _take(path: Path, deadline_s: float) -> FileIO:
+    """Wait for the lock and take it."""
+    while True:
+        try:
+            file = path.open("a+b", buffering=0)
+        except OSError as error:
+            raise InputError(f"{path.parent}: cannot be written to: {error.strerror}") from None
+        holder = _other(file)
+        if holder is None and _is_at(path, file):
+            return file
+        file.close()
+        if holder is not None:
+            if time.monotonic() >= deadline_s:
+                raise InputError(
+                    f"{path.parent}: {holder} is at work on it; end that first, "
+                    "or give --wait SECONDS"
+                )
+            time.sleep(POLL_S)
+
+
+def _other(file: FileIO) -> str | None:
     """Take the lock; if another process has it, return which."""
     try:
         # A record lock: it is not handed on to Ray's processes, and known to network folders.
@@ -61,5 +79,13 @@ def _other(file: IO[str]) -> str | None:
     except OSError as error:
         if error.errno in HELD:
             file.seek(0)
-            return file.read() or "another process"
+            return file.read().decode() or "another process"
     return None
+
+
+def _is_at(path: Path, file: FileIO) -> bool:
+    """Tell whether a locked file is still the one that others find."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
