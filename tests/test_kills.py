@@ -48,16 +48,6 @@ def table(run):
         return {row["trial"]: row for row in csv.DictReader(file)}
 
 
-def orphans(session_started_s):
-    """Trials that were started since and outlive their driver."""
-    return [
-        process
-        for process in psutil.process_iter(["create_time", "cmdline"])
-        if process.info["create_time"] >= session_started_s
-        and "SelfPlayTrial" in " ".join(process.info["cmdline"] or ())
-    ]
-
-
 def go_on(experiment, run, log):
     """Start the run, or resume it if it has ever begun."""
     if (run / "experiment.yaml").is_file():
@@ -90,12 +80,11 @@ def test_after_ten_sigkills_searches_equal_the_undisturbed_one_in_trials_moves_a
     experiment = tmp_path / "search.yaml"
     experiment.write_text(SEARCH)
     log = (tmp_path / "log.txt").open("w")
-    begun_s = time.time()
     whole = tmp_path / "search" / "whole"
     assert go_on(experiment, whole, log).wait() == 0
     all_rows = count_rows(whole)
     moments = random.Random()  # any moment must do, so there is no seed
-    killed, kills = [tmp_path / "search" / "killed-0"], 0
+    killed, kills, children = [tmp_path / "search" / "killed-0"], 0, []
     while kills < KILLS:
         rows = count_rows(killed[-1])
         # Such that all kills find something to do: of what is left, its share or twice that.
@@ -108,6 +97,7 @@ def test_after_ten_sigkills_searches_equal_the_undisturbed_one_in_trials_moves_a
             assert driver.wait(timeout=later_s) == 0
             killed.append(tmp_path / "search" / f"killed-{len(killed)}")
         except subprocess.TimeoutExpired:
+            children += psutil.Process(driver.pid).children(recursive=True)
             driver.kill()
             driver.wait()
             kills += 1
@@ -115,8 +105,9 @@ def test_after_ten_sigkills_searches_equal_the_undisturbed_one_in_trials_moves_a
     for run in killed:
         assert_equal_runs(run, whole)
     # Those of a killed driver notice it within about three seconds.
-    psutil.wait_procs(orphans(begun_s), timeout=EXIT_S)
-    assert not orphans(begun_s)
+    _, alive = psutil.wait_procs(children, timeout=EXIT_S)
+    assert not alive
+    assert len(children) > 2 * KILLS
 
 
 @pytest.mark.parametrize("is_search", [False, True], ids=["one trial", "search"])

@@ -16,7 +16,10 @@ def weights_hash(algorithm):
     return weights_sha256(algorithm.network_policy().weights)
 
 
-@pytest.mark.parametrize(("num_env_runners", "num_learners"), [(0, 0), (2, 0), (0, 2)])
+@pytest.mark.parametrize(
+    ("num_env_runners", "num_learners"),
+    [(0, 0), (0, 2), pytest.param(2, 0, marks=pytest.mark.long)],
+)
 def test_any_number_of_runners_and_learners_trains_as_often_as_the_intensity_asks(
     build, num_env_runners, num_learners
 ):

@@ -29,7 +29,10 @@ def test_a_seed_reproduces_a_local_run_to_the_bit_and_another_seed_does_not(buil
     assert weights_hash(first) == weights_hash(again) != weights_hash(other)
 
 
-@pytest.mark.parametrize(("num_env_runners", "num_learners"), [(0, 1), (1, 0), (2, 0), (3, 2)])
+@pytest.mark.parametrize(
+    ("num_env_runners", "num_learners"),
+    [(3, 2), *(pytest.param(*some, marks=pytest.mark.long) for some in ((0, 1), (1, 0)))],
+)
 def test_any_number_of_runners_and_learners_trains_and_shares_one_set_of_weights(
     build, num_env_runners, num_learners
 ):
@@ -88,6 +91,7 @@ def test_a_killed_runner_comes_back_with_the_current_weights_and_no_iteration_is
     train_until_both_runners_sample_with_the_current_weights(algorithm, moves)
 
 
+@pytest.mark.long
 def test_training_waits_and_goes_on_when_all_runners_are_killed_at_once(build):
     algorithm = build(num_env_runners=2)
     moves = algorithm.train()["play"]["moves"]
