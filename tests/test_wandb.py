@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -315,7 +316,8 @@ def test_wrong_settings_are_refused_in_one_line(setting, complaint):
 def test_when_the_server_is_lost_between_two_trials_both_go_on_offline(shell, tmp_path, server):
     shell.setenv("WANDB_API_KEY", KEY)
     shell.setenv("WANDB_BASE_URL", server.url)
-    warnings = []
+    warnings, tracebacks = [], []
+    shell.setattr(threading, "excepthook", tracebacks.append)
     writer = WandbWriter(tmp_path, experiment().tracking.wandb, "online", warnings.append)
     server.refused = "second"
     for name in ("first", "second"):
@@ -330,6 +332,12 @@ def test_when_the_server_is_lost_between_two_trials_both_go_on_offline(shell, tm
         for name in ("first", "second")
     }
     assert offline == {"first": [{"perf/iteration": "2"}], "second": [{"perf/iteration": "1"}]}
+    # W&B's threads ask their service every five seconds; none is left to find it gone, as its
+    # traceback would be seen in the terminal.
+    for thread in threading.enumerate():
+        if thread.name == "NetStatThr":
+            thread.join(timeout=30)
+    assert tracebacks == []
 
 
 def test_no_secret_is_in_any_file_and_nothing_outside_the_run_directory(shell, tmp_path, refusing):

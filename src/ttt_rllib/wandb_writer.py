@@ -157,6 +157,11 @@ class WandbWriter:
             f"W&B: {_reason(error)}; going on offline, later: "
             f"wandb sync {self.folder}/wandb/offline-run-*"
         )
+        for entry in self._runs.values():
+            # It would ask the service that is gone, and end in a traceback on the terminal.
+            checker = getattr(entry.run, "_run_status_checker", None)
+            if checker is not None:
+                checker.stop()
         # The service keeps the id of a run that it could not open, and would not open it again.
         sys.modules["wandb"].teardown()
         for entry in self._runs.values():
