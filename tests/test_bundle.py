@@ -185,6 +185,9 @@ def test_an_agent_is_found_in_a_bundle_a_run_and_an_unfinished_run(bundle, tmp_p
     assert find_bundle(bundle / "agent.json").sha256 == find_bundle(bundle).sha256
     with pytest.raises(BundleError, match="holds no agent"):
         find_bundle(run / "trials")
+    (run / "trials" / "thesis").write_text("years of work")
+    with pytest.raises(BundleError, match="thesis: holds no agent"):
+        find_bundle(run / "trials" / "thesis")
     with pytest.raises(BundleError, match="no such folder"):
         find_bundle(tmp_path / "nothing")
 

@@ -47,16 +47,15 @@ def find_bundle(path: Path) -> Bundle:
     """
     if not path.exists():
         raise BundleError(f"{path}: no such folder; give a run, a checkpoint or a bundle")
-    if path.is_file():
-        path = path.parent
-    folders = [path, path / "agent"]
-    if not is_done(path):
+    place = path.parent if path.is_file() else path
+    folders = [place, place / "agent"]
+    if not is_done(place):
         newest_first = sorted(
-            path.glob("trials/*/checkpoint_*/agent/agent.json"),
+            place.glob("trials/*/checkpoint_*/agent/agent.json"),
             key=lambda file: file.stat().st_mtime,
             reverse=True,
         )
-        folders = [path, *(file.parent for file in newest_first), path / "agent"]
+        folders = [place, *(file.parent for file in newest_first), place / "agent"]
     for folder in folders:
         if (folder / "agent.json").exists() or (folder / "weights.npz").exists():
             return load_bundle(folder)

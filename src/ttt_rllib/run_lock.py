@@ -87,5 +87,6 @@ def _is_at(path: Path, file: FileIO) -> bool:
     """Tell whether a locked file is still the one that others find."""
     try:
         return os.path.samestat(path.stat(), os.fstat(file.fileno()))
-    except FileNotFoundError:
+    except OSError:
+        # Removed: here, or by another node of a network folder, whose files then are stale.
         return False
