@@ -5,7 +5,7 @@ import os
 import pytest
 
 from ttt_rllib.environment_file import load_environment_file
-from ttt_rllib.wrong_input import InputError
+from ttt_rllib.errors import InputError
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE
+from ttt_rllib.errors import InputError
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.experiment_file import dump_experiment, load_experiment
-from ttt_rllib.wrong_input import InputError
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 

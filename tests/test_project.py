@@ -25,7 +25,7 @@ LAYERS = (
         "ttt_rllib.onnx_model",
     ),
     (
-        "ttt_rllib.wrong_input",
+        "ttt_rllib.errors",
         "ttt_rllib.metrics",
         "ttt_rllib.assessment",
         "ttt_rllib.description",

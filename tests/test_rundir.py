@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ttt_rllib.errors import InputError
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.rundir import (
@@ -14,7 +15,6 @@ from ttt_rllib.rundir import (
     open_run_dir,
     write_whole,
 )
-from ttt_rllib.wrong_input import InputError
 
 
 def row(iteration, moves):

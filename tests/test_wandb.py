@@ -18,6 +18,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.wandb_server import WandbServer
+from ttt_rllib.errors import InputError
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.experiment_file import load_experiment
 from ttt_rllib.metrics import METRICS
@@ -26,7 +27,6 @@ from ttt_rllib.tracking import MetricsFiles
 from ttt_rllib.trial import EXPERIMENT
 from ttt_rllib.wandb_runs import WandbRuns
 from ttt_rllib.wandb_writer import WandbRun, WandbWriter, resolve_mode
-from ttt_rllib.wrong_input import InputError
 
 DEBUG = Path(__file__).parent.parent / "experiments" / "debug.yaml"
 KEY = "5ec7e7" * 7

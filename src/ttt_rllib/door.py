@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from ttt_rllib.environment_file import load_environment_file
-from ttt_rllib.wrong_input import InputError
+from ttt_rllib.errors import InputError
 
 __all__ = [
     "EXIT_BAD_INPUT",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ttt_rllib.wrong_input import InputError
+from ttt_rllib.errors import InputError
 
 __all__ = ["ENVIRONMENT_FILE", "load_environment_file"]
 

@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from ttt_envs.game import GAMES
+from ttt_rllib.errors import nearest
 from ttt_rllib.metrics import BETTER
 from ttt_rllib.schema.env import NO_OPENING, Env, MultiAgent, Opening, PettingZooEnv
 from ttt_rllib.schema.running import (
@@ -35,7 +36,6 @@ from ttt_rllib.schema.search import Search
 from ttt_rllib.schema.section import NAME, Section
 from ttt_rllib.schema.tracking import Ray, Tracking
 from ttt_rllib.schema.training import TRAINING, DQNTraining, Model, PPOTraining, Training
-from ttt_rllib.wrong_input import nearest
 
 __all__ = ["PENALISED_MOVES", "Experiment"]
 

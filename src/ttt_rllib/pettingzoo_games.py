@@ -18,7 +18,7 @@ from gymnasium import spaces
 from pettingzoo import AECEnv
 
 from ttt_envs.game import CONNECT_FOUR, TIC_TAC_TOE, Game
-from ttt_rllib.wrong_input import InputError, nearest
+from ttt_rllib.errors import InputError, nearest
 
 __all__ = ["CLASSIC_GAMES", "check_env", "known_game", "make_env"]
 

@@ -10,7 +10,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from ttt_rllib.wrong_input import InputError
+from ttt_rllib.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,9 +18,9 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from ttt_rllib.checkpoints import PREFIX, is_whole
+from ttt_rllib.errors import InputError
 from ttt_rllib.rundir import RunDir
 from ttt_rllib.schedulers import Saving
-from ttt_rllib.wrong_input import InputError
 
 __all__ = ["Snapshots", "put_back"]
 

@@ -11,7 +11,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from ttt_rllib.wrong_input import InputError
+from ttt_rllib.errors import InputError
 
 __all__ = ["check_shared"]
 

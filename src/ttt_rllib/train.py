@@ -22,6 +22,7 @@ from ttt_rllib.cluster import await_room, cluster_nodes, connect, disconnect
 from ttt_rllib.description import NOT_PROVABLE, describe
 from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, warn
 from ttt_rllib.door import run as run_door
+from ttt_rllib.errors import InputError
 from ttt_rllib.exact.report import known_truth
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.experiment_file import load_experiment
@@ -31,7 +32,6 @@ from ttt_rllib.ray_dashboard import dashboard_notice, dashboard_place
 from ttt_rllib.run_lock import hold
 from ttt_rllib.rundir import RunDir, create_run_dir, new_run_dir, open_run_dir
 from ttt_rllib.storage import check_shared
-from ttt_rllib.wrong_input import InputError
 
 if TYPE_CHECKING:
     from ttt_rllib.tuning import RunOutcome

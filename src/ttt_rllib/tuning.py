@@ -20,6 +20,7 @@ from ray.tune.error import TuneError
 from ray.tune.experiment import Trial
 
 from ttt_rllib.checkpoints import PREFIX
+from ttt_rllib.errors import InputError
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.metrics import BETTER, flatten
 from ttt_rllib.rundir import RunDir
@@ -28,7 +29,6 @@ from ttt_rllib.search import Status, Trials, searched_settings, status_of
 from ttt_rllib.snapshots import Snapshots, put_back
 from ttt_rllib.tracking import CheckpointOnInterrupt, MetricsFiles
 from ttt_rllib.trial import EXPERIMENT, SelfPlayTrial
-from ttt_rllib.wrong_input import InputError
 
 __all__ = ["RunFailedError", "RunOutcome", "TrialOutcome", "run_trials"]
 

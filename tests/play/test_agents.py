@@ -9,6 +9,7 @@ import pytest
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game
 from ttt_rllib.bundle import BundleError, load_bundle, save_bundle
+from ttt_rllib.errors import InputError
 from ttt_rllib.play.agents import (
     OWN_SLUG,
     agent_at,
@@ -18,7 +19,6 @@ from ttt_rllib.play.agents import (
     list_agents,
     newest_run,
 )
-from ttt_rllib.wrong_input import InputError
 
 
 @pytest.fixture

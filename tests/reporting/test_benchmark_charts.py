@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ttt_rllib.errors import InputError
 from ttt_rllib.reporting import benchmark_chart, read_benchmarks
-from ttt_rllib.wrong_input import InputError
 
 FILE = Path(__file__).parent.parent.parent / "docs" / "benchmarks.json"
 

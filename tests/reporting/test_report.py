@@ -14,10 +14,10 @@ import typer
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards
 from ttt_rllib.bundle import load_bundle, save_bundle
+from ttt_rllib.errors import InputError
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.report import report, write_report
 from ttt_rllib.rundir import RunDir
-from ttt_rllib.wrong_input import InputError
 
 LINES = ("012", "345", "678", "036", "147", "258", "048", "246")
 SVG_ROUNDING = 0.005

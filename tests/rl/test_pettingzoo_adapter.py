@@ -19,10 +19,10 @@ from pettingzoo.classic.tictactoe import tictactoe as tictactoe_v3
 from ray.rllib.env.multi_agent_env_runner import MultiAgentEnvRunner
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, aec
+from ttt_rllib.errors import InputError
 from ttt_rllib.pettingzoo_games import check_env, known_game, make_env
 from ttt_rllib.rl.pettingzoo_adapter import MaskedAECEnv
 from ttt_rllib.rl.stock import StockPPOConfig
-from ttt_rllib.wrong_input import InputError
 
 # RLlib registers its env anew for every env runner in a process.
 pytestmark = pytest.mark.filterwarnings("ignore:.*Overriding environment rllib-multi-agent-env")

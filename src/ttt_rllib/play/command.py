@@ -18,11 +18,11 @@ import typer
 
 from ttt_rllib.bundle import BundleError
 from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_INTERRUPTED, warn
+from ttt_rllib.errors import InputError
 from ttt_rllib.play.agents import Agent, choose_agent, list_agents
 from ttt_rllib.play.board_text import ansi, no_colour
 from ttt_rllib.play.dialogue import Dialogue
 from ttt_rllib.play.game_record import Seat
-from ttt_rllib.wrong_input import InputError
 
 __all__ = ["play"]
 

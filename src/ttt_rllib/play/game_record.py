@@ -14,7 +14,7 @@ import numpy as np
 
 from ttt_envs.boards import Boards, has_line
 from ttt_envs.game import Game
-from ttt_rllib.wrong_input import InputError
+from ttt_rllib.errors import InputError
 
 __all__ = ["GameRecord", "IllegalMoveError", "Result", "Seat"]
 

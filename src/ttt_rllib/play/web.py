@@ -24,6 +24,7 @@ from starlette.routing import BaseRoute, Route
 
 import ttt_rllib
 from ttt_rllib.door import warn
+from ttt_rllib.errors import InputError
 from ttt_rllib.play.agents import AgentList, choose_agent, list_agents
 from ttt_rllib.play.game_record import IllegalMoveError
 from ttt_rllib.play.web_answers import Answers
@@ -40,7 +41,6 @@ from ttt_rllib.play.web_schema import (
     PositionReply,
     PositionRequest,
 )
-from ttt_rllib.wrong_input import InputError
 
 __all__ = ["create_app", "listed_app", "serve"]
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ttt_rllib.errors import InputError
 from ttt_rllib.reporting.axes import short
 from ttt_rllib.reporting.bars import Bar, bar_chart
 from ttt_rllib.reporting.figure import Figure
-from ttt_rllib.wrong_input import InputError
 
 __all__ = ["Benchmarks", "Measured", "benchmark_chart", "read_benchmarks"]
 

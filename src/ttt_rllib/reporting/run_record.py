@@ -17,10 +17,10 @@ import numpy.typing as npt
 
 from ttt_rllib.assessment import find_bundle
 from ttt_rllib.bundle import Bundle, BundleError, load_bundle
+from ttt_rllib.errors import InputError
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.experiment_file import load_experiment
 from ttt_rllib.rundir import RunDir
-from ttt_rllib.wrong_input import InputError
 
 __all__ = ["Curves", "RunRecord", "read_curves", "read_run"]
 

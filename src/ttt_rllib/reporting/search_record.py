@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ttt_rllib.errors import InputError
 from ttt_rllib.reporting.run_record import Curves, RunRecord, read_curves
-from ttt_rllib.wrong_input import InputError
 
 __all__ = ["STOPPED", "SearchRecord", "Trial", "read_search"]
 

@@ -20,6 +20,7 @@ from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED
 from ray.rllib.utils.schedules.scheduler import Scheduler
 
+from ttt_rllib.errors import InputError
 from ttt_rllib.pettingzoo_games import known_game
 from ttt_rllib.policies import AgentPolicy, SeatPolicies
 from ttt_rllib.rl.dqn import REPLAY_BUFFER, SelfPlayDQN
@@ -30,7 +31,6 @@ from ttt_rllib.rl.ppo import SelfPlayPPO
 from ttt_rllib.rl.runner import DRAWS, O_WINS, X_WINS
 from ttt_rllib.rl.self_play import play_both_seats
 from ttt_rllib.rl.stock_module import StockQNetwork
-from ttt_rllib.wrong_input import InputError
 
 __all__ = ["StockDQN", "StockDQNConfig", "StockPPO", "StockPPOConfig"]
 
