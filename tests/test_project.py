@@ -31,7 +31,7 @@ LAYERS = (
         "ttt_rllib.description",
         "ttt_rllib.door",
         "ttt_rllib.environment_file",
-        "ttt_rllib.interrupts",
+        "ttt_rllib.signals",
     ),
     ("ttt_rllib.play",),
     ("ttt_rllib.pettingzoo_games",),

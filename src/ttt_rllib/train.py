@@ -26,11 +26,11 @@ from ttt_rllib.errors import InputError
 from ttt_rllib.exact.report import known_truth
 from ttt_rllib.experiment import Experiment
 from ttt_rllib.experiment_file import load_experiment
-from ttt_rllib.interrupts import deferred_interrupts, raise_on_interrupts
 from ttt_rllib.plan import check_plan, make_plan
 from ttt_rllib.ray_dashboard import dashboard_notice, dashboard_place
 from ttt_rllib.run_lock import hold
 from ttt_rllib.rundir import RunDir, create_run_dir, new_run_dir, open_run_dir
+from ttt_rllib.signals import deferred_interrupts, raise_on_interrupts
 from ttt_rllib.storage import check_shared
 
 if TYPE_CHECKING:
