@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from benchmarks.race import Standing, run_contestant
 from ttt_envs.boards import Boards, random_openings
 from ttt_envs.game import TIC_TAC_TOE
-from ttt_rllib.exact.report import truth_of
+from ttt_rllib.exact.evaluation import truth_of
 
 __all__ = ["Network", "adam", "loss", "update"]
 

@@ -18,8 +18,8 @@ import typer
 
 from ttt_envs.game import TIC_TAC_TOE
 from ttt_rllib.door import run
+from ttt_rllib.exact.evaluation import truth_of
 from ttt_rllib.exact.exploitability import nash_conv
-from ttt_rllib.exact.report import truth_of
 from ttt_rllib.exact.tables import Table, greedy_table
 
 __all__ = ["Finish", "Standing", "race", "run_contestant"]

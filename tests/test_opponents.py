@@ -7,7 +7,7 @@ import pytest
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game, random_openings
 from ttt_rllib.exact import nash_conv
-from ttt_rllib.exact.report import truth_of
+from ttt_rllib.exact.evaluation import truth_of
 from ttt_rllib.opponents import AlphaBetaPolicy, OnePlyPolicy
 from ttt_rllib.policies import policy_table
 

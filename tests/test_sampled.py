@@ -14,7 +14,7 @@ from ttt_rllib.assessment import assess, report_metrics
 from ttt_rllib.bundle import load_bundle, save_bundle
 from ttt_rllib.description import describe, verdict
 from ttt_rllib.exact import greedy_table, match
-from ttt_rllib.exact.report import known_truth, truth_of, why_unknown
+from ttt_rllib.exact.evaluation import known_truth, truth_of, why_unknown
 from ttt_rllib.matches import play_match
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.opponents import AlphaBetaPolicy, OnePlyPolicy

@@ -6,7 +6,7 @@ import textwrap
 
 from ttt_rllib.assessment import Report
 from ttt_rllib.bundle import Bundle
-from ttt_rllib.exact.report import ExactReport, why_unknown
+from ttt_rllib.exact.evaluation import ExactReport, why_unknown
 from ttt_rllib.matches import Record
 from ttt_rllib.sampled import SampledReport
 

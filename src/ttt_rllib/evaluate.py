@@ -22,7 +22,7 @@ from ttt_rllib.bundle import Bundle, BundleError
 from ttt_rllib.description import NOT_PROVABLE, describe
 from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run, warn
 from ttt_rllib.errors import InputError
-from ttt_rllib.exact.report import ExactReport
+from ttt_rllib.exact.evaluation import ExactReport
 from ttt_rllib.sampled import NUM_GAMES, SEED, SampledReport
 
 __all__ = ["evaluate"]

@@ -23,7 +23,7 @@ import ttt_rllib
 from ttt_envs.boards import Boards, random_openings
 from ttt_envs.game import Game
 from ttt_rllib.bundle import Bundle
-from ttt_rllib.exact.report import known_truth
+from ttt_rllib.exact.evaluation import known_truth
 from ttt_rllib.policies import NetworkPolicy, SeatPolicies
 
 __all__ = ["INSTALL", "OPSET", "TOLERANCE", "Difference", "build_model", "compare"]

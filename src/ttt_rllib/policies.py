@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ttt_envs.boards import Boards
 from ttt_envs.game import Game
 from ttt_envs.positions import Positions
-from ttt_rllib.exact.report import truth_of
+from ttt_rllib.exact.evaluation import truth_of
 from ttt_rllib.exact.tables import Table
 
 __all__ = [

@@ -13,7 +13,7 @@ import pytest
 from open_spiel.python import policy
 
 from ttt_envs import TIC_TAC_TOE
-from ttt_rllib.exact.report import truth_of
+from ttt_rllib.exact.evaluation import truth_of
 
 
 class NaiveGame:

@@ -6,8 +6,8 @@ for a loss, seen by the player to move unless a name says otherwise.
 """
 
 from ttt_rllib.exact.certificate import Certificate, LosingLine, certify
+from ttt_rllib.exact.evaluation import ExactReport, evaluate
 from ttt_rllib.exact.exploitability import best_response, nash_conv
-from ttt_rllib.exact.report import ExactReport, evaluate
 from ttt_rllib.exact.scores import Outcome, match, score_ceilings
 from ttt_rllib.exact.solver import Solution, solve
 from ttt_rllib.exact.tables import Table, greedy_table, uniform_table

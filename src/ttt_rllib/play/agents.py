@@ -19,7 +19,7 @@ from ttt_envs.game import GAMES, TIC_TAC_TOE, Game
 from ttt_rllib.assessment import find_bundle
 from ttt_rllib.bundle import Bundle, BundleError
 from ttt_rllib.errors import InputError, nearest
-from ttt_rllib.exact.report import known_truth
+from ttt_rllib.exact.evaluation import known_truth
 from ttt_rllib.matches import greedy_actions, sampled_actions
 from ttt_rllib.opponents import AlphaBetaPolicy, OnePlyPolicy
 from ttt_rllib.policies import PerfectPolicy, Policy, RandomPolicy

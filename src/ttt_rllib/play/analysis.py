@@ -19,7 +19,7 @@ from ttt_envs.boards import Boards
 from ttt_envs.game import Game
 from ttt_envs.positions import Positions
 from ttt_rllib.exact.distance import plies_to_end
-from ttt_rllib.exact.report import known_truth
+from ttt_rllib.exact.evaluation import known_truth
 from ttt_rllib.play.game_record import GameRecord
 from ttt_rllib.policies import Policy
 

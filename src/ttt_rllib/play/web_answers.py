@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from ttt_envs.game import Game
-from ttt_rllib.exact.report import known_truth
+from ttt_rllib.exact.evaluation import known_truth
 from ttt_rllib.play.agents import AgentList, choose_move
 from ttt_rllib.play.analysis import Analysis, analyse, move_sentence, position_sentence
 from ttt_rllib.play.atlas import openings

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ttt_envs.game import Game
-from ttt_rllib.exact.report import known_truth
+from ttt_rllib.exact.evaluation import known_truth
 from ttt_rllib.play.analysis import analyse, move_sentence
 from ttt_rllib.play.atlas import ATLAS_PLIES, openings
 from ttt_rllib.play.game_record import GameRecord

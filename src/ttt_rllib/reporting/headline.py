@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ttt_rllib.exact.report import known_truth
+from ttt_rllib.exact.evaluation import known_truth
 from ttt_rllib.reporting.axes import in_percent
 from ttt_rllib.reporting.run_record import RunRecord
 

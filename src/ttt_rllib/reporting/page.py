@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from ttt_rllib.exact.report import known_truth
+from ttt_rllib.exact.evaluation import known_truth
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.play.web_parts import game_reply
 from ttt_rllib.reporting.atlas import Atlas, atlas, losing_games

@@ -24,7 +24,7 @@ from ray.rllib.utils.metrics import (
 
 from ttt_envs.game import Game
 from ttt_rllib.bundle import save_bundle
-from ttt_rllib.exact.report import ExactReport, evaluate, known_truth
+from ttt_rllib.exact.evaluation import ExactReport, evaluate, known_truth
 from ttt_rllib.policies import AgentPolicy, NetworkPolicy, policy_table
 from ttt_rllib.rl.module import MODULE_ID
 from ttt_rllib.rl.resources import CPU_S, MEMORY_MB, ProcessUsage

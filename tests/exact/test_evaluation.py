@@ -7,7 +7,7 @@ import pytest
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Game, TooManyPositionsError
 from ttt_rllib.exact import evaluate
 from ttt_rllib.exact import report as report_module
-from ttt_rllib.exact.report import truth_of
+from ttt_rllib.exact.evaluation import truth_of
 
 EXACT = 1e-12
 
