@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
-from ttt_rllib.experiment import Experiment
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.rundir import (
     MetricsFile,

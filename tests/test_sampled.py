@@ -193,7 +193,7 @@ def test_a_run_ends_without_certificate_and_with_the_verdict_and_scores_evaluate
     agent, tmp_path
 ):
     from ttt_rllib.conclusion import conclude
-    from ttt_rllib.experiment import Experiment
+    from ttt_rllib.config.experiment import Experiment
     from ttt_rllib.rundir import RunDir
     from ttt_rllib.tuning import RunOutcome, TrialOutcome
 

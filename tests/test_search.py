@@ -8,7 +8,7 @@ import optuna
 import pytest
 from ray.tune import CheckpointConfig
 
-from ttt_rllib.experiment import Experiment
+from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.schedulers import scheduler_of
 from ttt_rllib.search import Trials
 

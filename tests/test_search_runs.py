@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from ttt_rllib.experiment_file import load_experiment
+from ttt_rllib.config.loading import load_experiment
 from ttt_rllib.rundir import MetricsFile
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]

@@ -18,9 +18,9 @@ from types import SimpleNamespace
 import pytest
 
 from tests.wandb_server import WandbServer
+from ttt_rllib.config.experiment import Experiment
+from ttt_rllib.config.loading import load_experiment
 from ttt_rllib.errors import InputError
-from ttt_rllib.experiment import Experiment
-from ttt_rllib.experiment_file import load_experiment
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.rundir import MetricsFile, RunDir
 from ttt_rllib.tracking import MetricsFiles

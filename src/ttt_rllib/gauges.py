@@ -7,7 +7,7 @@ from typing import Any
 from ray.tune import Callback
 from ray.util.metrics import Gauge
 
-from ttt_rllib.experiment import Experiment
+from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.metrics import METRICS, flatten
 from ttt_rllib.rundir import RunDir
 

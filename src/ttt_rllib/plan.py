@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ttt_rllib.config.experiment import Experiment
+from ttt_rllib.config.loading import with_settings
 from ttt_rllib.errors import InputError
-from ttt_rllib.experiment import Experiment
-from ttt_rllib.experiment_file import with_settings
 
 __all__ = ["Node", "Plan", "check_plan", "make_plan", "plan_of_trial"]
 

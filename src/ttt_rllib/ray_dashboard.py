@@ -6,8 +6,8 @@ import os
 import socket
 from collections.abc import Callable
 
+from ttt_rllib.config.tracking import Ray
 from ttt_rllib.errors import InputError
-from ttt_rllib.schema.tracking import Ray
 
 __all__ = ["dashboard_notice", "dashboard_place"]
 

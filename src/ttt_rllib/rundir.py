@@ -23,11 +23,11 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+from ttt_rllib.config.experiment import Experiment
+from ttt_rllib.config.loading import dump_experiment, load_experiment
+from ttt_rllib.config.section import NAME
 from ttt_rllib.errors import InputError
-from ttt_rllib.experiment import Experiment
-from ttt_rllib.experiment_file import dump_experiment, load_experiment
 from ttt_rllib.metrics import METRICS
-from ttt_rllib.schema.section import NAME
 
 __all__ = [
     "MetricsFile",

@@ -18,8 +18,8 @@ from ray.tune.schedulers import (
     PopulationBasedTraining,
 )
 
-from ttt_rllib.experiment import Experiment
-from ttt_rllib.schema.search import Distribution
+from ttt_rllib.config.experiment import Experiment
+from ttt_rllib.config.search import Distribution
 
 __all__ = ["EXPLOITS_FILE", "Saving", "scheduler_of"]
 

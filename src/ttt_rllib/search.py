@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from ray.tune.experiment import Trial
 from ray.tune.search import SearchAlgorithm
 
-from ttt_rllib.experiment import Experiment
+from ttt_rllib.config.experiment import Experiment
+from ttt_rllib.config.search import Distribution, Search
 from ttt_rllib.metrics import flatten
-from ttt_rllib.schema.search import Distribution, Search
 
 if TYPE_CHECKING:
     import optuna

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from ttt_rllib.experiment import Experiment
+from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.metrics import flatten
 from ttt_rllib.search import status_of
 from ttt_rllib.tracking import duration

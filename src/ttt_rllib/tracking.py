@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from ttt_rllib.config.stopping import Stop
 from ttt_rllib.metrics import flatten
 from ttt_rllib.rundir import MetricsFile
-from ttt_rllib.schema.running import Stop
 from ttt_rllib.signals import SIGNALS, raise_on_interrupts
 
 __all__ = ["CheckpointOnInterrupt", "MetricsFiles", "Progress", "duration", "longest_s"]

@@ -13,8 +13,8 @@ from typing import Any
 from ray.tune import PlacementGroupFactory, Trainable
 
 from ttt_rllib.checkpoints import seal, whole_before
-from ttt_rllib.experiment import PENALISED_MOVES, Experiment
-from ttt_rllib.experiment_file import with_settings
+from ttt_rllib.config.experiment import PENALISED_MOVES, Experiment
+from ttt_rllib.config.loading import with_settings
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.plan import plan_of_trial
 

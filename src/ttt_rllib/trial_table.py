@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ttt_rllib.experiment import Experiment
+from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.metrics import METRICS, flatten
 from ttt_rllib.rundir import write_whole
 from ttt_rllib.tuning import TrialOutcome

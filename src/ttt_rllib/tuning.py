@@ -20,8 +20,8 @@ from ray.tune.error import TuneError
 from ray.tune.experiment import Trial
 
 from ttt_rllib.checkpoints import PREFIX
+from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
-from ttt_rllib.experiment import Experiment
 from ttt_rllib.metrics import BETTER, flatten
 from ttt_rllib.rundir import RunDir
 from ttt_rllib.schedulers import scheduler_of

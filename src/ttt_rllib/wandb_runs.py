@@ -14,7 +14,7 @@ from typing import Any
 
 from ray.tune.logger import LoggerCallback
 
-from ttt_rllib.experiment import Experiment
+from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.metrics import flatten
 from ttt_rllib.rundir import MetricsFile, RunDir
 from ttt_rllib.tracking import METRICS_FILE

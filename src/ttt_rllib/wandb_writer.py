@@ -19,7 +19,7 @@ from queue import SimpleQueue
 from typing import Any
 from urllib.parse import urlsplit
 
-from ttt_rllib.schema.tracking import Wandb
+from ttt_rllib.config.tracking import Wandb
 
 __all__ = ["WandbRun", "WandbWriter", "resolve_mode"]
 

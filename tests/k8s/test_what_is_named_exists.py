@@ -11,8 +11,8 @@ import typer
 import yaml
 
 from ttt_rllib import cli, door
+from ttt_rllib.config.loading import load_experiment
 from ttt_rllib.errors import InputError
-from ttt_rllib.experiment_file import load_experiment
 
 ROOT = Path(__file__).parent.parent.parent
 K8S = ROOT / "k8s"

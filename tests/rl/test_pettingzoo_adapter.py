@@ -19,8 +19,8 @@ from pettingzoo.classic.tictactoe import tictactoe as tictactoe_v3
 from ray.rllib.env.multi_agent_env_runner import MultiAgentEnvRunner
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, aec
+from ttt_rllib.config.pettingzoo_envs import check_env, known_game, make_env
 from ttt_rllib.errors import InputError
-from ttt_rllib.pettingzoo_games import check_env, known_game, make_env
 from ttt_rllib.rl.pettingzoo_adapter import MaskedAECEnv
 from ttt_rllib.rl.stock import StockPPOConfig
 

@@ -27,9 +27,9 @@ from ray.rllib.utils.replay_buffers import MultiAgentEpisodeReplayBuffer
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, enumerate_positions
 from ttt_rllib.assessment import assess, report_metrics
 from ttt_rllib.bundle import load_bundle, weights_sha256
+from ttt_rllib.config.pettingzoo_envs import make_env
 from ttt_rllib.errors import InputError
 from ttt_rllib.metrics import METRICS, flatten
-from ttt_rllib.pettingzoo_games import make_env
 from ttt_rllib.policies import SeatPolicies, policy_table
 from ttt_rllib.rl.module import MODULE_ID
 from ttt_rllib.rl.stock import StockDQNConfig, StockPPOConfig
@@ -495,7 +495,10 @@ def test_the_command_says_of_an_unknown_env_that_it_trains_unmeasured(tmp_path):
         .read_text()
         .partition("def unknown_env():")[2]
         .join(
-            ["import numpy as np\nfrom ttt_rllib.pettingzoo_games import make_env\ndef env():", ""]
+            [
+                "import numpy as np\nfrom ttt_rllib.config.pettingzoo_envs import make_env\ndef env():",
+                "",
+            ]
         )
         .partition("\n\n\ndef ")[0]
     )

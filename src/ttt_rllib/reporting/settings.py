@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from ttt_rllib.experiment import Experiment
+from ttt_rllib.config.experiment import Experiment
 
 __all__ = ["Setting", "changed_settings"]
 

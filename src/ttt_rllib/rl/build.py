@@ -7,12 +7,12 @@ from typing import Any
 
 from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
 
-from ttt_rllib.experiment import Experiment
-from ttt_rllib.pettingzoo_games import make_env
+from ttt_rllib.config.env import PettingZooEnv
+from ttt_rllib.config.experiment import Experiment
+from ttt_rllib.config.pettingzoo_envs import make_env
 from ttt_rllib.rl.dqn import SelfPlayDQNConfig
 from ttt_rllib.rl.ppo import SelfPlayPPOConfig
 from ttt_rllib.rl.stock import StockDQNConfig, StockPPOConfig
-from ttt_rllib.schema.env import PettingZooEnv
 
 __all__ = ["algorithm_config"]
 

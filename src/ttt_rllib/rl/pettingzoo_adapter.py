@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from ray.rllib.env.multi_agent_env import MultiAgentEnv
 
-from ttt_rllib.pettingzoo_games import ACTION_MASK, OBSERVATION
+from ttt_rllib.config.pettingzoo_envs import ACTION_MASK, OBSERVATION
 
 __all__ = ["MaskedAECEnv", "flat_space"]
 

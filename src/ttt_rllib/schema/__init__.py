@@ -1,1 +1,1 @@
-"""The sections of an experiment, a file a subject; `ttt_rllib.experiment` is the whole."""
+"""The sections of an experiment, a file a subject; `ttt_rllib.config.experiment` is the whole."""

@@ -17,11 +17,11 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from ttt_envs.game import GAMES
+from ttt_rllib.config.env import Env, PettingZooEnv
+from ttt_rllib.config.experiment import Experiment
+from ttt_rllib.config.search import Search
+from ttt_rllib.config.training import TRAINING, PPOTraining
 from ttt_rllib.errors import InputError, nearest, shown
-from ttt_rllib.experiment import Experiment
-from ttt_rllib.schema.env import Env, PettingZooEnv
-from ttt_rllib.schema.search import Search
-from ttt_rllib.schema.training import TRAINING, PPOTraining
 
 __all__ = ["dump_experiment", "load_experiment", "with_settings"]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
-from ttt_rllib.schema.section import Section
+from ttt_rllib.config.section import Section
 
 __all__ = ["Ray", "Tracking", "Wandb"]
 

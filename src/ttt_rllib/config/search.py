@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, PositiveInt, model_serializer, model_validator
 
+from ttt_rllib.config.section import Section, Share
 from ttt_rllib.errors import nearest
 from ttt_rllib.metrics import BETTER
-from ttt_rllib.schema.section import Section, Share
 
 __all__ = ["ASHA", "PBT", "Distribution", "Search"]
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE
+from ttt_rllib.config.experiment import Experiment
+from ttt_rllib.config.loading import dump_experiment, load_experiment
 from ttt_rllib.errors import InputError
-from ttt_rllib.experiment import Experiment
-from ttt_rllib.experiment_file import dump_experiment, load_experiment
 
-EXPERIMENTS = Path(__file__).parent.parent / "experiments"
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
 BAD = {
     "env_runners: {num_env_runners: -1}": "env_runners.num_env_runners: is -1; ",

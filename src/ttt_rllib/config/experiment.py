@@ -21,10 +21,10 @@ from pydantic import (
 )
 
 from ttt_envs.game import GAMES
-from ttt_rllib.errors import nearest
-from ttt_rllib.metrics import BETTER
-from ttt_rllib.schema.env import NO_OPENING, Env, MultiAgent, Opening, PettingZooEnv
-from ttt_rllib.schema.running import (
+from ttt_rllib.config.env import NO_OPENING, Env, MultiAgent, Opening, PettingZooEnv
+from ttt_rllib.config.search import Search
+from ttt_rllib.config.section import NAME, Section
+from ttt_rllib.config.stopping import (
     Checkpoint,
     EnvRunners,
     Evaluation,
@@ -32,10 +32,10 @@ from ttt_rllib.schema.running import (
     Resources,
     Stop,
 )
-from ttt_rllib.schema.search import Search
-from ttt_rllib.schema.section import NAME, Section
-from ttt_rllib.schema.tracking import Ray, Tracking
-from ttt_rllib.schema.training import TRAINING, DQNTraining, Model, PPOTraining, Training
+from ttt_rllib.config.tracking import Ray, Tracking
+from ttt_rllib.config.training import TRAINING, DQNTraining, Model, PPOTraining, Training
+from ttt_rllib.errors import nearest
+from ttt_rllib.metrics import BETTER
 
 __all__ = ["PENALISED_MOVES", "Experiment"]
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from ttt_envs.game import Game
-from ttt_rllib.schema.section import Section
+from ttt_rllib.config.section import Section
 
 __all__ = ["NO_OPENING", "Env", "MultiAgent", "Opening", "PettingZooEnv"]
 
@@ -50,7 +50,7 @@ class PettingZooEnv(Section):
         Raises:
             InputError: If the environment is not there or cannot be trained on.
         """
-        from ttt_rllib.pettingzoo_games import known_game, make_env
+        from ttt_rllib.config.pettingzoo_envs import known_game, make_env
 
         return known_game(make_env(self.pettingzoo, self.kwargs))
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
 
+from ttt_rllib.config.section import Section
 from ttt_rllib.errors import nearest
 from ttt_rllib.metrics import BETTER
-from ttt_rllib.schema.section import Section
 
 __all__ = ["Checkpoint", "EnvRunners", "Evaluation", "Learners", "Resources", "Stop"]
 

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from ttt_rllib.schema.section import Schedule, Section, Share
+from ttt_rllib.config.section import Schedule, Section, Share
 
 __all__ = ["TRAINING", "DQNTraining", "Model", "PPOTraining", "ReplayBuffer", "Training"]
 
