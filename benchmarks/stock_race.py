@@ -34,9 +34,9 @@ def train(seed: int) -> Iterator[Standing]:
 
     from benchmarks.stock import stock_config
     from ttt_envs.game import TIC_TAC_TOE
+    from ttt_rllib.agents.policies import NetworkPolicy, policy_table
     from ttt_rllib.exact.evaluation import truth_of
     from ttt_rllib.exact.tables import Table
-    from ttt_rllib.policies import NetworkPolicy, policy_table
     from ttt_rllib.rl.module import MODULE_ID
 
     torch.set_num_threads(1)  # as Ray does in an actor of one CPU, such as a trial

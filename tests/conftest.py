@@ -52,7 +52,7 @@ def new_network() -> Callable[..., Any]:
     import numpy as np
 
     from ttt_envs import TIC_TAC_TOE, Game
-    from ttt_rllib.policies import NetworkPolicy
+    from ttt_rllib.agents.policies import NetworkPolicy
 
     def make(
         game: Game = TIC_TAC_TOE, *, seed: int = 0, q_head: bool = False, activation: str = "relu"

@@ -14,11 +14,11 @@ import pytest
 import typer
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, enumerate_positions
+from ttt_rllib.agents.bundle import Bundle, load_bundle, save_bundle, weights_sha256
+from ttt_rllib.agents.onnx import OPSET, TOLERANCE, build_model, compare
+from ttt_rllib.agents.policies import NetworkPolicy, SeatPolicies
 from ttt_rllib.assessment import find_bundle
-from ttt_rllib.bundle import Bundle, load_bundle, save_bundle, weights_sha256
 from ttt_rllib.export import export
-from ttt_rllib.onnx_model import OPSET, TOLERANCE, build_model, compare
-from ttt_rllib.policies import NetworkPolicy, SeatPolicies
 
 KINDS = [
     {"q_head": False, "activation": "relu"},
@@ -179,7 +179,7 @@ def test_export_and_play_work_where_importing_ray_or_torch_raises(run, tmp_path)
     answer = (
         "import sys\n"
         "for name in ('ray', 'torch', 'onnx', 'onnxruntime', 'typer'): sys.modules[name] = None\n"
-        "from pathlib import Path; from ttt_envs import Boards; import ttt_rllib.bundle as b\n"
+        "from pathlib import Path; from ttt_envs import Boards; import ttt_rllib.agents.bundle as b\n"
         "policy = b.load_bundle(Path(sys.argv[1])).policy\n"
         "print(policy(Boards.empty(policy.game, 1)).tolist())\n"
     )

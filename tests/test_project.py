@@ -16,13 +16,13 @@ SOURCE = ROOT / "src" / "ttt_rllib"
 LAYERS = (
     ("ttt_envs",),
     ("ttt_rllib", "ttt_rllib.exact"),
-    ("ttt_rllib.policies",),
+    ("ttt_rllib.agents.policies",),
     (
-        "ttt_rllib.bundle",
-        "ttt_rllib.opponents",
+        "ttt_rllib.agents.bundle",
+        "ttt_rllib.agents.baselines",
         "ttt_rllib.matches",
         "ttt_rllib.sampled",
-        "ttt_rllib.onnx_model",
+        "ttt_rllib.agents.onnx",
     ),
     (
         "ttt_rllib.errors",

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import ttt_rllib
+from ttt_rllib.agents.bundle import Bundle, load_bundle
 from ttt_rllib.assessment import Report, assess, certificate_json, report_metrics
-from ttt_rllib.bundle import Bundle, load_bundle
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import dump_experiment, with_settings
 from ttt_rllib.description import verdict

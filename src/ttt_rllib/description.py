@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
+from ttt_rllib.agents.bundle import Bundle
 from ttt_rllib.assessment import Report
-from ttt_rllib.bundle import Bundle
 from ttt_rllib.exact.evaluation import ExactReport, why_unknown
 from ttt_rllib.matches import Record
 from ttt_rllib.sampled import SampledReport

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ttt_rllib.agents.bundle import Bundle, BundleError
 from ttt_rllib.assessment import (
     Report,
     assess,
@@ -18,7 +19,6 @@ from ttt_rllib.assessment import (
     report_metrics,
     same_certificate,
 )
-from ttt_rllib.bundle import Bundle, BundleError
 from ttt_rllib.description import NOT_PROVABLE, describe
 from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run, warn
 from ttt_rllib.errors import InputError

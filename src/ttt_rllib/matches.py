@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ttt_envs.boards import Boards
-from ttt_rllib.policies import Policy
+from ttt_rllib.agents.policies import Policy
 
 __all__ = ["MatchResult", "Record", "greedy_actions", "play_match", "sampled_actions"]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
+from ttt_rllib.agents.policies import Policy, RandomPolicy
 from ttt_rllib.matches import MatchResult, play_match
-from ttt_rllib.opponents import AlphaBetaPolicy, OnePlyPolicy
-from ttt_rllib.policies import Policy, RandomPolicy
 
 __all__ = ["ALPHA_BETA_DEPTH", "NUM_GAMES", "SEED", "SampledReport", "sampled_report"]
 

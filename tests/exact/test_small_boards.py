@@ -3,9 +3,9 @@
 import pytest
 
 from ttt_envs import Game, enumerate_positions
+from ttt_rllib.agents.policies import PerfectPolicy, policy_table
 from ttt_rllib.exact import evaluate
 from ttt_rllib.exact.evaluation import known_truth, truth_of
-from ttt_rllib.policies import PerfectPolicy, policy_table
 
 # Counted by this file's `count_positions`; the long test counts all of them again.
 COUNTS = {

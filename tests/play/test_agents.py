@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game
-from ttt_rllib.bundle import BundleError, load_bundle, save_bundle
+from ttt_rllib.agents.bundle import BundleError, load_bundle, save_bundle
 from ttt_rllib.errors import InputError
 from ttt_rllib.play.agents import (
     OWN_SLUG,

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE
+from ttt_rllib.agents.policies import RandomPolicy
 from ttt_rllib.play.analysis import analyse, move_sentence, position_sentence
 from ttt_rllib.play.game_record import GameRecord
-from ttt_rllib.policies import RandomPolicy
 
 
 def value_for(seat, who):

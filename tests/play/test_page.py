@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from ttt_envs import TIC_TAC_TOE
+from ttt_rllib.agents.bundle import load_bundle, save_bundle
+from ttt_rllib.agents.policies import NetworkPolicy
 from ttt_rllib.assessment import assess, certificate_json
-from ttt_rllib.bundle import load_bundle, save_bundle
 from ttt_rllib.exact.evaluation import truth_of
-from ttt_rllib.policies import NetworkPolicy
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e .[browser]")
 expect = playwright.expect

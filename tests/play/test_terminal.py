@@ -13,7 +13,7 @@ import time
 import pytest
 
 from ttt_envs import TIC_TAC_TOE, Boards
-from ttt_rllib.bundle import save_bundle
+from ttt_rllib.agents.bundle import save_bundle
 
 WIDTH = 40
 # Neither may be needed: a None in sys.modules makes an import raise.

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from ttt_envs import TIC_TAC_TOE
+from ttt_rllib.agents.bundle import load_bundle, save_bundle
 from ttt_rllib.assessment import assess, certificate_json, report_metrics
-from ttt_rllib.bundle import load_bundle, save_bundle
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import dump_experiment
 from ttt_rllib.description import verdict

@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards
-from ttt_rllib.bundle import load_bundle, save_bundle
+from ttt_rllib.agents.bundle import load_bundle, save_bundle
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.report import report, write_report

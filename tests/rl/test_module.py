@@ -6,7 +6,7 @@ import torch
 from ray.rllib.core.columns import Columns
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Game, enumerate_positions, random_openings
-from ttt_rllib.policies import NetworkPolicy
+from ttt_rllib.agents.policies import NetworkPolicy
 from ttt_rllib.rl.module import BoardActorCritic
 from ttt_rllib.rl.rollout import flat_observations
 from ttt_rllib.rl.runner import board_spaces

@@ -16,7 +16,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from ttt_rllib.bundle import BundleError
+from ttt_rllib.agents.bundle import BundleError
 from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_INTERRUPTED, warn
 from ttt_rllib.errors import InputError
 from ttt_rllib.play.agents import Agent, choose_agent, list_agents

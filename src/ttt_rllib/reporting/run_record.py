@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ttt_rllib.agents.bundle import Bundle, BundleError, load_bundle
 from ttt_rllib.assessment import find_bundle
-from ttt_rllib.bundle import Bundle, BundleError, load_bundle
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import load_experiment
 from ttt_rllib.errors import InputError

@@ -1,7 +1,7 @@
 """The Q-network: an MLP whose outputs are the values of the moves, masked where illegal.
 
 Works for every board, on our fast path and with RLlib's own DQN. The weights' names are
-those of `ttt_rllib.policies.NetworkPolicy`. Shapes: `B` positions, `A` actions.
+those of `ttt_rllib.agents.policies.NetworkPolicy`. Shapes: `B` positions, `A` actions.
 """
 
 from __future__ import annotations

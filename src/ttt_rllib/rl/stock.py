@@ -20,9 +20,9 @@ from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED
 from ray.rllib.utils.schedules.scheduler import Scheduler
 
+from ttt_rllib.agents.policies import AgentPolicy, SeatPolicies
 from ttt_rllib.config.pettingzoo_envs import known_game
 from ttt_rllib.errors import InputError
-from ttt_rllib.policies import AgentPolicy, SeatPolicies
 from ttt_rllib.rl.dqn import REPLAY_BUFFER, SelfPlayDQN
 from ttt_rllib.rl.measured import Measured
 from ttt_rllib.rl.module import MODULE_ID, BoardActorCritic

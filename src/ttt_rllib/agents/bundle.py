@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ttt_envs.game import Game
-from ttt_rllib.policies import AgentPolicy, NetworkPolicy, SeatPolicies, Weights
+from ttt_rllib.agents.policies import AgentPolicy, NetworkPolicy, SeatPolicies, Weights
 
 __all__ = [
     "AGENT_FILE",

@@ -16,14 +16,14 @@ from ttt_envs import (
     enumerate_positions,
     random_openings,
 )
-from ttt_rllib.exact import nash_conv, solve, uniform_table
-from ttt_rllib.policies import (
+from ttt_rllib.agents.policies import (
     NetworkPolicy,
     PerfectPolicy,
     RandomPolicy,
     SeatPolicies,
     policy_table,
 )
+from ttt_rllib.exact import nash_conv, solve, uniform_table
 
 
 def some_boards(game, count=200):
@@ -200,7 +200,7 @@ def test_policy_table_asks_for_decision_positions_only_each_in_its_row():
 # ---- imports -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("module", ["ttt_rllib.exact", "ttt_rllib.policies"])
+@pytest.mark.parametrize("module", ["ttt_rllib.exact", "ttt_rllib.agents.policies"])
 def test_exact_evaluation_and_policies_load_neither_ray_nor_torch(module):
     show = f"import sys, {module}; print(*sorted({{n.split('.')[0] for n in sys.modules}}))"
     command = [sys.executable, "-c", show]

@@ -22,9 +22,9 @@ import numpy.typing as npt
 import ttt_rllib
 from ttt_envs.boards import Boards, random_openings
 from ttt_envs.game import Game
-from ttt_rllib.bundle import Bundle
+from ttt_rllib.agents.bundle import Bundle
+from ttt_rllib.agents.policies import NetworkPolicy, SeatPolicies
 from ttt_rllib.exact.evaluation import known_truth
-from ttt_rllib.policies import NetworkPolicy, SeatPolicies
 
 __all__ = ["INSTALL", "OPSET", "TOLERANCE", "Difference", "build_model", "compare"]
 

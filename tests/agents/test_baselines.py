@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game, random_openings
+from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
+from ttt_rllib.agents.policies import policy_table
 from ttt_rllib.exact import nash_conv
 from ttt_rllib.exact.evaluation import truth_of
-from ttt_rllib.opponents import AlphaBetaPolicy, OnePlyPolicy
-from ttt_rllib.policies import policy_table
 
 WIN = 1000
 

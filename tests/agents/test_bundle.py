@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from ttt_envs import TIC_TAC_TOE, Game, enumerate_positions
+from ttt_rllib.agents.bundle import BundleError, load_bundle, save_bundle, weights_sha256
+from ttt_rllib.agents.policies import NetworkPolicy, SeatPolicies
 from ttt_rllib.assessment import find_bundle
-from ttt_rllib.bundle import BundleError, load_bundle, save_bundle, weights_sha256
-from ttt_rllib.policies import NetworkPolicy, SeatPolicies
 
 
 def network(game=TIC_TAC_TOE, seed=0):
@@ -206,7 +206,7 @@ def test_a_bundle_loads_and_plays_where_importing_ray_or_torch_raises(bundle):
         "import sys; sys.modules['ray'] = sys.modules['torch'] = None\n"
         "from pathlib import Path\n"
         "from ttt_envs import enumerate_positions, TIC_TAC_TOE\n"
-        "from ttt_rllib.bundle import load_bundle\n"
+        "from ttt_rllib.agents.bundle import load_bundle\n"
         "positions = enumerate_positions(TIC_TAC_TOE)\n"
         f"policy = load_bundle(Path({str(bundle)!r})).policy\n"
         "print(policy(positions.boards[positions.decisions]).sum().round(6))\n"

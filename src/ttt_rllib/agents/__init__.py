@@ -1,0 +1,1 @@
+"""Who plays: policies from positions to move probabilities, in numpy, and how they are stored."""
