@@ -37,7 +37,7 @@ OUR_ITERATIONS = 10
 
 def end_to_end(quick: bool) -> list[Row]:
     """Train both for some iterations, in turn."""
-    from ttt_rllib.cluster import connect, disconnect
+    from ttt_rllib.cluster.connection import connect, disconnect
 
     connect(None)  # before anything imports ray
     import torch

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from ttt_rllib.cluster import available_cpus
+from ttt_rllib.cluster.connection import available_cpus
 
 __all__ = ["machine", "one_core", "versions"]
 

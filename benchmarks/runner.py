@@ -25,7 +25,7 @@ SETTINGS = ("stop.unexploitable_evals=null", f"stop.iterations={ITERATIONS}")
 
 BARE_LOOP = """
 from pathlib import Path
-from ttt_rllib.cluster import connect, disconnect
+from ttt_rllib.cluster.connection import connect, disconnect
 from ttt_rllib.config.loading import load_experiment
 
 experiment = load_experiment(Path({file!r}), {settings!r})

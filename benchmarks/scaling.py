@@ -29,7 +29,7 @@ LEARNER_MOVES = 16_384
 
 def scaling(quick: bool) -> list[Row]:
     """Measure env runners, and where there is time learners."""
-    from ttt_rllib.cluster import connect, disconnect
+    from ttt_rllib.cluster.connection import connect, disconnect
 
     connect(None)  # before anything imports ray
     try:

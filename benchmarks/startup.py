@@ -21,7 +21,7 @@ print(json.dumps({{"import {module}": time.perf_counter() - start_s}}))
 
 BUILD_SCRIPT = """
 import json, time
-from ttt_rllib.cluster import connect, disconnect
+from ttt_rllib.cluster.connection import connect, disconnect
 
 clock = [time.perf_counter()]
 def lap():

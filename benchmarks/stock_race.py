@@ -26,7 +26,7 @@ RUNNERS = {"num_env_runners": 2, "num_cpus_per_env_runner": 0.5}
 
 def train(seed: int) -> Iterator[Standing]:
     """Train for ever; after every iteration yield the moves and the policy so far."""
-    from ttt_rllib.cluster import connect, disconnect
+    from ttt_rllib.cluster.connection import connect, disconnect
 
     connect(None)  # before anything imports ray
     import torch

@@ -21,11 +21,11 @@ import pytest
 
 from tests.test_wandb import KEY, records, written
 from tests.wandb_server import WandbServer
+from ttt_rllib.cluster.dashboard import dashboard_notice, dashboard_place
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.tracking import Ray
 from ttt_rllib.errors import InputError
 from ttt_rllib.metrics import METRICS
-from ttt_rllib.ray_dashboard import dashboard_notice, dashboard_place
 from ttt_rllib.rundir import MetricsFile
 
 ROOT = Path(__file__).parent.parent

@@ -18,7 +18,10 @@ import typer
 from rich.console import Console
 
 from ttt_rllib.assessment import is_done
-from ttt_rllib.cluster import await_room, cluster_nodes, connect, disconnect
+from ttt_rllib.cluster.connection import await_room, cluster_nodes, connect, disconnect
+from ttt_rllib.cluster.dashboard import dashboard_notice, dashboard_place
+from ttt_rllib.cluster.placement import check_plan, make_plan
+from ttt_rllib.cluster.shared_storage import check_shared
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import load_experiment
 from ttt_rllib.description import NOT_PROVABLE, describe
@@ -26,12 +29,9 @@ from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUP
 from ttt_rllib.door import run as run_door
 from ttt_rllib.errors import InputError
 from ttt_rllib.exact.evaluation import known_truth
-from ttt_rllib.plan import check_plan, make_plan
-from ttt_rllib.ray_dashboard import dashboard_notice, dashboard_place
 from ttt_rllib.run_lock import hold
 from ttt_rllib.rundir import RunDir, create_run_dir, new_run_dir, open_run_dir
 from ttt_rllib.signals import deferred_interrupts, raise_on_interrupts
-from ttt_rllib.storage import check_shared
 
 if TYPE_CHECKING:
     from ttt_rllib.tuning import RunOutcome

@@ -2,9 +2,9 @@
 
 import pytest
 
+from ttt_rllib.cluster.placement import Node, check_plan, make_plan
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
-from ttt_rllib.plan import Node, check_plan, make_plan
 
 LAPTOP = [Node(4.0, 0.0)]
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from ttt_rllib.cluster.shared_storage import check_shared
 from ttt_rllib.errors import InputError
-from ttt_rllib.storage import check_shared
 
 
 def test_a_folder_that_all_see_is_accepted_and_left_as_it_was(ray_cluster, tmp_path):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ttt_rllib import cluster
-from ttt_rllib.cluster import available_cpus
-from ttt_rllib.plan import Plan
+from ttt_rllib.cluster.connection import available_cpus
+from ttt_rllib.cluster.placement import Plan
 
 
 @pytest.mark.parametrize(

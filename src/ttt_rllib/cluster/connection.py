@@ -10,8 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+from ttt_rllib.cluster.placement import Node, Plan
 from ttt_rllib.errors import InputError
-from ttt_rllib.plan import Node, Plan
 
 __all__ = [
     "available_cpus",
