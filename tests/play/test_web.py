@@ -18,9 +18,9 @@ from ttt_envs import TIC_TAC_TOE, Boards
 from ttt_envs.game import CONNECT_FOUR, Game
 from ttt_rllib.agents.bundle import save_bundle
 from ttt_rllib.agents.policies import NetworkPolicy
+from ttt_rllib.analysis.openings import openings, symmetries
 from ttt_rllib.errors import InputError
 from ttt_rllib.play.agents import list_agents
-from ttt_rllib.play.atlas import openings, symmetries
 from ttt_rllib.play.kept import Kept
 from ttt_rllib.play.web import create_app, serve
 from ttt_rllib.play.web_guard import MAX_BODY_BYTES

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ttt_rllib.play.game_record import GameRecord
+from ttt_rllib.analysis.game_record import GameRecord
 
 __all__ = ["Painter", "ansi", "board_text", "no_colour", "percent_text"]
 

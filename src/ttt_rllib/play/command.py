@@ -17,12 +17,12 @@ import numpy as np
 import typer
 
 from ttt_rllib.agents.bundle import BundleError
+from ttt_rllib.analysis.game_record import Seat
 from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_INTERRUPTED, warn
 from ttt_rllib.errors import InputError
 from ttt_rllib.play.agents import Agent, choose_agent, list_agents
 from ttt_rllib.play.board_text import ansi, no_colour
 from ttt_rllib.play.dialogue import Dialogue
-from ttt_rllib.play.game_record import Seat
 
 __all__ = ["play"]
 

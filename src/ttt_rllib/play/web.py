@@ -23,10 +23,10 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Route
 
 import ttt_rllib
+from ttt_rllib.analysis.game_record import IllegalMoveError
 from ttt_rllib.door import warn
 from ttt_rllib.errors import InputError
 from ttt_rllib.play.agents import AgentList, choose_agent, list_agents
-from ttt_rllib.play.game_record import IllegalMoveError
 from ttt_rllib.play.web_answers import Answers
 from ttt_rllib.play.web_guard import Guard
 from ttt_rllib.play.web_parts import agents_reply

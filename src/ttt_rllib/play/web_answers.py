@@ -10,11 +10,11 @@ from functools import partial
 import numpy as np
 
 from ttt_envs.game import Game
+from ttt_rllib.analysis.game_record import GameRecord, IllegalMoveError, Seat
+from ttt_rllib.analysis.openings import openings
+from ttt_rllib.analysis.position import Analysis, analyse, move_sentence, position_sentence
 from ttt_rllib.exact.evaluation import known_truth
 from ttt_rllib.play.agents import AgentList, choose_move
-from ttt_rllib.play.analysis import Analysis, analyse, move_sentence, position_sentence
-from ttt_rllib.play.atlas import openings
-from ttt_rllib.play.game_record import GameRecord, IllegalMoveError, Seat
 from ttt_rllib.play.kept import Kept
 from ttt_rllib.play.web_parts import (
     action_replies,

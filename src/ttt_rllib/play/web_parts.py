@@ -11,9 +11,9 @@ import numpy as np
 
 from ttt_envs.boards import Boards
 from ttt_envs.game import GAMES, Game
+from ttt_rllib.analysis.game_record import GameRecord
+from ttt_rllib.analysis.position import Analysis, MoveAnalysis, Outlook
 from ttt_rllib.play.agents import Agent, AgentList, game_name
-from ttt_rllib.play.analysis import Analysis, MoveAnalysis, Outlook
-from ttt_rllib.play.game_record import GameRecord
 from ttt_rllib.play.web_schema import (
     ActionReply,
     AgentReply,

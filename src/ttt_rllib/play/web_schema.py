@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ttt_envs.game import MAX_SQUARES
-from ttt_rllib.play.game_record import Result, Seat
+from ttt_rllib.analysis.game_record import Result, Seat
 
 __all__ = [
     "AgentId",

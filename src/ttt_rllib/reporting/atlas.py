@@ -8,10 +8,10 @@ from typing import Any
 
 from ttt_envs.game import Game
 from ttt_rllib.agents.policies import Policy
+from ttt_rllib.analysis.game_record import GameRecord
+from ttt_rllib.analysis.openings import ATLAS_PLIES, openings
+from ttt_rllib.analysis.position import analyse, move_sentence
 from ttt_rllib.exact.evaluation import known_truth
-from ttt_rllib.play.analysis import analyse, move_sentence
-from ttt_rllib.play.atlas import ATLAS_PLIES, openings
-from ttt_rllib.play.game_record import GameRecord
 from ttt_rllib.reporting.boards import (
     game_drawing,
     is_dense,

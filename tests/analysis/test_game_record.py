@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE
-from ttt_rllib.play.game_record import GameRecord, IllegalMoveError
+from ttt_rllib.analysis.game_record import GameRecord, IllegalMoveError
 
 
 def as_text(record):

@@ -7,8 +7,8 @@ import pytest
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE
 from ttt_rllib.agents.policies import RandomPolicy
-from ttt_rllib.play.analysis import analyse, move_sentence, position_sentence
-from ttt_rllib.play.game_record import GameRecord
+from ttt_rllib.analysis.game_record import GameRecord
+from ttt_rllib.analysis.position import analyse, move_sentence, position_sentence
 
 
 def value_for(seat, who):

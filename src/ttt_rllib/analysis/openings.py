@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import product
 
 from ttt_envs.game import Game
-from ttt_rllib.play.game_record import GameRecord
+from ttt_rllib.analysis.game_record import GameRecord
 
 __all__ = ["ATLAS_PLIES", "openings", "symmetries"]
 

@@ -19,9 +19,9 @@ from ttt_envs.boards import Boards
 from ttt_envs.game import Game
 from ttt_envs.positions import Positions
 from ttt_rllib.agents.policies import Policy
+from ttt_rllib.analysis.game_record import GameRecord
 from ttt_rllib.exact.distance import plies_to_end
 from ttt_rllib.exact.evaluation import known_truth
-from ttt_rllib.play.game_record import GameRecord
 
 __all__ = ["Analysis", "MoveAnalysis", "Outlook", "analyse", "move_sentence", "position_sentence"]
 
