@@ -15,10 +15,10 @@ from typing import Any
 
 import ttt_rllib
 from ttt_rllib.agents.bundle import Bundle, load_bundle
-from ttt_rllib.assessment import Report, assess, certificate_json, report_metrics
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import dump_experiment, with_settings
-from ttt_rllib.description import verdict
+from ttt_rllib.evaluation.evaluate_agent import Report, assess, certificate_json, report_metrics
+from ttt_rllib.evaluation.text import verdict
 from ttt_rllib.exact.evaluation import ExactReport
 from ttt_rllib.metrics import flatten
 from ttt_rllib.rundir import MetricsFile, RunDir, write_json, write_whole

@@ -11,7 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from ttt_rllib.agents.bundle import Bundle, BundleError
-from ttt_rllib.assessment import (
+from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run, warn
+from ttt_rllib.errors import InputError
+from ttt_rllib.evaluation.evaluate_agent import (
     Report,
     assess,
     certificate_json,
@@ -19,11 +21,9 @@ from ttt_rllib.assessment import (
     report_metrics,
     same_certificate,
 )
-from ttt_rllib.description import NOT_PROVABLE, describe
-from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run, warn
-from ttt_rllib.errors import InputError
+from ttt_rllib.evaluation.sampled import NUM_GAMES, SEED, SampledReport
+from ttt_rllib.evaluation.text import NOT_PROVABLE, describe
 from ttt_rllib.exact.evaluation import ExactReport
-from ttt_rllib.sampled import NUM_GAMES, SEED, SampledReport
 
 __all__ = ["evaluate"]
 

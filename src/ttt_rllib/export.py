@@ -14,9 +14,9 @@ import typer
 
 from ttt_rllib.agents.bundle import AGENT_FILE, WEIGHTS_FILE, Bundle, BundleError, save_bundle
 from ttt_rllib.agents.onnx import INSTALL, OPSET, TOLERANCE, build_model, compare
-from ttt_rllib.assessment import assess, certificate_json, find_bundle
 from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run, warn
 from ttt_rllib.errors import InputError
+from ttt_rllib.evaluation.evaluate_agent import assess, certificate_json, find_bundle
 from ttt_rllib.exact.evaluation import ExactReport, known_truth
 
 __all__ = ["export"]

@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from ttt_rllib.assessment import is_done
 from ttt_rllib.cluster.connection import await_room, cluster_nodes, connect, disconnect
 from ttt_rllib.cluster.dashboard import dashboard_notice, dashboard_place
 from ttt_rllib.cluster.placement import check_plan, make_plan
 from ttt_rllib.cluster.shared_storage import check_shared
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import load_experiment
-from ttt_rllib.description import NOT_PROVABLE, describe
 from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, warn
 from ttt_rllib.door import run as run_door
 from ttt_rllib.errors import InputError
+from ttt_rllib.evaluation.evaluate_agent import is_done
+from ttt_rllib.evaluation.text import NOT_PROVABLE, describe
 from ttt_rllib.exact.evaluation import known_truth
 from ttt_rllib.run_lock import hold
 from ttt_rllib.rundir import RunDir, create_run_dir, new_run_dir, open_run_dir

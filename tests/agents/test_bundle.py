@@ -11,7 +11,7 @@ import pytest
 from ttt_envs import TIC_TAC_TOE, Game, enumerate_positions
 from ttt_rllib.agents.bundle import BundleError, load_bundle, save_bundle, weights_sha256
 from ttt_rllib.agents.policies import NetworkPolicy, SeatPolicies
-from ttt_rllib.assessment import find_bundle
+from ttt_rllib.evaluation.evaluate_agent import find_bundle
 
 
 def network(game=TIC_TAC_TOE, seed=0):

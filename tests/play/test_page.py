@@ -18,7 +18,7 @@ import pytest
 from ttt_envs import TIC_TAC_TOE
 from ttt_rllib.agents.bundle import load_bundle, save_bundle
 from ttt_rllib.agents.policies import NetworkPolicy
-from ttt_rllib.assessment import assess, certificate_json
+from ttt_rllib.evaluation.evaluate_agent import assess, certificate_json
 from ttt_rllib.exact.evaluation import truth_of
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e .[browser]")

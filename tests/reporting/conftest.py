@@ -12,10 +12,10 @@ import pytest
 
 from ttt_envs import TIC_TAC_TOE
 from ttt_rllib.agents.bundle import load_bundle, save_bundle
-from ttt_rllib.assessment import assess, certificate_json, report_metrics
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import dump_experiment
-from ttt_rllib.description import verdict
+from ttt_rllib.evaluation.evaluate_agent import assess, certificate_json, report_metrics
+from ttt_rllib.evaluation.text import verdict
 from ttt_rllib.exact.evaluation import ExactReport
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.rundir import MetricsFile, RunDir, write_json

@@ -4,7 +4,7 @@ import pytest
 import ray
 
 from ttt_rllib.agents.bundle import load_bundle, weights_sha256
-from ttt_rllib.assessment import assess, report_metrics
+from ttt_rllib.evaluation.evaluate_agent import assess, report_metrics
 from ttt_rllib.metrics import METRICS, flatten
 from ttt_rllib.rl.module import MODULE_ID
 

@@ -27,9 +27,9 @@ from ray.rllib.utils.replay_buffers import MultiAgentEpisodeReplayBuffer
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, enumerate_positions
 from ttt_rllib.agents.bundle import load_bundle, weights_sha256
 from ttt_rllib.agents.policies import SeatPolicies, policy_table
-from ttt_rllib.assessment import assess, report_metrics
 from ttt_rllib.config.pettingzoo_envs import make_env
 from ttt_rllib.errors import InputError
+from ttt_rllib.evaluation.evaluate_agent import assess, report_metrics
 from ttt_rllib.metrics import METRICS, flatten
 from ttt_rllib.rl.module import MODULE_ID
 from ttt_rllib.rl.stock import StockDQNConfig, StockPPOConfig

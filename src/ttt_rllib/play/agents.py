@@ -19,11 +19,11 @@ from ttt_envs.game import GAMES, TIC_TAC_TOE, Game
 from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
 from ttt_rllib.agents.bundle import Bundle, BundleError
 from ttt_rllib.agents.policies import PerfectPolicy, Policy, RandomPolicy
-from ttt_rllib.assessment import find_bundle
 from ttt_rllib.errors import InputError, nearest
+from ttt_rllib.evaluation.evaluate_agent import find_bundle
+from ttt_rllib.evaluation.matches import greedy_actions, sampled_actions
+from ttt_rllib.evaluation.sampled import ALPHA_BETA_DEPTH
 from ttt_rllib.exact.evaluation import known_truth
-from ttt_rllib.matches import greedy_actions, sampled_actions
-from ttt_rllib.sampled import ALPHA_BETA_DEPTH
 
 __all__ = [
     "FIXED_PLAYERS",

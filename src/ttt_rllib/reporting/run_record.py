@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ttt_rllib.agents.bundle import Bundle, BundleError, load_bundle
-from ttt_rllib.assessment import find_bundle
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import load_experiment
 from ttt_rllib.errors import InputError
+from ttt_rllib.evaluation.evaluate_agent import find_bundle
 from ttt_rllib.rundir import RunDir
 
 __all__ = ["Curves", "RunRecord", "read_curves", "read_run"]

@@ -20,8 +20,8 @@ import numpy as np
 import ttt_rllib
 from ttt_rllib.agents.bundle import Bundle, BundleError, load_bundle
 from ttt_rllib.agents.policies import policy_table
+from ttt_rllib.evaluation.sampled import NUM_GAMES, SEED, SampledReport, sampled_report
 from ttt_rllib.exact.evaluation import ExactReport, evaluate, known_truth
-from ttt_rllib.sampled import NUM_GAMES, SEED, SampledReport, sampled_report
 
 __all__ = [
     "Report",

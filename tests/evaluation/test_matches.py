@@ -9,9 +9,9 @@ import pytest
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Game
 from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
 from ttt_rllib.agents.policies import PerfectPolicy, RandomPolicy, policy_table
+from ttt_rllib.evaluation.matches import MatchResult, Record, play_match, sampled_actions
 from ttt_rllib.exact import greedy_table, match
 from ttt_rllib.exact.evaluation import truth_of
-from ttt_rllib.matches import MatchResult, Record, play_match, sampled_actions
 
 GAMES = (TIC_TAC_TOE, Game(4, 3, 3, gravity=True))
 

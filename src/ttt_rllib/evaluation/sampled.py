@@ -12,7 +12,7 @@ import numpy as np
 
 from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
 from ttt_rllib.agents.policies import Policy, RandomPolicy
-from ttt_rllib.matches import MatchResult, play_match
+from ttt_rllib.evaluation.matches import MatchResult, play_match
 
 __all__ = ["ALPHA_BETA_DEPTH", "NUM_GAMES", "SEED", "SampledReport", "sampled_report"]
 

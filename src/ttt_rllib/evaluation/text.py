@@ -5,10 +5,10 @@ from __future__ import annotations
 import textwrap
 
 from ttt_rllib.agents.bundle import Bundle
-from ttt_rllib.assessment import Report
+from ttt_rllib.evaluation.evaluate_agent import Report
+from ttt_rllib.evaluation.matches import Record
+from ttt_rllib.evaluation.sampled import SampledReport
 from ttt_rllib.exact.evaluation import ExactReport, why_unknown
-from ttt_rllib.matches import Record
-from ttt_rllib.sampled import SampledReport
 
 __all__ = ["NOT_PROVABLE", "describe", "verdict"]
 

@@ -13,13 +13,13 @@ from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Game
 from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
 from ttt_rllib.agents.bundle import load_bundle, save_bundle
 from ttt_rllib.agents.policies import NetworkPolicy, RandomPolicy, policy_table
-from ttt_rllib.assessment import assess, report_metrics
-from ttt_rllib.description import describe, verdict
+from ttt_rllib.evaluation.evaluate_agent import assess, report_metrics
+from ttt_rllib.evaluation.matches import play_match
+from ttt_rllib.evaluation.sampled import ALPHA_BETA_DEPTH, sampled_report
+from ttt_rllib.evaluation.text import describe, verdict
 from ttt_rllib.exact import greedy_table, match
 from ttt_rllib.exact.evaluation import known_truth, truth_of, why_unknown
-from ttt_rllib.matches import play_match
 from ttt_rllib.metrics import METRICS
-from ttt_rllib.sampled import ALPHA_BETA_DEPTH, sampled_report
 
 FOUR_BY_FOUR = Game(4, 4, 4)
 

@@ -1,0 +1,1 @@
+"""How good an agent is: exact where the game allows it, sampled elsewhere."""
