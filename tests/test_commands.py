@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from ttt_rllib.metrics import METRICS
-from ttt_rllib.rundir import MetricsFile
+from ttt_rllib.runs.directory import MetricsFile
 
 ROOT = Path(__file__).parent.parent
 DEBUG = ROOT / "experiments" / "debug.yaml"

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ttt_rllib.rundir import MetricsFile
+from ttt_rllib.runs.directory import MetricsFile
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 

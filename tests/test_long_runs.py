@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ttt_rllib.rundir import MetricsFile
+from ttt_rllib.runs.directory import MetricsFile
 
 ROOT = Path(__file__).parent.parent
 PPO = ROOT / "experiments" / "ppo.yaml"

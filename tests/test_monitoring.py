@@ -26,7 +26,7 @@ from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.tracking import Ray
 from ttt_rllib.errors import InputError
 from ttt_rllib.metrics import METRICS
-from ttt_rllib.rundir import MetricsFile
+from ttt_rllib.runs.directory import MetricsFile
 
 ROOT = Path(__file__).parent.parent
 DEBUG = ROOT / "experiments" / "debug.yaml"

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ttt_rllib.config.loading import load_experiment
-from ttt_rllib.rundir import MetricsFile
+from ttt_rllib.runs.directory import MetricsFile
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 

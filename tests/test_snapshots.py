@@ -10,9 +10,9 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 from rich.console import Console
 
-from ttt_rllib.checkpoints import is_whole
 from ttt_rllib.config.loading import load_experiment
-from ttt_rllib.rundir import RunDir, create_run_dir, new_run_dir
+from ttt_rllib.runs.checkpoints import is_whole
+from ttt_rllib.runs.directory import RunDir, create_run_dir, new_run_dir
 from ttt_rllib.search_progress import SearchProgress
 from ttt_rllib.tuning import run_trials
 

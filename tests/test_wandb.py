@@ -22,7 +22,7 @@ from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import load_experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.metrics import METRICS
-from ttt_rllib.rundir import MetricsFile, RunDir
+from ttt_rllib.runs.directory import MetricsFile, RunDir
 from ttt_rllib.tracking import MetricsFiles
 from ttt_rllib.trial import EXPERIMENT
 from ttt_rllib.wandb_runs import WandbRuns

@@ -21,9 +21,9 @@ from ttt_rllib.evaluation.evaluate_agent import Report, assess, certificate_json
 from ttt_rllib.evaluation.text import verdict
 from ttt_rllib.exact.evaluation import ExactReport
 from ttt_rllib.metrics import flatten
-from ttt_rllib.rundir import MetricsFile, RunDir, write_json, write_whole
+from ttt_rllib.runs.directory import MetricsFile, RunDir, write_json, write_whole
+from ttt_rllib.runs.trials_csv import write_table
 from ttt_rllib.tracking import METRICS_FILE
-from ttt_rllib.trial_table import write_table
 from ttt_rllib.tuning import RunOutcome, TrialOutcome
 
 __all__ = ["conclude"]

@@ -9,7 +9,7 @@ from ray.util.metrics import Gauge
 
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.metrics import METRICS, flatten
-from ttt_rllib.rundir import RunDir
+from ttt_rllib.runs.directory import RunDir
 
 __all__ = ["Gauges"]
 

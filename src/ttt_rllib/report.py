@@ -10,8 +10,8 @@ import typer
 from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, run, warn
 from ttt_rllib.errors import InputError
 from ttt_rllib.reporting.page import page
-from ttt_rllib.reporting.run_record import read_run
-from ttt_rllib.rundir import RunDir, write_whole
+from ttt_rllib.runs.directory import RunDir, write_whole
+from ttt_rllib.runs.record import read_run
 
 __all__ = ["REPORT_FILE", "is_newest", "report", "write_report"]
 

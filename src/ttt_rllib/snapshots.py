@@ -17,9 +17,9 @@ from typing import Any
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
-from ttt_rllib.checkpoints import PREFIX, is_whole
 from ttt_rllib.errors import InputError
-from ttt_rllib.rundir import RunDir
+from ttt_rllib.runs.checkpoints import PREFIX, is_whole
+from ttt_rllib.runs.directory import RunDir
 from ttt_rllib.schedulers import Saving
 
 __all__ = ["Snapshots", "put_back"]

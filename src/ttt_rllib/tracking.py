@@ -21,7 +21,7 @@ from rich.table import Table
 
 from ttt_rllib.config.stopping import Stop
 from ttt_rllib.metrics import flatten
-from ttt_rllib.rundir import MetricsFile
+from ttt_rllib.runs.directory import MetricsFile
 from ttt_rllib.signals import SIGNALS, raise_on_interrupts
 
 __all__ = ["CheckpointOnInterrupt", "MetricsFiles", "Progress", "duration", "longest_s"]

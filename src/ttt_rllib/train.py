@@ -29,8 +29,8 @@ from ttt_rllib.errors import InputError
 from ttt_rllib.evaluation.evaluate_agent import is_done
 from ttt_rllib.evaluation.text import NOT_PROVABLE, describe
 from ttt_rllib.exact.evaluation import known_truth
-from ttt_rllib.run_lock import hold
-from ttt_rllib.rundir import RunDir, create_run_dir, new_run_dir, open_run_dir
+from ttt_rllib.runs.directory import RunDir, create_run_dir, new_run_dir, open_run_dir
+from ttt_rllib.runs.lock import hold
 from ttt_rllib.signals import deferred_interrupts, raise_on_interrupts
 
 if TYPE_CHECKING:

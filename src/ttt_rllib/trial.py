@@ -12,11 +12,11 @@ from typing import Any
 
 from ray.tune import PlacementGroupFactory, Trainable
 
-from ttt_rllib.checkpoints import seal, whole_before
 from ttt_rllib.cluster.placement import plan_of_trial
 from ttt_rllib.config.experiment import PENALISED_MOVES, Experiment
 from ttt_rllib.config.loading import with_settings
 from ttt_rllib.metrics import METRICS
+from ttt_rllib.runs.checkpoints import seal, whole_before
 
 __all__ = ["EXPERIMENT", "SelfPlayTrial", "experiment_of"]
 

@@ -19,11 +19,11 @@ from ray.tune import Callback
 from ray.tune.error import TuneError
 from ray.tune.experiment import Trial
 
-from ttt_rllib.checkpoints import PREFIX
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.metrics import BETTER, flatten
-from ttt_rllib.rundir import RunDir
+from ttt_rllib.runs.checkpoints import PREFIX
+from ttt_rllib.runs.directory import RunDir
 from ttt_rllib.schedulers import scheduler_of
 from ttt_rllib.search import Status, Trials, searched_settings, status_of
 from ttt_rllib.snapshots import Snapshots, put_back

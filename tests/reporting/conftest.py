@@ -18,7 +18,7 @@ from ttt_rllib.evaluation.evaluate_agent import assess, certificate_json, report
 from ttt_rllib.evaluation.text import verdict
 from ttt_rllib.exact.evaluation import ExactReport
 from ttt_rllib.metrics import METRICS
-from ttt_rllib.rundir import MetricsFile, RunDir, write_json
+from ttt_rllib.runs.directory import MetricsFile, RunDir, write_json
 
 VOID = {"meta", "link"}
 VERSIONS = {"ttt_rllib": "0.1.0", "python": "3.11.7", "ray": "2.60.0"}

@@ -10,8 +10,8 @@ import pytest
 from ttt_rllib.errors import InputError
 from ttt_rllib.report import write_report
 from ttt_rllib.reporting.importance import MIN_TRIALS, importance
-from ttt_rllib.reporting.run_record import Curves, read_run
-from ttt_rllib.reporting.search_record import SearchRecord, Trial, read_search
+from ttt_rllib.runs.record import Curves, read_run
+from ttt_rllib.runs.search_record import SearchRecord, Trial, read_search
 
 CURVES = "All trials: exact/nash_conv"
 PARALLEL = "Settings and objective of every measured trial"

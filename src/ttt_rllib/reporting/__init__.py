@@ -12,7 +12,7 @@ from ttt_rllib.reporting.boards import policy_drawing
 from ttt_rllib.reporting.curves import learning_figures, other_figures, throughput_figures
 from ttt_rllib.reporting.figure import Figure, Gallery
 from ttt_rllib.reporting.line_chart import Line, line_chart
-from ttt_rllib.reporting.run_record import RunRecord, read_run
+from ttt_rllib.runs.record import RunRecord, read_run
 
 __all__ = [
     "Atlas",

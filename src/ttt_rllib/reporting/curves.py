@@ -13,7 +13,7 @@ from ttt_rllib.reporting.axes import in_percent
 from ttt_rllib.reporting.bars import Bar, parts_chart
 from ttt_rllib.reporting.figure import Figure, Tone
 from ttt_rllib.reporting.line_chart import Line, line_chart
-from ttt_rllib.reporting.run_record import Curves
+from ttt_rllib.runs.record import Curves
 
 __all__ = ["learning_figures", "other_figures", "throughput_figures"]
 

@@ -11,7 +11,7 @@ import math
 import warnings
 from typing import TYPE_CHECKING
 
-from ttt_rllib.reporting.search_record import SearchRecord
+from ttt_rllib.runs.search_record import SearchRecord
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -15,10 +15,10 @@ from ttt_rllib.reporting.atlas import Atlas, atlas, losing_games
 from ttt_rllib.reporting.curves import learning_figures, other_figures, throughput_figures
 from ttt_rllib.reporting.figure import Gallery, stylesheet
 from ttt_rllib.reporting.headline import next_steps, sentence, status_note, tiles, tone
-from ttt_rllib.reporting.run_record import RunRecord
-from ttt_rllib.reporting.search_record import read_search
 from ttt_rllib.reporting.search_section import search_section
 from ttt_rllib.reporting.settings import changed_settings
+from ttt_rllib.runs.record import RunRecord
+from ttt_rllib.runs.search_record import read_search
 
 __all__ = ["page"]
 

@@ -7,8 +7,8 @@ from ttt_rllib.reporting.bars import Bar, bar_chart
 from ttt_rllib.reporting.figure import Figure, Key, Tone
 from ttt_rllib.reporting.importance import importance, numbers, spans_decades
 from ttt_rllib.reporting.line_chart import Line, line_chart
-from ttt_rllib.reporting.search_record import STOPPED, SearchRecord, Trial
 from ttt_rllib.reporting.svg import number, tag
+from ttt_rllib.runs.search_record import STOPPED, SearchRecord, Trial
 
 __all__ = ["curves_figure", "importance_figure", "parallel_figure"]
 

@@ -11,7 +11,7 @@ from ttt_rllib.reporting.search_figures import (
     importance_figure,
     parallel_figure,
 )
-from ttt_rllib.reporting.search_record import STOPPED, SearchRecord, Trial
+from ttt_rllib.runs.search_record import STOPPED, SearchRecord, Trial
 
 __all__ = ["SearchSection", "TrialRow", "search_section"]
 

@@ -8,9 +8,9 @@ import time
 import pytest
 
 from ttt_rllib.errors import InputError
-from ttt_rllib.run_lock import hold
+from ttt_rllib.runs.lock import hold
 
-HOLD = "from pathlib import Path; from ttt_rllib.run_lock import hold; import sys; \
+HOLD = "from pathlib import Path; from ttt_rllib.runs.lock import hold; import sys; \
 held = hold(Path(sys.argv[1]), 0.0); held.__enter__(); print('held', flush=True); sys.stdin.read()"
 
 

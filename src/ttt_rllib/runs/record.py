@@ -20,7 +20,7 @@ from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import load_experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.evaluation.evaluate_agent import find_bundle
-from ttt_rllib.rundir import RunDir
+from ttt_rllib.runs.directory import RunDir
 
 __all__ = ["Curves", "RunRecord", "read_curves", "read_run"]
 

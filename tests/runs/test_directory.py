@@ -8,7 +8,7 @@ import pytest
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.metrics import METRICS
-from ttt_rllib.rundir import (
+from ttt_rllib.runs.directory import (
     MetricsFile,
     create_run_dir,
     new_run_dir,

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from ttt_rllib.checkpoints import SEAL, is_whole, seal, whole_before
+from ttt_rllib.runs.checkpoints import SEAL, is_whole, seal, whole_before
 
 
 @pytest.fixture

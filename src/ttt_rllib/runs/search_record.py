@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ttt_rllib.errors import InputError
-from ttt_rllib.reporting.run_record import Curves, RunRecord, read_curves
+from ttt_rllib.runs.record import Curves, RunRecord, read_curves
 
 __all__ = ["STOPPED", "SearchRecord", "Trial", "read_search"]
 
