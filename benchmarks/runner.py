@@ -30,7 +30,7 @@ from ttt_rllib.config.loading import load_experiment
 
 experiment = load_experiment(Path({file!r}), {settings!r})
 connect(None)
-from ttt_rllib.rl.build import algorithm_config
+from ttt_rllib.rl.algorithm_config import algorithm_config
 
 algorithm = algorithm_config(experiment).build_algo()
 for _ in range({iterations}):

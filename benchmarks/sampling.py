@@ -56,8 +56,8 @@ def sampling(quick: bool) -> list[Row]:
 
 
 def _ours(boards: int, moves: int) -> Callable[[], float]:
+    from ttt_rllib.rl.env_runner import BoardEnvRunner
     from ttt_rllib.rl.ppo import SelfPlayPPOConfig
-    from ttt_rllib.rl.runner import BoardEnvRunner
 
     config = SelfPlayPPOConfig().env_runners(num_envs_per_env_runner=boards)
     runner = BoardEnvRunner(config=config.debugging(seed=0), worker_index=0)

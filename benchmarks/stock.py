@@ -17,8 +17,8 @@ from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.env.wrappers.pettingzoo_env import PettingZooEnv
 
 from ttt_envs.game import TIC_TAC_TOE
-from ttt_rllib.rl.module import MODULE_ID, BoardActorCritic
-from ttt_rllib.rl.runner import board_spaces
+from ttt_rllib.rl.actor_critic import MODULE_ID, BoardActorCritic
+from ttt_rllib.rl.env_runner import board_spaces
 from ttt_rllib.rl.self_play import play_both_seats
 
 __all__ = ["FlatTicTacToe", "stock_config"]

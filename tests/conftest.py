@@ -74,7 +74,7 @@ def new_network() -> Callable[..., Any]:
 def build(ray_cluster: None) -> Iterator[Callable[..., Any]]:
     """Return a function that builds a small algorithm; all of them are stopped at the end."""
     from ttt_rllib.config.experiment import Experiment
-    from ttt_rllib.rl.build import algorithm_config
+    from ttt_rllib.rl.algorithm_config import algorithm_config
 
     built = []
 

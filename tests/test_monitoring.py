@@ -42,7 +42,7 @@ def test_names_of_gauges_are_prometheus_names_and_unique():
 
 @pytest.mark.long
 def test_cpu_and_memory_are_those_that_the_operating_system_counts(ray_cluster):
-    from ttt_rllib.rl.build import algorithm_config
+    from ttt_rllib.rl.algorithm_config import algorithm_config
 
     settings = {
         "env_runners": {"num_env_runners": 2, "num_envs_per_env_runner": 1024},

@@ -52,7 +52,7 @@ class SelfPlayTrial(Trainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         """Build the Algorithm."""
-        from ttt_rllib.rl.build import algorithm_config
+        from ttt_rllib.rl.algorithm_config import algorithm_config
 
         self._experiment = experiment_of(config)
         self._searched = _searched_metric(config)

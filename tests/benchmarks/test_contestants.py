@@ -16,7 +16,7 @@ from ttt_envs import TIC_TAC_TOE
 from ttt_envs.boards import Boards
 from ttt_rllib.agents.policies import PerfectPolicy, policy_table
 from ttt_rllib.exact.evaluation import truth_of
-from ttt_rllib.rl.module import MODULE_ID
+from ttt_rllib.rl.actor_critic import MODULE_ID
 from ttt_rllib.rl.ppo_learner import ppo_loss
 from ttt_rllib.rl.rollout import flat_observations
 

@@ -25,7 +25,7 @@ def experiment(**settings):
     ],
 )
 def test_the_plan_equals_the_placement_group_that_rllib_requests(settings):
-    from ttt_rllib.rl.build import algorithm_config
+    from ttt_rllib.rl.algorithm_config import algorithm_config
     from ttt_rllib.rl.ppo import SelfPlayPPO
 
     wanted = SelfPlayPPO.default_resource_request(algorithm_config(experiment(**settings)))

@@ -8,7 +8,7 @@ from ttt_envs.positions import enumerate_positions
 from ttt_rllib.agents.bundle import load_bundle, weights_sha256
 from ttt_rllib.evaluation.evaluate_agent import assess, report_metrics
 from ttt_rllib.metrics import METRICS, flatten
-from ttt_rllib.rl.module import MODULE_ID
+from ttt_rllib.rl.actor_critic import MODULE_ID
 from ttt_rllib.rl.rollout import flat_observations
 
 

@@ -18,10 +18,10 @@ from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
 from ray.rllib.utils.metrics.metrics_logger import MetricsLogger
 
+from ttt_rllib.rl.actor_critic import MODULE_ID
 from ttt_rllib.rl.dqn import SelfPlayDQNConfig
 from ttt_rllib.rl.dqn_learner import dqn_loss
-from ttt_rllib.rl.module import MODULE_ID
-from ttt_rllib.rl.runner import BoardEnvRunner
+from ttt_rllib.rl.env_runner import BoardEnvRunner
 
 ROWS, ACTIONS = 64, 9
 

@@ -6,7 +6,7 @@ import ray
 from ttt_rllib.agents.bundle import load_bundle, weights_sha256
 from ttt_rllib.evaluation.evaluate_agent import assess, report_metrics
 from ttt_rllib.metrics import METRICS, flatten
-from ttt_rllib.rl.module import MODULE_ID
+from ttt_rllib.rl.actor_critic import MODULE_ID
 
 
 def weights_hash(algorithm):

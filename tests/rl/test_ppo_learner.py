@@ -14,10 +14,10 @@ from ray.rllib.evaluation.postprocessing import Postprocessing
 from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 from ray.rllib.utils.metrics.metrics_logger import MetricsLogger
 
-from ttt_rllib.rl.module import ILLEGAL_LOGIT, MODULE_ID
+from ttt_rllib.rl.actor_critic import ILLEGAL_LOGIT, MODULE_ID
+from ttt_rllib.rl.env_runner import BoardEnvRunner
 from ttt_rllib.rl.ppo import SelfPlayPPOConfig, _prepare
 from ttt_rllib.rl.ppo_learner import EXPLORED, ppo_loss
-from ttt_rllib.rl.runner import BoardEnvRunner
 
 
 def random_batch(rows=64, actions=9):

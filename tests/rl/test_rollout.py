@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game, random_openings
-from ttt_rllib.rl.module import ILLEGAL_LOGIT
+from ttt_rllib.rl.actor_critic import ILLEGAL_LOGIT
 from ttt_rllib.rl.rollout import (
     Evaluation,
     advantages_and_targets,

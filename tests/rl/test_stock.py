@@ -31,7 +31,7 @@ from ttt_rllib.config.pettingzoo_envs import make_env
 from ttt_rllib.errors import InputError
 from ttt_rllib.evaluation.evaluate_agent import assess, report_metrics
 from ttt_rllib.metrics import METRICS, flatten
-from ttt_rllib.rl.module import MODULE_ID
+from ttt_rllib.rl.actor_critic import MODULE_ID
 from ttt_rllib.rl.stock import StockDQNConfig, StockPPOConfig
 from ttt_rllib.rl.stock_module import StockQNetwork
 

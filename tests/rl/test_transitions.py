@@ -5,7 +5,7 @@ import pytest
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game, random_openings
 from ttt_rllib.exact.evaluation import truth_of
-from ttt_rllib.rl.module import ILLEGAL_LOGIT
+from ttt_rllib.rl.actor_critic import ILLEGAL_LOGIT
 from ttt_rllib.rl.rollout import Evaluation, flat_observations, play_games, sample_actions
 from ttt_rllib.rl.transitions import transitions
 

@@ -21,11 +21,11 @@ from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 from ray.rllib.utils.from_config import NotProvided
 from ray.rllib.utils.metrics import LEARNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME
 
+from ttt_rllib.rl.actor_critic import MODULE_ID
 from ttt_rllib.rl.dqn_learner import SelfPlayDQNLearner
-from ttt_rllib.rl.measured import Measured
-from ttt_rllib.rl.module import MODULE_ID
-from ttt_rllib.rl.q_module import BoardQNetwork
-from ttt_rllib.rl.replay import ReplayBuffer
+from ttt_rllib.rl.exact_evaluation import Measured
+from ttt_rllib.rl.q_network import BoardQNetwork
+from ttt_rllib.rl.replay_buffer import ReplayBuffer
 from ttt_rllib.rl.rollout import Choose, Games, epsilon_greedy_actions
 from ttt_rllib.rl.sampling import sample_moves
 from ttt_rllib.rl.self_play import SelfPlayConfig, run_iteration

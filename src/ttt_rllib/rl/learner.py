@@ -24,8 +24,8 @@ from ray.rllib.utils.metrics import (
 )
 from torch import Tensor
 
-from ttt_rllib.rl.module import MODULE_ID
-from ttt_rllib.rl.resources import ProcessUsage
+from ttt_rllib.rl.actor_critic import MODULE_ID
+from ttt_rllib.rl.process_usage import ProcessUsage
 
 __all__ = ["ColumnsLearner", "Tensors"]
 

@@ -31,8 +31,8 @@ from ray.rllib.evaluation.postprocessing import Postprocessing
 from ray.rllib.policy.sample_batch import MultiAgentBatch
 from ray.rllib.utils.metrics import LEARNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME
 
-from ttt_rllib.rl.measured import Measured
-from ttt_rllib.rl.module import MODULE_ID, BoardActorCritic
+from ttt_rllib.rl.actor_critic import MODULE_ID, BoardActorCritic
+from ttt_rllib.rl.exact_evaluation import Measured
 from ttt_rllib.rl.ppo_learner import EXPLORED, SelfPlayPPOLearner
 from ttt_rllib.rl.rollout import Choose, Games, advantages_and_targets, sample_actions
 from ttt_rllib.rl.sampling import sample_moves

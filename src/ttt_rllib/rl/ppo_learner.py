@@ -16,8 +16,8 @@ from ray.rllib.evaluation.postprocessing import Postprocessing
 from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
 from torch import Tensor
 
+from ttt_rllib.rl.actor_critic import MODULE_ID
 from ttt_rllib.rl.learner import ColumnsLearner, Tensors
-from ttt_rllib.rl.module import MODULE_ID
 
 __all__ = ["EXPLORED", "PPOLoss", "SelfPlayPPOLearner", "ppo_loss"]
 

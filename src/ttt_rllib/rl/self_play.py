@@ -14,9 +14,9 @@ from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.policy.sample_batch import MultiAgentBatch
 
 from ttt_envs.game import TIC_TAC_TOE, Game
-from ttt_rllib.rl.module import MODULE_ID
+from ttt_rllib.rl.actor_critic import MODULE_ID
+from ttt_rllib.rl.env_runner import BoardEnvRunner, board_spaces
 from ttt_rllib.rl.rollout import Choose, Games
-from ttt_rllib.rl.runner import BoardEnvRunner, board_spaces
 
 __all__ = ["SelfPlayConfig", "run_iteration"]
 

@@ -23,12 +23,12 @@ from ray.rllib.utils.schedules.scheduler import Scheduler
 from ttt_rllib.agents.policies import AgentPolicy, SeatPolicies
 from ttt_rllib.config.pettingzoo_envs import known_game
 from ttt_rllib.errors import InputError
+from ttt_rllib.rl.actor_critic import MODULE_ID, BoardActorCritic
 from ttt_rllib.rl.dqn import REPLAY_BUFFER, SelfPlayDQN
-from ttt_rllib.rl.measured import Measured
-from ttt_rllib.rl.module import MODULE_ID, BoardActorCritic
+from ttt_rllib.rl.env_runner import DRAWS, O_WINS, X_WINS
+from ttt_rllib.rl.exact_evaluation import Measured
 from ttt_rllib.rl.pettingzoo_adapter import MaskedAECEnv
 from ttt_rllib.rl.ppo import SelfPlayPPO
-from ttt_rllib.rl.runner import DRAWS, O_WINS, X_WINS
 from ttt_rllib.rl.self_play import play_both_seats
 from ttt_rllib.rl.stock_module import StockQNetwork
 

@@ -12,7 +12,7 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.utils.schedules.scheduler import Scheduler
 from torch import Tensor
 
-from ttt_rllib.rl.q_module import BoardQNetwork
+from ttt_rllib.rl.q_network import BoardQNetwork
 
 __all__ = ["StockQNetwork"]
 

@@ -13,10 +13,10 @@ from ray.rllib.utils.metrics import (
 )
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE
-from ttt_rllib.rl.module import MODULE_ID
+from ttt_rllib.rl.actor_critic import MODULE_ID
+from ttt_rllib.rl.env_runner import DRAWS, O_WINS, X_WINS, BoardEnvRunner
 from ttt_rllib.rl.ppo import SelfPlayPPOConfig
 from ttt_rllib.rl.ppo_learner import EXPLORED
-from ttt_rllib.rl.runner import DRAWS, O_WINS, X_WINS, BoardEnvRunner
 
 
 def runner(seed=0, worker_index=0, game=TIC_TAC_TOE, boards=50):

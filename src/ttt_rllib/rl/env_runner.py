@@ -32,8 +32,8 @@ from ray.rllib.utils.metrics import (
 
 from ttt_envs.boards import random_openings
 from ttt_envs.game import Game
-from ttt_rllib.rl.module import ILLEGAL_LOGIT, MODULE_ID
-from ttt_rllib.rl.resources import ProcessUsage
+from ttt_rllib.rl.actor_critic import ILLEGAL_LOGIT, MODULE_ID
+from ttt_rllib.rl.process_usage import ProcessUsage
 from ttt_rllib.rl.rollout import (
     Choose,
     Evaluation,

@@ -7,9 +7,9 @@ from ray.rllib.core.columns import Columns
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Game, enumerate_positions, random_openings
 from ttt_rllib.agents.policies import NetworkPolicy
-from ttt_rllib.rl.module import BoardActorCritic
+from ttt_rllib.rl.actor_critic import BoardActorCritic
+from ttt_rllib.rl.env_runner import board_spaces
 from ttt_rllib.rl.rollout import flat_observations
-from ttt_rllib.rl.runner import board_spaces
 
 
 def module_for(game, activation="relu"):

@@ -5,7 +5,7 @@ from collections import deque
 import numpy as np
 import pytest
 
-from ttt_rllib.rl.replay import ReplayBuffer
+from ttt_rllib.rl.replay_buffer import ReplayBuffer
 
 
 def columns(first, count):

@@ -16,7 +16,7 @@ from ray.rllib.core.rl_module.apis import InferenceOnlyAPI, QNetAPI, TargetNetwo
 from ray.rllib.core.rl_module.torch.torch_rl_module import TorchRLModule
 from torch import Tensor, nn
 
-from ttt_rllib.rl.module import ACTIVATIONS, build_trunk, run_trunk
+from ttt_rllib.rl.actor_critic import ACTIVATIONS, build_trunk, run_trunk
 
 __all__ = ["BoardQNetwork"]
 

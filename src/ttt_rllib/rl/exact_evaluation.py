@@ -27,9 +27,9 @@ from ttt_rllib.agents.bundle import save_bundle
 from ttt_rllib.agents.policies import AgentPolicy, NetworkPolicy, policy_table
 from ttt_rllib.evaluation.sampled import sampled_report
 from ttt_rllib.exact.evaluation import ExactReport, evaluate, known_truth
-from ttt_rllib.rl.module import MODULE_ID
-from ttt_rllib.rl.resources import CPU_S, MEMORY_MB, ProcessUsage
-from ttt_rllib.rl.runner import DRAWS, O_WINS, X_WINS
+from ttt_rllib.rl.actor_critic import MODULE_ID
+from ttt_rllib.rl.env_runner import DRAWS, O_WINS, X_WINS
+from ttt_rllib.rl.process_usage import CPU_S, MEMORY_MB, ProcessUsage
 
 __all__ = ["Measured"]
 
