@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from ttt_rllib.play.web import listed_app
+from ttt_rllib.play.web.app import listed_app
 
 pytestmark = [
     pytest.mark.long,

@@ -21,8 +21,8 @@ from ttt_rllib.analysis.game_record import Seat
 from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_INTERRUPTED, warn
 from ttt_rllib.errors import InputError
 from ttt_rllib.play.agents import Agent, choose_agent, list_agents
-from ttt_rllib.play.board_text import ansi, no_colour
-from ttt_rllib.play.dialogue import Dialogue
+from ttt_rllib.play.terminal.board_text import ansi, no_colour
+from ttt_rllib.play.terminal.dialogue import Dialogue
 
 __all__ = ["play"]
 
@@ -182,6 +182,6 @@ def _show_list(results: Path) -> None:
 
 def _serve(agent: str | None, results: Path, host: str, port: int) -> None:
     # Late: who plays in the terminal need not wait for a web server.
-    from ttt_rllib.play.web import serve
+    from ttt_rllib.play.web.app import serve
 
     serve(agent, results, host, port)

@@ -37,7 +37,7 @@ def app(arguments: Arguments) -> serve.Application:
 
     def build() -> Any:
         # In the replica: agents are read where they play.
-        from ttt_rllib.play.web import listed_app
+        from ttt_rllib.play.web.app import listed_app
 
         return listed_app(arguments.agent, arguments.results)
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, StrictUndefined
 
 from ttt_rllib.exact.evaluation import known_truth
 from ttt_rllib.metrics import METRICS
-from ttt_rllib.play.web_parts import game_reply
+from ttt_rllib.play.web.replies import game_reply
 from ttt_rllib.reporting.atlas import Atlas, atlas, losing_games
 from ttt_rllib.reporting.curves import learning_figures, other_figures, throughput_figures
 from ttt_rllib.reporting.figure import Gallery, stylesheet

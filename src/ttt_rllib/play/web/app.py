@@ -27,10 +27,9 @@ from ttt_rllib.analysis.game_record import IllegalMoveError
 from ttt_rllib.door import warn
 from ttt_rllib.errors import InputError
 from ttt_rllib.play.agents import AgentList, choose_agent, list_agents
-from ttt_rllib.play.web_answers import Answers
-from ttt_rllib.play.web_guard import Guard
-from ttt_rllib.play.web_parts import agents_reply
-from ttt_rllib.play.web_schema import (
+from ttt_rllib.play.web.middleware import Guard
+from ttt_rllib.play.web.replies import agents_reply
+from ttt_rllib.play.web.schemas import (
     AgentId,
     AgentsReply,
     AtlasReply,
@@ -41,6 +40,7 @@ from ttt_rllib.play.web_schema import (
     PositionReply,
     PositionRequest,
 )
+from ttt_rllib.play.web.service import Answers
 
 __all__ = ["create_app", "listed_app", "serve"]
 

@@ -21,9 +21,9 @@ from ttt_rllib.agents.policies import NetworkPolicy
 from ttt_rllib.analysis.openings import openings, symmetries
 from ttt_rllib.errors import InputError
 from ttt_rllib.play.agents import list_agents
-from ttt_rllib.play.kept import Kept
-from ttt_rllib.play.web import create_app, serve
-from ttt_rllib.play.web_guard import MAX_BODY_BYTES
+from ttt_rllib.play.web.app import create_app, serve
+from ttt_rllib.play.web.lru_cache import Kept
+from ttt_rllib.play.web.middleware import MAX_BODY_BYTES
 
 TRAINED = "ppo~seven"
 NUM_GAMES = 40
@@ -303,7 +303,7 @@ import sys
 sys.modules.update(dict.fromkeys(["ray", "torch"]))  # importing them raises ImportError
 from pathlib import Path
 from starlette.testclient import TestClient
-from ttt_rllib.play.web import listed_app
+from ttt_rllib.play.web.app import listed_app
 client = TestClient(listed_app(None, Path(sys.argv[1])))
 slug = client.get("/api/agents").json()["preferred"]
 assert client.post("/api/move", json={"agent": slug, "moves": []}).status_code == 200

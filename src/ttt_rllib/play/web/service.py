@@ -15,8 +15,8 @@ from ttt_rllib.analysis.openings import openings
 from ttt_rllib.analysis.position import Analysis, analyse, move_sentence, position_sentence
 from ttt_rllib.exact.evaluation import known_truth
 from ttt_rllib.play.agents import AgentList, choose_move
-from ttt_rllib.play.kept import Kept
-from ttt_rllib.play.web_parts import (
+from ttt_rllib.play.web.lru_cache import Kept
+from ttt_rllib.play.web.replies import (
     action_replies,
     game_reply,
     landing_squares,
@@ -24,7 +24,7 @@ from ttt_rllib.play.web_parts import (
     opening_reply,
     owners,
 )
-from ttt_rllib.play.web_schema import AtlasReply, CoursePoint, MoveReply, PositionReply
+from ttt_rllib.play.web.schemas import AtlasReply, CoursePoint, MoveReply, PositionReply
 
 __all__ = ["Answers"]
 

@@ -14,7 +14,7 @@ from ttt_envs.game import GAMES, Game
 from ttt_rllib.analysis.game_record import GameRecord
 from ttt_rllib.analysis.position import Analysis, MoveAnalysis, Outlook
 from ttt_rllib.play.agents import Agent, AgentList, game_name
-from ttt_rllib.play.web_schema import (
+from ttt_rllib.play.web.schemas import (
     ActionReply,
     AgentReply,
     AgentsReply,

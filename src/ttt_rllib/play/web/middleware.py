@@ -6,7 +6,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ttt_rllib.play.web_schema import ErrorReply
+from ttt_rllib.play.web.schemas import ErrorReply
 
 __all__ = ["MAX_BODY_BYTES", "Guard"]
 
