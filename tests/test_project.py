@@ -45,7 +45,7 @@ LAYERS = (
         "ttt_rllib.runs.lock",
         "ttt_rllib.cluster.shared_storage",
     ),
-    ("ttt_rllib.reporting",),
+    ("ttt_rllib.report",),
     ("ttt_rllib.report",),
     ("ttt_rllib.cluster.connection",),
     ("ttt_rllib.rl",),

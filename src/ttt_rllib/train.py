@@ -290,7 +290,7 @@ def _conclude(
 
 def _renew_report(run: RunDir) -> None:
     """Write the report unless it is newer than the summary; a kill may have come between them."""
-    from ttt_rllib.report import is_newest, write_report
+    from ttt_rllib.report.command import is_newest, write_report
 
     try:
         if not is_newest(run):

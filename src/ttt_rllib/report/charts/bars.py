@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ttt_rllib.reporting.figure import Figure, Key, Tone
-from ttt_rllib.reporting.svg import tag
+from ttt_rllib.report.charts.figure import Figure, Key, Tone
+from ttt_rllib.report.charts.svg import tag
 
 __all__ = ["Bar", "bar_chart", "parts_chart"]
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ttt_rllib.errors import InputError
-from ttt_rllib.reporting.axes import short
-from ttt_rllib.reporting.bars import Bar, bar_chart
-from ttt_rllib.reporting.figure import Figure
+from ttt_rllib.report.charts.axes import short
+from ttt_rllib.report.charts.bars import Bar, bar_chart
+from ttt_rllib.report.charts.figure import Figure
 
 __all__ = ["Benchmarks", "Measured", "benchmark_chart", "read_benchmarks"]
 

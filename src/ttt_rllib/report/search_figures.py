@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ttt_rllib.reporting.axes import Scale, in_percent, short, ticks
-from ttt_rllib.reporting.bars import Bar, bar_chart
-from ttt_rllib.reporting.figure import Figure, Key, Tone
-from ttt_rllib.reporting.importance import importance, numbers, spans_decades
-from ttt_rllib.reporting.line_chart import Line, line_chart
-from ttt_rllib.reporting.svg import number, tag
+from ttt_rllib.report.charts.axes import Scale, in_percent, short, ticks
+from ttt_rllib.report.charts.bars import Bar, bar_chart
+from ttt_rllib.report.charts.figure import Figure, Key, Tone
+from ttt_rllib.report.charts.line_chart import Line, line_chart
+from ttt_rllib.report.charts.svg import number, tag
+from ttt_rllib.report.importance import importance, numbers, spans_decades
 from ttt_rllib.runs.search_record import STOPPED, SearchRecord, Trial
 
 __all__ = ["curves_figure", "importance_figure", "parallel_figure"]

@@ -9,7 +9,7 @@ import typer
 
 from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, run, warn
 from ttt_rllib.errors import InputError
-from ttt_rllib.reporting.page import page
+from ttt_rllib.report.page import page
 from ttt_rllib.runs.directory import RunDir, write_whole
 from ttt_rllib.runs.record import read_run
 

@@ -16,7 +16,7 @@ from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards
 from ttt_rllib.agents.bundle import load_bundle, save_bundle
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
-from ttt_rllib.report import report, write_report
+from ttt_rllib.report.command import report, write_report
 from ttt_rllib.runs.directory import RunDir
 
 LINES = ("012", "345", "678", "036", "147", "258", "048", "246")

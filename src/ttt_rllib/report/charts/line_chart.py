@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ttt_rllib.reporting.axes import PERCENT, Scale, short, ticks
-from ttt_rllib.reporting.figure import Figure, Key, Tone
-from ttt_rllib.reporting.svg import number, tag
+from ttt_rllib.report.charts.axes import PERCENT, Scale, short, ticks
+from ttt_rllib.report.charts.figure import Figure, Key, Tone
+from ttt_rllib.report.charts.svg import number, tag
 
 __all__ = ["Line", "line_chart"]
 

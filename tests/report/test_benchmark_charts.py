@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ttt_rllib.errors import InputError
-from ttt_rllib.reporting import benchmark_chart, read_benchmarks
+from ttt_rllib.report import benchmark_chart, read_benchmarks
 
 FILE = Path(__file__).parent.parent.parent / "docs" / "benchmarks.json"
 

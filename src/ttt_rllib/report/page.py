@@ -11,12 +11,12 @@ from jinja2 import Environment, StrictUndefined
 from ttt_rllib.exact.evaluation import known_truth
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.play.web.replies import game_reply
-from ttt_rllib.reporting.atlas import Atlas, atlas, losing_games
-from ttt_rllib.reporting.curves import learning_figures, other_figures, throughput_figures
-from ttt_rllib.reporting.figure import Gallery, stylesheet
-from ttt_rllib.reporting.headline import next_steps, sentence, status_note, tiles, tone
-from ttt_rllib.reporting.search_section import search_section
-from ttt_rllib.reporting.settings import changed_settings
+from ttt_rllib.report.changed_settings import changed_settings
+from ttt_rllib.report.charts.figure import Gallery, stylesheet
+from ttt_rllib.report.headline import next_steps, sentence, status_note, tiles, tone
+from ttt_rllib.report.learning_curves import learning_figures, other_figures, throughput_figures
+from ttt_rllib.report.openings import Atlas, atlas, losing_games
+from ttt_rllib.report.search_section import search_section
 from ttt_rllib.runs.record import RunRecord
 from ttt_rllib.runs.search_record import read_search
 
@@ -39,7 +39,7 @@ def page(record: RunRecord) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    template = files("ttt_rllib.reporting").joinpath("report.html.j2")
+    template = files("ttt_rllib.report").joinpath("report.html.j2")
     source = template.read_text(encoding="utf-8")
     return environment.from_string(source).render(**_content(record))
 

@@ -5,13 +5,13 @@ page's palette, so that it follows dark and light. Needs neither ray nor torch. 
 show themselves in a notebook, too.
 """
 
-from ttt_rllib.reporting.atlas import Atlas, atlas, losing_games
-from ttt_rllib.reporting.bars import Bar, bar_chart, parts_chart
-from ttt_rllib.reporting.benchmarks import benchmark_chart, read_benchmarks
-from ttt_rllib.reporting.boards import policy_drawing
-from ttt_rllib.reporting.curves import learning_figures, other_figures, throughput_figures
-from ttt_rllib.reporting.figure import Figure, Gallery
-from ttt_rllib.reporting.line_chart import Line, line_chart
+from ttt_rllib.report.benchmarks import benchmark_chart, read_benchmarks
+from ttt_rllib.report.charts.bars import Bar, bar_chart, parts_chart
+from ttt_rllib.report.charts.boards import policy_drawing
+from ttt_rllib.report.charts.figure import Figure, Gallery
+from ttt_rllib.report.charts.line_chart import Line, line_chart
+from ttt_rllib.report.learning_curves import learning_figures, other_figures, throughput_figures
+from ttt_rllib.report.openings import Atlas, atlas, losing_games
 from ttt_rllib.runs.record import RunRecord, read_run
 
 __all__ = [

@@ -9,10 +9,10 @@ import numpy as np
 
 from ttt_rllib.exact.scores import Ceilings
 from ttt_rllib.metrics import METRICS
-from ttt_rllib.reporting.axes import in_percent
-from ttt_rllib.reporting.bars import Bar, parts_chart
-from ttt_rllib.reporting.figure import Figure, Tone
-from ttt_rllib.reporting.line_chart import Line, line_chart
+from ttt_rllib.report.charts.axes import in_percent
+from ttt_rllib.report.charts.bars import Bar, parts_chart
+from ttt_rllib.report.charts.figure import Figure, Tone
+from ttt_rllib.report.charts.line_chart import Line, line_chart
 from ttt_rllib.runs.record import Curves
 
 __all__ = ["learning_figures", "other_figures", "throughput_figures"]

@@ -15,8 +15,8 @@ from ttt_rllib.agents.policies import Policy
 from ttt_rllib.analysis.game_record import GameRecord
 from ttt_rllib.analysis.position import Analysis, MoveAnalysis, Outlook, analyse
 from ttt_rllib.play.web.replies import landing_squares, owners
-from ttt_rllib.reporting.axes import PERCENT, in_percent
-from ttt_rllib.reporting.svg import number, tag
+from ttt_rllib.report.charts.axes import PERCENT, in_percent
+from ttt_rllib.report.charts.svg import number, tag
 
 __all__ = ["game_drawing", "is_dense", "move_name", "outlook_words", "percent", "policy_drawing"]
 

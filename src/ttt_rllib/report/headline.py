@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ttt_rllib.exact.evaluation import known_truth
-from ttt_rllib.reporting.axes import in_percent
+from ttt_rllib.report.charts.axes import in_percent
 from ttt_rllib.runs.record import RunRecord
 
 __all__ = ["Tile", "next_steps", "sentence", "status_note", "tiles", "tone"]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from ttt_rllib.errors import InputError
-from ttt_rllib.report import write_report
-from ttt_rllib.reporting.importance import MIN_TRIALS, importance
+from ttt_rllib.report.command import write_report
+from ttt_rllib.report.importance import MIN_TRIALS, importance
 from ttt_rllib.runs.record import Curves, read_run
 from ttt_rllib.runs.search_record import SearchRecord, Trial, read_search
 

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from ttt_rllib.report import write_report
+from ttt_rllib.report.command import write_report
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e .[browser]")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ttt_rllib.reporting.figure import Figure
-from ttt_rllib.reporting.importance import MIN_TRIALS
-from ttt_rllib.reporting.search_figures import (
+from ttt_rllib.report.charts.figure import Figure
+from ttt_rllib.report.importance import MIN_TRIALS
+from ttt_rllib.report.search_figures import (
     curves_figure,
     importance_figure,
     parallel_figure,

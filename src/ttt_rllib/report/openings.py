@@ -12,7 +12,7 @@ from ttt_rllib.analysis.game_record import GameRecord
 from ttt_rllib.analysis.openings import ATLAS_PLIES, openings
 from ttt_rllib.analysis.position import analyse, move_sentence
 from ttt_rllib.exact.evaluation import known_truth
-from ttt_rllib.reporting.boards import (
+from ttt_rllib.report.charts.boards import (
     game_drawing,
     is_dense,
     move_name,
@@ -20,8 +20,8 @@ from ttt_rllib.reporting.boards import (
     percent,
     policy_drawing,
 )
-from ttt_rllib.reporting.figure import stylesheet
-from ttt_rllib.reporting.svg import tag
+from ttt_rllib.report.charts.figure import stylesheet
+from ttt_rllib.report.charts.svg import tag
 
 __all__ = ["Atlas", "Card", "atlas", "losing_games"]
 

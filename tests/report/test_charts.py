@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from ttt_rllib.reporting.axes import Scale, short, ticks
-from ttt_rllib.reporting.line_chart import MAX_POINTS, Line, line_chart
-from ttt_rllib.reporting.svg import number, tag
+from ttt_rllib.report.charts.axes import Scale, short, ticks
+from ttt_rllib.report.charts.line_chart import MAX_POINTS, Line, line_chart
+from ttt_rllib.report.charts.svg import number, tag
 
 
 @pytest.mark.parametrize(

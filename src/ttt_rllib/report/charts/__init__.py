@@ -1,0 +1,1 @@
+"""Charts and boards as SVG, knowing nothing of runs."""
