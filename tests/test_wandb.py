@@ -24,7 +24,7 @@ from ttt_rllib.errors import InputError
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.runs.directory import MetricsFile, RunDir
 from ttt_rllib.tracking import MetricsFiles
-from ttt_rllib.trial import EXPERIMENT
+from ttt_rllib.tuning.trainable import EXPERIMENT
 from ttt_rllib.wandb_runs import WandbRuns
 from ttt_rllib.wandb_writer import WandbRun, WandbWriter, resolve_mode
 

@@ -34,7 +34,7 @@ from ttt_rllib.runs.lock import hold
 from ttt_rllib.signals import deferred_interrupts, raise_on_interrupts
 
 if TYPE_CHECKING:
-    from ttt_rllib.tuning import RunOutcome
+    from ttt_rllib.tuning.run import RunOutcome
 
 __all__ = ["train"]
 
@@ -163,7 +163,7 @@ def _prepare(
     with deferred_interrupts(warn):
         if request.address is None:
             connect(None, dashboard_place(experiment.ray))
-        import_module("ttt_rllib.tuning")
+        import_module("ttt_rllib.tuning.run")
     if is_new:
         create_run_dir(run, experiment)
         held.enter_context(hold(run.path, 0.0))
@@ -221,7 +221,7 @@ def _execute(experiment: Experiment, run: RunDir, request: Request, console: Con
     from ttt_rllib.gauges import Gauges
     from ttt_rllib.search_progress import SearchProgress
     from ttt_rllib.tracking import Progress
-    from ttt_rllib.tuning import RunFailedError, run_trials
+    from ttt_rllib.tuning.run import RunFailedError, run_trials
     from ttt_rllib.wandb_runs import WandbRuns
 
     truth = known_truth(experiment.env.game)

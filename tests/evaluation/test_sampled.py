@@ -195,7 +195,7 @@ def test_a_run_ends_without_certificate_and_with_the_verdict_and_scores_evaluate
     from ttt_rllib.conclusion import conclude
     from ttt_rllib.config.experiment import Experiment
     from ttt_rllib.runs.directory import RunDir
-    from ttt_rllib.tuning import RunOutcome, TrialOutcome
+    from ttt_rllib.tuning.run import RunOutcome, TrialOutcome
 
     run = RunDir(tmp_path)
     result = {"play": {"moves": 9}}

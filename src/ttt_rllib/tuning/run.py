@@ -24,11 +24,11 @@ from ttt_rllib.errors import InputError
 from ttt_rllib.metrics import BETTER, flatten
 from ttt_rllib.runs.checkpoints import PREFIX
 from ttt_rllib.runs.directory import RunDir
-from ttt_rllib.schedulers import scheduler_of
-from ttt_rllib.search import Status, Trials, searched_settings, status_of
-from ttt_rllib.snapshots import Snapshots, put_back
 from ttt_rllib.tracking import CheckpointOnInterrupt, MetricsFiles
-from ttt_rllib.trial import EXPERIMENT, SelfPlayTrial
+from ttt_rllib.tuning.schedulers import scheduler_of
+from ttt_rllib.tuning.search_algorithm import Status, Trials, searched_settings, status_of
+from ttt_rllib.tuning.trainable import EXPERIMENT, SelfPlayTrial
+from ttt_rllib.tuning.tune_state import Snapshots, put_back
 
 __all__ = ["RunFailedError", "RunOutcome", "TrialOutcome", "run_trials"]
 

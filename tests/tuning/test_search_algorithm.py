@@ -9,8 +9,8 @@ import pytest
 from ray.tune import CheckpointConfig
 
 from ttt_rllib.config.experiment import Experiment
-from ttt_rllib.schedulers import scheduler_of
-from ttt_rllib.search import Trials
+from ttt_rllib.tuning.schedulers import scheduler_of
+from ttt_rllib.tuning.search_algorithm import Trials
 
 LR = {"loguniform": [1e-4, 1e-2]}
 
@@ -28,7 +28,9 @@ def experiment(**search):
 
 def asked(searched, tmp_path, monkeypatch):
     """What is asked of Tune: the real `Trials`, with Tune's Trial replaced by its arguments."""
-    monkeypatch.setattr("ttt_rllib.search.Trial", lambda run, **given: SimpleNamespace(**given))
+    monkeypatch.setattr(
+        "ttt_rllib.tuning.search_algorithm.Trial", lambda run, **given: SimpleNamespace(**given)
+    )
     trials = Trials(searched, tmp_path)
     spec = {"run": "x", "config": {}, "stop": {}, "checkpoint_config": CheckpointConfig()}
     trials.add_configurations([SimpleNamespace(spec={**spec, "storage": SimpleNamespace()})])

@@ -20,7 +20,7 @@ from ray.tune.experiment import Trial
 from ttt_rllib.errors import InputError
 from ttt_rllib.runs.checkpoints import PREFIX, is_whole
 from ttt_rllib.runs.directory import RunDir
-from ttt_rllib.schedulers import Saving
+from ttt_rllib.tuning.schedulers import Saving
 
 __all__ = ["Snapshots", "put_back"]
 
