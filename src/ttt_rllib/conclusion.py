@@ -23,7 +23,7 @@ from ttt_rllib.exact.evaluation import ExactReport
 from ttt_rllib.metrics import flatten
 from ttt_rllib.runs.directory import MetricsFile, RunDir, write_json, write_whole
 from ttt_rllib.runs.trials_csv import write_table
-from ttt_rllib.tracking import METRICS_FILE
+from ttt_rllib.tracking.progress import METRICS_FILE
 from ttt_rllib.tuning.run import RunOutcome, TrialOutcome
 
 __all__ = ["conclude"]

@@ -218,11 +218,11 @@ def _check_measurable(experiment: Experiment, console: Console) -> None:
 
 
 def _execute(experiment: Experiment, run: RunDir, request: Request, console: Console) -> int:
-    from ttt_rllib.gauges import Gauges
-    from ttt_rllib.search_progress import SearchProgress
-    from ttt_rllib.tracking import Progress
+    from ttt_rllib.tracking.progress import Progress
+    from ttt_rllib.tracking.prometheus import Gauges
+    from ttt_rllib.tracking.search_progress import SearchProgress
+    from ttt_rllib.tracking.wandb import WandbRuns
     from ttt_rllib.tuning.run import RunFailedError, run_trials
-    from ttt_rllib.wandb_runs import WandbRuns
 
     truth = known_truth(experiment.env.game)
     progress: Progress | SearchProgress

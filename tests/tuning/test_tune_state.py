@@ -13,7 +13,7 @@ from rich.console import Console
 from ttt_rllib.config.loading import load_experiment
 from ttt_rllib.runs.checkpoints import is_whole
 from ttt_rllib.runs.directory import RunDir, create_run_dir, new_run_dir
-from ttt_rllib.search_progress import SearchProgress
+from ttt_rllib.tracking.search_progress import SearchProgress
 from ttt_rllib.tuning.run import run_trials
 
 pytestmark = pytest.mark.long

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-
 from tests.test_wandb import KEY, records, written
 from tests.wandb_server import WandbServer
+
 from ttt_rllib.cluster.dashboard import dashboard_notice, dashboard_place
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.tracking import Ray
@@ -28,7 +28,7 @@ from ttt_rllib.errors import InputError
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.runs.directory import MetricsFile
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DEBUG = ROOT / "experiments" / "debug.yaml"
 TOKEN = "70ce" * 16
 WAIT_S = 120

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.metrics import flatten
-from ttt_rllib.tracking import duration
+from ttt_rllib.tracking.progress import duration
 from ttt_rllib.tuning.search_algorithm import status_of
 
 __all__ = ["SearchProgress"]

@@ -17,9 +17,9 @@ from ray.tune.logger import LoggerCallback
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.metrics import flatten
 from ttt_rllib.runs.directory import MetricsFile, RunDir
-from ttt_rllib.tracking import METRICS_FILE
+from ttt_rllib.tracking.progress import METRICS_FILE
+from ttt_rllib.tracking.wandb_writer import WandbRun, WandbWriter, resolve_mode
 from ttt_rllib.tuning.trainable import experiment_of
-from ttt_rllib.wandb_writer import WandbRun, WandbWriter, resolve_mode
 
 __all__ = ["WandbRuns"]
 

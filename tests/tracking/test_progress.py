@@ -5,7 +5,7 @@ import math
 import pytest
 
 from ttt_rllib.config.stopping import Stop
-from ttt_rllib.tracking import duration, longest_s
+from ttt_rllib.tracking.progress import duration, longest_s
 
 ROW = {"play/moves": 20_000, "perf/train_s": 4.0, "perf/iteration": 5}
 

@@ -16,19 +16,19 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-
 from tests.wandb_server import WandbServer
+
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import load_experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.runs.directory import MetricsFile, RunDir
-from ttt_rllib.tracking import MetricsFiles
+from ttt_rllib.tracking.progress import MetricsFiles
+from ttt_rllib.tracking.wandb import WandbRuns
+from ttt_rllib.tracking.wandb_writer import WandbRun, WandbWriter, resolve_mode
 from ttt_rllib.tuning.trainable import EXPERIMENT
-from ttt_rllib.wandb_runs import WandbRuns
-from ttt_rllib.wandb_writer import WandbRun, WandbWriter, resolve_mode
 
-DEBUG = Path(__file__).parent.parent / "experiments" / "debug.yaml"
+DEBUG = Path(__file__).parents[2] / "experiments" / "debug.yaml"
 KEY = "5ec7e7" * 7
 TRIAL = "0a1b2_00000"
 RUN_ID = f"debug-one-{TRIAL}"
