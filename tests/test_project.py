@@ -60,7 +60,7 @@ LAYERS = (
     ("ttt_rllib.tracking.prometheus", "ttt_rllib.tracking.wandb"),
     ("ttt_rllib.tuning.run",),
     ("ttt_rllib.runs.trials_csv",),
-    ("ttt_rllib.conclusion",),
+    ("ttt_rllib.train.finalize",),
     ("ttt_rllib.train", "ttt_rllib.evaluate", "ttt_rllib.export"),
     ("ttt_rllib.cli",),
     ("ttt_rllib.__main__",),

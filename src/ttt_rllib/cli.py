@@ -5,7 +5,7 @@ from ttt_rllib.evaluate import evaluate
 from ttt_rllib.export import export
 from ttt_rllib.play.command import play
 from ttt_rllib.report.command import report
-from ttt_rllib.train import train
+from ttt_rllib.train.command import train
 
 __all__ = ["main"]
 

@@ -192,9 +192,9 @@ def test_wrong_numbers_of_games_and_seeds_exit_with_2_and_one_line(agent, option
 def test_a_run_ends_without_certificate_and_with_the_verdict_and_scores_evaluate_gives(
     agent, tmp_path
 ):
-    from ttt_rllib.conclusion import conclude
     from ttt_rllib.config.experiment import Experiment
     from ttt_rllib.runs.directory import RunDir
+    from ttt_rllib.train.finalize import conclude
     from ttt_rllib.tuning.run import RunOutcome, TrialOutcome
 
     run = RunDir(tmp_path)

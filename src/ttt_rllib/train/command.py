@@ -258,7 +258,7 @@ def _conclude(
     first_result_s: float | None,
     console: Console,
 ) -> int:
-    from ttt_rllib.conclusion import conclude
+    from ttt_rllib.train.finalize import conclude
 
     started_s, ended_s = _process_start_s(), time.time()
     session = {

@@ -15,7 +15,7 @@ import pytest
 
 from ttt_rllib.runs.directory import MetricsFile
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PPO = ROOT / "experiments" / "ppo.yaml"
 DQN = ROOT / "experiments" / "dqn.yaml"
 PPO_PERFECT = ROOT / "experiments" / "ppo_perfect.yaml"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DEBUG = ROOT / "experiments" / "debug.yaml"
 SHELL = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
 TOKEN = "0123456789abcdef" * 4

@@ -14,7 +14,7 @@ import yaml
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.runs.directory import MetricsFile
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DEBUG = ROOT / "experiments" / "debug.yaml"
 PPO = ROOT / "experiments" / "ppo.yaml"
 # A newcomer's shell, without what the tests themselves tell Ray.
