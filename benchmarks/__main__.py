@@ -15,7 +15,7 @@ import typer
 from benchmarks.machine import machine, versions
 from benchmarks.page import page, table
 from benchmarks.rows import document
-from ttt_rllib.door import EXIT_FAILED, run, warn
+from ttt_rllib.commands import EXIT_FAILED, run_command, warn
 
 BENCHMARKS = (
     "env",
@@ -90,4 +90,4 @@ def _elsewhere(name: str, quick: bool) -> list[dict[str, Any]] | None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_command(main)

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ttt_rllib.door import run
+from ttt_rllib.commands import run_command
 
 __all__ = ["page", "table", "verdict"]
 
@@ -106,4 +106,4 @@ def main(
 
 
 if __name__ == "__main__":
-    run(main)
+    run_command(main)

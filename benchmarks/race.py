@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from ttt_envs.game import TIC_TAC_TOE
-from ttt_rllib.door import run
+from ttt_rllib.commands import run_command
 from ttt_rllib.exact.evaluation import truth_of
 from ttt_rllib.exact.exploitability import nash_conv
 from ttt_rllib.exact.tables import Table, greedy_table
@@ -75,4 +75,4 @@ def run_contestant(train: Callable[[int], Iterator[Standing]]) -> None:
         """Train until unexploitable, or for the given time; print the result as JSON."""
         print(json.dumps(asdict(race(train(seed), cap_s))), flush=True)
 
-    run(main)
+    run_command(main)

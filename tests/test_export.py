@@ -179,7 +179,8 @@ def test_export_and_play_work_where_importing_ray_or_torch_raises(run, tmp_path)
     answer = (
         "import sys\n"
         "for name in ('ray', 'torch', 'onnx', 'onnxruntime', 'typer'): sys.modules[name] = None\n"
-        "from pathlib import Path; from ttt_envs import Boards; import ttt_rllib.agents.bundle as b\n"
+        "from pathlib import Path; from ttt_envs import Boards\n"
+        "import ttt_rllib.agents.bundle as b\n"
         "policy = b.load_bundle(Path(sys.argv[1])).policy\n"
         "print(policy(Boards.empty(policy.game, 1)).tolist())\n"
     )

@@ -54,6 +54,19 @@ class Game:
             )
 
     @property
+    def name(self) -> str:
+        """The game's own name, or its size such as "4x4x3" or "4x4x3_gravity"."""
+        size = f"{self.rows}x{self.cols}x{self.connect}" + "_gravity" * self.gravity
+        return next((name for name, game in GAMES.items() if game == self), size)
+
+    @property
+    def title(self) -> str:
+        """The game's name or its size, for people."""
+        falls = ", stones fall" if self.gravity else ""
+        size = f"{self.rows} \N{MULTIPLICATION SIGN} {self.cols}, {self.connect} in a row{falls}"
+        return TITLES.get(self.name, size)
+
+    @property
     def num_squares(self) -> int:
         """Squares of the board, which is also the longest possible game in plies."""
         return self.rows * self.cols
@@ -102,3 +115,5 @@ TIC_TAC_TOE = Game(3, 3, 3, gravity=False)
 CONNECT_FOUR = Game(6, 7, 4, gravity=True)
 GAMES = {"tic_tac_toe": TIC_TAC_TOE, "connect_four": CONNECT_FOUR}
 """The games that have a name of their own."""
+
+TITLES = {"tic_tac_toe": "Tic-tac-toe", "connect_four": "Connect Four"}

@@ -1,6 +1,6 @@
 """The `ttt` command: every door of the package as a subcommand."""
 
-from ttt_rllib.door import run
+from ttt_rllib.commands import run_command
 from ttt_rllib.evaluate import evaluate
 from ttt_rllib.export import export
 from ttt_rllib.play.command import play
@@ -12,7 +12,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line."""
-    run(
+    run_command(
         train,
         evaluate,
         export,

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ttt_rllib.agents.bundle import Bundle, BundleError
-from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run, warn
+from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run_command, warn
 from ttt_rllib.errors import InputError
 from ttt_rllib.evaluation.evaluate_agent import (
     Report,
@@ -127,4 +127,4 @@ def _as_json(bundle: Bundle, report: Report) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    run(evaluate)
+    run_command(evaluate)

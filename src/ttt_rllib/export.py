@@ -14,7 +14,7 @@ import typer
 
 from ttt_rllib.agents.bundle import AGENT_FILE, WEIGHTS_FILE, Bundle, BundleError, save_bundle
 from ttt_rllib.agents.onnx import INSTALL, OPSET, TOLERANCE, build_model, compare
-from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run, warn
+from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run_command, warn
 from ttt_rllib.errors import InputError
 from ttt_rllib.evaluation.evaluate_agent import assess, certificate_json, find_bundle
 from ttt_rllib.exact.evaluation import ExactReport, known_truth
@@ -150,4 +150,4 @@ def _add_onnx(path: Path, bundle: Bundle) -> str | None:
 
 
 if __name__ == "__main__":
-    run(export)
+    run_command(export)

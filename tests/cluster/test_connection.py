@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ttt_rllib import cluster
+from ttt_rllib.cluster import connection as cluster
 from ttt_rllib.cluster.connection import available_cpus
 from ttt_rllib.cluster.placement import Plan
 

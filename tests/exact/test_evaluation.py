@@ -6,7 +6,7 @@ import pytest
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Game, TooManyPositionsError
 from ttt_rllib.exact import evaluate
-from ttt_rllib.exact import report as report_module
+from ttt_rllib.exact import evaluation as evaluation_module
 from ttt_rllib.exact.evaluation import truth_of
 
 EXACT = 1e-12
@@ -77,8 +77,8 @@ def test_a_share_of_a_ceiling_is_left_out_where_the_ceiling_is_not_above_zero():
 def test_a_game_too_large_is_enumerated_once_and_then_known_to_be(monkeypatch):
     calls = []
     monkeypatch.setattr(
-        report_module, "truth_of", lambda game: calls.append(game) or truth_of(game)
+        evaluation_module, "truth_of", lambda game: calls.append(game) or truth_of(game)
     )
     game = Game(5, 7, 4)
-    assert [report_module.known_truth(game) for _ in range(3)] == [None, None, None]
+    assert [evaluation_module.known_truth(game) for _ in range(3)] == [None, None, None]
     assert len(calls) == 1

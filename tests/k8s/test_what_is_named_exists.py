@@ -10,7 +10,7 @@ import pytest
 import typer
 import yaml
 
-from ttt_rllib import cli, door
+from ttt_rllib import cli, commands
 from ttt_rllib.config.loading import load_experiment
 from ttt_rllib.errors import InputError
 
@@ -23,13 +23,13 @@ SCRIPTS = {"ray-join": K8S / "ray-join"}
 def ttt():
     """The command `ttt` as click sees it."""
     made = []
-    run, door_call = cli.run, door.call
+    command_call = commands.call
     try:
-        door.call = lambda app: made.append(app) or 0
+        commands.call = lambda app: made.append(app) or 0
         with pytest.raises(SystemExit):
             cli.main()
     finally:
-        cli.run, door.call = run, door_call
+        commands.call = command_call
     return typer.main.get_command(made[0])
 
 
@@ -100,7 +100,7 @@ def test_a_run_that_pods_begin_again_has_a_name_and_goes_on(rendered, pods, ttt)
 
 def test_wrong_commands_would_be_noticed(ttt):
     for wrong in (["train", "experiments/ppo.yaml", "--storag=/results"], ["train", "none.yaml"]):
-        with pytest.raises((door.USAGE_ERROR, InputError)):
+        with pytest.raises((commands.USAGE_ERROR, InputError)):
             parse_ttt(ttt, wrong)
     with pytest.raises(Exception, match="--dashbord-host"):
         parse_ray(["start", "--dashbord-host=0.0.0.0"])

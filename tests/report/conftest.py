@@ -18,7 +18,9 @@ from ttt_rllib.evaluation.evaluate_agent import assess, certificate_json, report
 from ttt_rllib.evaluation.text import verdict
 from ttt_rllib.exact.evaluation import ExactReport
 from ttt_rllib.metrics import METRICS
-from ttt_rllib.runs.directory import MetricsFile, RunDir, write_json
+from ttt_rllib.runs.directory import RunDir
+from ttt_rllib.runs.files import write_json
+from ttt_rllib.runs.metrics_csv import MetricsFile
 
 VOID = {"meta", "link"}
 VERSIONS = {"ttt_rllib": "0.1.0", "python": "3.11.7", "ray": "2.60.0"}

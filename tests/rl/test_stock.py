@@ -496,7 +496,9 @@ def test_the_command_says_of_an_unknown_env_that_it_trains_unmeasured(tmp_path):
         .partition("def unknown_env():")[2]
         .join(
             [
-                "import numpy as np\nfrom ttt_rllib.config.pettingzoo_envs import make_env\ndef env():",
+                "import numpy as np\n"
+                "from ttt_rllib.config.pettingzoo_envs import make_env\n"
+                "def env():",
                 "",
             ]
         )

@@ -8,13 +8,9 @@ import pytest
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.metrics import METRICS
-from ttt_rllib.runs.directory import (
-    MetricsFile,
-    create_run_dir,
-    new_run_dir,
-    open_run_dir,
-    write_whole,
-)
+from ttt_rllib.runs.directory import create_run_dir, new_run_dir, open_run_dir
+from ttt_rllib.runs.files import write_whole
+from ttt_rllib.runs.metrics_csv import MetricsFile
 
 
 def row(iteration, moves):

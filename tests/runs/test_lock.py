@@ -47,7 +47,7 @@ def test_of_many_that_wait_one_at_a_time_has_the_run(tmp_path):
     number = tmp_path / "number"
     number.write_text("0")
     add = (
-        "from pathlib import Path; from ttt_rllib import run_lock; import sys, time\n"
+        "from pathlib import Path; from ttt_rllib.runs import lock as run_lock; import sys, time\n"
         "run_lock.POLL_S = 0.001; path = Path(sys.argv[1])\n"
         "for _ in range(50):\n"
         "    with run_lock.hold(path, 60.0):\n"

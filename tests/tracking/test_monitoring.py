@@ -22,11 +22,11 @@ from tests.test_wandb import KEY, records, written
 from tests.wandb_server import WandbServer
 
 from ttt_rllib.cluster.dashboard import dashboard_notice, dashboard_place
+from ttt_rllib.config.cluster import Ray
 from ttt_rllib.config.experiment import Experiment
-from ttt_rllib.config.tracking import Ray
 from ttt_rllib.errors import InputError
 from ttt_rllib.metrics import METRICS
-from ttt_rllib.runs.directory import MetricsFile
+from ttt_rllib.runs.metrics_csv import MetricsFile
 
 ROOT = Path(__file__).parents[2]
 DEBUG = ROOT / "experiments" / "debug.yaml"

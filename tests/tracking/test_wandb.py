@@ -22,10 +22,11 @@ from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import load_experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.metrics import METRICS
-from ttt_rllib.runs.directory import MetricsFile, RunDir
-from ttt_rllib.tracking.progress import MetricsFiles
+from ttt_rllib.runs.directory import RunDir
+from ttt_rllib.runs.metrics_csv import MetricsFile
 from ttt_rllib.tracking.wandb import WandbRuns
 from ttt_rllib.tracking.wandb_writer import WandbRun, WandbWriter, resolve_mode
+from ttt_rllib.tuning.metrics_callback import MetricsFiles
 from ttt_rllib.tuning.trainable import EXPERIMENT
 
 DEBUG = Path(__file__).parents[2] / "experiments" / "debug.yaml"

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from ttt_rllib.metrics import METRICS
-from ttt_rllib.runs.directory import MetricsFile
+from ttt_rllib.runs.metrics_csv import MetricsFile
 
 ROOT = Path(__file__).parents[2]
 DEBUG = ROOT / "experiments" / "debug.yaml"

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ttt_rllib.runs.directory import MetricsFile
+from ttt_rllib.runs.metrics_csv import MetricsFile
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 

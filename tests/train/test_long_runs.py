@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ttt_rllib.runs.directory import MetricsFile
+from ttt_rllib.runs.metrics_csv import MetricsFile
 
 ROOT = Path(__file__).parents[2]
 PPO = ROOT / "experiments" / "ppo.yaml"

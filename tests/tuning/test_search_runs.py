@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ttt_rllib.config.loading import load_experiment
-from ttt_rllib.runs.directory import MetricsFile
+from ttt_rllib.runs.metrics_csv import MetricsFile
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 

@@ -5,17 +5,14 @@ Shapes: a board alone is a batch `[1]`; a symmetry is a permutation of the squar
 
 from __future__ import annotations
 
-from itertools import product
-
 from ttt_envs.game import Game
+from ttt_envs.symmetry import Permutation, symmetries
 from ttt_rllib.analysis.game_record import GameRecord
 
-__all__ = ["ATLAS_PLIES", "openings", "symmetries"]
+__all__ = ["ATLAS_PLIES", "openings"]
 
 ATLAS_PLIES = 2
 """Plies of the longest opening; three of them are 38 positions of tic-tac-toe."""
-
-Permutation = tuple[int, ...]
 
 
 def openings(game: Game, plies: int = ATLAS_PLIES) -> tuple[GameRecord, ...]:
@@ -40,30 +37,6 @@ def openings(game: Game, plies: int = ATLAS_PLIES) -> tuple[GameRecord, ...]:
         layer = [record for record in kinds.values() if not record.is_over]
         found += layer
     return tuple(found)
-
-
-def symmetries(game: Game) -> tuple[Permutation, ...]:
-    """Return where each square goes, for every rotation and reflection that keeps the rules.
-
-    Under gravity that is the identity and the mirror; else 4 of a rectangle, 8 of a square.
-    """
-    rows, cols = game.rows, game.cols
-    flips = product((False, True), (False,) if game.gravity else (False, True))
-    maps = [_flipped(game, left_right, up_down) for left_right, up_down in flips]
-    if rows == cols and not game.gravity:
-        transposed = tuple(square % cols * cols + square // cols for square in range(rows * cols))
-        maps += [tuple(transposed[square] for square in flip) for flip in maps]
-    # A board of one row or column has fewer.
-    return tuple(dict.fromkeys(maps))
-
-
-def _flipped(game: Game, left_right: bool, up_down: bool) -> Permutation:
-    squares = []
-    for row, col in product(range(game.rows), range(game.cols)):
-        to_row = game.rows - 1 - row if up_down else row
-        to_col = game.cols - 1 - col if left_right else col
-        squares.append(to_row * game.cols + to_col)
-    return tuple(squares)
 
 
 def _kind(record: GameRecord, maps: tuple[Permutation, ...]) -> tuple[int, int]:

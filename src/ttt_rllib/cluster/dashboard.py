@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Callable
 
-from ttt_rllib.config.tracking import Ray
+from ttt_rllib.config.cluster import Ray
 from ttt_rllib.errors import InputError
 
 __all__ = ["dashboard_notice", "dashboard_place"]

@@ -21,18 +21,13 @@ from pydantic import (
 )
 
 from ttt_envs.game import GAMES
+from ttt_rllib.config.cluster import Ray
 from ttt_rllib.config.env import NO_OPENING, Env, MultiAgent, Opening, PettingZooEnv
+from ttt_rllib.config.resources import EnvRunners, Learners, Resources
 from ttt_rllib.config.search import Search
 from ttt_rllib.config.section import NAME, Section
-from ttt_rllib.config.stopping import (
-    Checkpoint,
-    EnvRunners,
-    Evaluation,
-    Learners,
-    Resources,
-    Stop,
-)
-from ttt_rllib.config.tracking import Ray, Tracking
+from ttt_rllib.config.stopping import Checkpoint, Evaluation, Stop
+from ttt_rllib.config.tracking import Tracking
 from ttt_rllib.config.training import TRAINING, DQNTraining, Model, PPOTraining, Training
 from ttt_rllib.errors import nearest
 from ttt_rllib.metrics import BETTER

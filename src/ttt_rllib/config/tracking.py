@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, PositiveFloat, field_validator
 
 from ttt_rllib.config.section import Section
 
-__all__ = ["Ray", "Tracking", "Wandb"]
+__all__ = ["Tracking", "Wandb"]
 
 UNSAFE = "/\\#?%:"
 """What W&B takes in no name of a project or an entity."""
@@ -48,14 +48,3 @@ class Tracking(Section):
     """Who else gets the figures; metrics.csv always does."""
 
     wandb: Wandb = Wandb()
-
-
-class Ray(Section):
-    """The Ray cluster that a run starts for itself (`ray.init`); one that is joined has its own."""
-
-    include_dashboard: bool = False
-    """Start the dashboard: Ray's web page on processes, logs and memory."""
-    dashboard_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
-    """Address it listens at; the default is reached from this machine only."""
-    dashboard_port: Annotated[PositiveInt, Field(lt=2**16)] = 8265
-    """Its port."""

@@ -1,6 +1,6 @@
 """`python -m ttt_rllib.play` is `ttt play`."""
 
-from ttt_rllib.door import run
+from ttt_rllib.commands import run_command
 from ttt_rllib.play.command import play
 
-run(play)
+run_command(play)

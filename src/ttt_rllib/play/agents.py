@@ -35,7 +35,6 @@ __all__ = [
     "choose_agent",
     "choose_move",
     "fixed_players",
-    "game_name",
     "list_agents",
     "newest_run",
 ]
@@ -141,7 +140,7 @@ def fixed_players(game: Game) -> tuple[Agent, ...]:
     }
     if known_truth(game) is not None:
         policies = {"perfect": PerfectPolicy(game), **policies}
-    suffix = "" if game == TIC_TAC_TOE else f".{game_name(game)}"
+    suffix = "" if game == TIC_TAC_TOE else f".{game.name}"
     return tuple(
         Agent(f"{slug}{suffix}", FIXED_PLAYERS[slug], policy, is_trained=False, verdict=None)
         for slug, policy in policies.items()
@@ -203,14 +202,6 @@ def choose_move(agent: Agent, board: Boards, rng: np.random.Generator) -> int:
     if agent.is_trained:
         return int(greedy_actions(agent.policy, board)[0])
     return int(sampled_actions(agent.policy, board, rng)[0])
-
-
-def game_name(game: Game) -> str:
-    """Return the game's own name, or its size such as "4x4x3" or "4x4x3_gravity"."""
-    for name, known in GAMES.items():
-        if known == game:
-            return name
-    return f"{game.rows}x{game.cols}x{game.connect}" + "_gravity" * game.gravity
 
 
 def _runs(results: Path) -> tuple[list[Agent], list[Skipped]]:

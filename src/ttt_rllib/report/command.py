@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, run, warn
+from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, warn
 from ttt_rllib.errors import InputError
 from ttt_rllib.report.page import page
-from ttt_rllib.runs.directory import RunDir, write_whole
+from ttt_rllib.runs.directory import RunDir
+from ttt_rllib.runs.files import write_whole
 from ttt_rllib.runs.record import read_run
 
 __all__ = ["REPORT_FILE", "is_newest", "report", "write_report"]
@@ -60,7 +61,3 @@ def report(
         warn(f"error: {error}")
         code = EXIT_BAD_INPUT
     raise typer.Exit(code)
-
-
-if __name__ == "__main__":
-    run(report)

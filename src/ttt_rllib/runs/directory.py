@@ -11,32 +11,25 @@ written beside their place and moved there.
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
 
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import dump_experiment, load_experiment
 from ttt_rllib.config.section import NAME
 from ttt_rllib.errors import InputError
-from ttt_rllib.metrics import METRICS
+from ttt_rllib.runs.files import write_whole
 
 __all__ = [
-    "MetricsFile",
     "RunDir",
     "create_run_dir",
     "new_run_dir",
     "open_run_dir",
-    "write_json",
-    "write_whole",
 ]
 
 
@@ -156,65 +149,3 @@ def open_run_dir(path: Path) -> tuple[RunDir, Experiment]:
     if not run.experiment.is_file():
         raise InputError(f"--resume {path}: not a run directory; it has no experiment.yaml")
     return run, load_experiment(run.experiment)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file such that a reader, or a crash, never sees a part of it."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON for people: indented, in the order given."""
-    write_whole(path, json.dumps(content, indent=2) + "\n")
-
-
-class MetricsFile:
-    """A CSV file with one row an iteration, in order, none twice.
-
-    A resumed trial repeats the iterations after its checkpoint; their rows replace the
-    old ones.
-    """
-
-    COLUMNS = tuple(metric.name for metric in METRICS)
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        if path.is_file() and not path.read_bytes().endswith(b"\n"):
-            self._rewrite(self.rows())
-        self._last_iteration = max((self._iteration(row) for row in self.rows()), default=0)
-
-    def rows(self) -> list[dict[str, str]]:
-        """Return all complete rows."""
-        if not self.path.is_file():
-            return []
-        # A kill may leave half a row behind the last line break.
-        whole, _, _ = self.path.read_text(encoding="utf-8").rpartition("\n")
-        return list(csv.DictReader(whole.splitlines()))
-
-    def append(self, row: Mapping[str, float]) -> None:
-        """Add the row of an iteration, dropping rows of the same and later iterations."""
-        iteration = int(row["perf/iteration"])
-        if iteration <= self._last_iteration or not self.path.is_file():
-            kept = [old for old in self.rows() if self._iteration(old) < iteration]
-            self._rewrite(kept)
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            figures = {name: f"{figure:.12g}" for name, figure in row.items()}
-            csv.DictWriter(file, self.COLUMNS, restval="").writerow(figures)
-        self._last_iteration = iteration
-
-    def _rewrite(self, rows: Sequence[Mapping[str, str]]) -> None:
-        part = self.path.with_name(f".{self.path.name}.part")
-        with part.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self.COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows)
-        part.replace(self.path)
-
-    @staticmethod
-    def _iteration(row: Mapping[str, str]) -> int:
-        return int(float(row["perf/iteration"]))

@@ -11,7 +11,7 @@ from typing import Any
 
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.metrics import METRICS, flatten
-from ttt_rllib.runs.directory import write_whole
+from ttt_rllib.runs.files import write_whole
 from ttt_rllib.tuning.run import TrialOutcome
 
 __all__ = ["write_table"]

@@ -1,17 +1,11 @@
-"""Following a run: the progress on the screen, the metrics files, and Ctrl-C.
-
-These are Tune callbacks; they run in the driver and see every trial's results.
-"""
+"""Progress of a training on the screen: a live table in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import math
-import signal
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from types import FrameType
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ray.tune import Callback
@@ -21,93 +15,15 @@ from rich.table import Table
 
 from ttt_rllib.config.stopping import Stop
 from ttt_rllib.metrics import flatten
-from ttt_rllib.runs.directory import MetricsFile
-from ttt_rllib.signals import SIGNALS, raise_on_interrupts
 
-__all__ = ["CheckpointOnInterrupt", "MetricsFiles", "Progress", "duration", "longest_s"]
+__all__ = ["Progress", "duration", "longest_s"]
 
-METRICS_FILE = "metrics.csv"
 LINES_ON_SCREEN = 12
-CHECKPOINT_TIMEOUT_S = 20.0
-"""How long an interrupted run waits for its checkpoints; Kubernetes kills after 30 s."""
-
 PLAIN_INTERVAL_S = 1.0
 UNEXPLOITABLE = "0.000"
 ITERATIONS_BEFORE_ESTIMATE = 3
 SECONDS_IN_WORDS = 100
 MINUTES_IN_WORDS = 100
-
-
-class MetricsFiles(Callback):
-    """Writes `metrics.csv` in the folder of each trial, a row an iteration."""
-
-    def __init__(self) -> None:
-        self._files: dict[str, MetricsFile] = {}
-
-    def on_trial_result(self, **info: Any) -> None:
-        """Append the iteration's row."""
-        trial, result = info["trial"], info["result"]
-        if trial.trial_id not in self._files:
-            folder = Path(trial.path)
-            folder.mkdir(parents=True, exist_ok=True)
-            self._files[trial.trial_id] = MetricsFile(folder / METRICS_FILE)
-        self._files[trial.trial_id].append(flatten(result))
-
-
-class CheckpointOnInterrupt(Callback):
-    """Turns the first Ctrl-C or SIGTERM into: checkpoint every running trial, then end.
-
-    A second Ctrl-C ends at once. Tune alone would end without a checkpoint.
-
-    Args:
-        notify: Called from the signal handler with a sentence for the user.
-
-    Attributes:
-        interrupted: Whether a signal came.
-    """
-
-    def __init__(self, notify: Callable[[str], None]) -> None:
-        self.interrupted = False
-        self._notify = notify
-        self._saved: set[str] = set()
-        self._end_tune: Any = None
-        self._deadline_s = math.inf
-
-    def setup(self, **info: Any) -> None:
-        """Take over the signals; Tune has put its own handler there just before."""
-        self._end_tune = signal.getsignal(signal.SIGINT)
-        for number in SIGNALS:
-            signal.signal(number, self._on_signal)
-
-    def release(self) -> None:
-        """Let signals raise KeyboardInterrupt again."""
-        raise_on_interrupts()
-
-    def on_step_end(self, **info: Any) -> None:
-        """End Tune's loop once every running trial has its checkpoint, or none comes."""
-        if not self.interrupted or self._end_tune is None:
-            return
-        running = {trial.trial_id for trial in info["trials"] if trial.status == "RUNNING"}
-        if running <= self._saved or time.monotonic() > self._deadline_s:
-            end, self._end_tune = self._end_tune, None
-            end(signal.SIGINT, None)
-
-    def on_trial_result(self, **info: Any) -> None:
-        """Ask Tune for a checkpoint of this trial."""
-        if self.interrupted and info["trial"].trial_id not in self._saved:
-            info["result"]["should_checkpoint"] = True
-
-    def on_trial_save(self, **info: Any) -> None:
-        """Note that the trial is safe."""
-        if self.interrupted:
-            self._saved.add(info["trial"].trial_id)
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self.interrupted:
-            raise KeyboardInterrupt
-        self.interrupted = True
-        self._deadline_s = time.monotonic() + CHECKPOINT_TIMEOUT_S
-        self._notify("interrupted: saving a checkpoint; once more to end at once")
 
 
 class Progress(Callback):

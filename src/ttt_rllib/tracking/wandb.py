@@ -16,8 +16,8 @@ from ray.tune.logger import LoggerCallback
 
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.metrics import flatten
-from ttt_rllib.runs.directory import MetricsFile, RunDir
-from ttt_rllib.tracking.progress import METRICS_FILE
+from ttt_rllib.runs.directory import RunDir
+from ttt_rllib.runs.metrics_csv import METRICS_FILE, MetricsFile
 from ttt_rllib.tracking.wandb_writer import WandbRun, WandbWriter, resolve_mode
 from ttt_rllib.tuning.trainable import experiment_of
 

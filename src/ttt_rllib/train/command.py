@@ -21,10 +21,9 @@ from ttt_rllib.cluster.connection import await_room, cluster_nodes, connect, dis
 from ttt_rllib.cluster.dashboard import dashboard_notice, dashboard_place
 from ttt_rllib.cluster.placement import check_plan, make_plan
 from ttt_rllib.cluster.shared_storage import check_shared
+from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, warn
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import load_experiment
-from ttt_rllib.door import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, warn
-from ttt_rllib.door import run as run_door
 from ttt_rllib.errors import InputError
 from ttt_rllib.evaluation.evaluate_agent import is_done
 from ttt_rllib.evaluation.text import NOT_PROVABLE, describe
@@ -339,7 +338,3 @@ def _process_start_s() -> float:
     import psutil
 
     return float(psutil.Process().create_time())
-
-
-if __name__ == "__main__":
-    run_door(train)

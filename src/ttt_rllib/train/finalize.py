@@ -21,9 +21,10 @@ from ttt_rllib.evaluation.evaluate_agent import Report, assess, certificate_json
 from ttt_rllib.evaluation.text import verdict
 from ttt_rllib.exact.evaluation import ExactReport
 from ttt_rllib.metrics import flatten
-from ttt_rllib.runs.directory import MetricsFile, RunDir, write_json, write_whole
+from ttt_rllib.runs.directory import RunDir
+from ttt_rllib.runs.files import write_json, write_whole
+from ttt_rllib.runs.metrics_csv import METRICS_FILE, MetricsFile
 from ttt_rllib.runs.trials_csv import write_table
-from ttt_rllib.tracking.progress import METRICS_FILE
 from ttt_rllib.tuning.run import RunOutcome, TrialOutcome
 
 __all__ = ["conclude"]

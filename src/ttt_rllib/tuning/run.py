@@ -24,7 +24,8 @@ from ttt_rllib.errors import InputError
 from ttt_rllib.metrics import BETTER, flatten
 from ttt_rllib.runs.checkpoints import PREFIX
 from ttt_rllib.runs.directory import RunDir
-from ttt_rllib.tracking.progress import CheckpointOnInterrupt, MetricsFiles
+from ttt_rllib.tuning.interrupt import CheckpointOnInterrupt
+from ttt_rllib.tuning.metrics_callback import MetricsFiles
 from ttt_rllib.tuning.schedulers import scheduler_of
 from ttt_rllib.tuning.search_algorithm import Status, Trials, searched_settings, status_of
 from ttt_rllib.tuning.trainable import EXPERIMENT, SelfPlayTrial

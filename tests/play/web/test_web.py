@@ -16,9 +16,10 @@ from starlette.testclient import TestClient
 
 from ttt_envs import TIC_TAC_TOE, Boards
 from ttt_envs.game import CONNECT_FOUR, Game
+from ttt_envs.symmetry import symmetries
 from ttt_rllib.agents.bundle import save_bundle
 from ttt_rllib.agents.policies import NetworkPolicy
-from ttt_rllib.analysis.openings import openings, symmetries
+from ttt_rllib.analysis.openings import openings
 from ttt_rllib.errors import InputError
 from ttt_rllib.play.agents import list_agents
 from ttt_rllib.play.web.app import create_app, serve
@@ -281,7 +282,7 @@ def test_the_page_is_made_of_its_own_files_only(client):
     assert index.headers["content-type"].startswith("text/html")
     named = re.findall(r'(?:src|href)="(/[^"]+)"', index.text)
     assert len(named) == 4
-    for file in files("ttt_rllib.play").joinpath("static").iterdir():
+    for file in files("ttt_rllib.play.web").joinpath("static").iterdir():
         text = file.read_text()
         assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text), file.name
         assert not re.search(r"<style|style=|\son\w+=|<script(?! type=\"module\" src)", text)

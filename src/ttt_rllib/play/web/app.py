@@ -24,7 +24,7 @@ from starlette.routing import BaseRoute, Route
 
 import ttt_rllib
 from ttt_rllib.analysis.game_record import IllegalMoveError
-from ttt_rllib.door import warn
+from ttt_rllib.commands import warn
 from ttt_rllib.errors import InputError
 from ttt_rllib.play.agents import AgentList, choose_agent, list_agents
 from ttt_rllib.play.web.middleware import Guard
@@ -206,7 +206,7 @@ def _page_routes() -> list[BaseRoute]:
     """Return a route for each file of the page; there are no others."""
     pages = {
         f"/static/{file.name}": (file.read_bytes(), MEDIA_TYPES[Path(file.name).suffix])
-        for file in files("ttt_rllib.play").joinpath("static").iterdir()
+        for file in files("ttt_rllib.play.web").joinpath("static").iterdir()
     }
     pages["/"] = pages.pop("/static/index.html")
     return [Route(path, _page(*page)) for path, page in sorted(pages.items())]

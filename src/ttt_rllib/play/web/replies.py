@@ -5,15 +5,11 @@ Shapes: a board alone is a batch `[1]`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-
-from ttt_envs.boards import Boards
-from ttt_envs.game import GAMES, Game
+from ttt_envs.game import Game
 from ttt_rllib.analysis.game_record import GameRecord
 from ttt_rllib.analysis.position import Analysis, MoveAnalysis, Outlook
-from ttt_rllib.play.agents import Agent, AgentList, game_name
+from ttt_rllib.analysis.squares import landing_squares, owners
+from ttt_rllib.play.agents import Agent, AgentList
 from ttt_rllib.play.web.schemas import (
     ActionReply,
     AgentReply,
@@ -21,20 +17,14 @@ from ttt_rllib.play.web.schemas import (
     GameReply,
     OpeningReply,
     OutlookReply,
-    Owner,
 )
 
 __all__ = [
     "action_replies",
     "agents_reply",
     "game_reply",
-    "landing_squares",
-    "last_square",
     "opening_reply",
-    "owners",
 ]
-
-TITLES = {"tic_tac_toe": "Tic-tac-toe", "connect_four": "Connect Four"}
 
 FIXED_ABOUT = {
     "perfect": "Plays any move that keeps the value.",
@@ -73,40 +63,14 @@ def agents_reply(agents: AgentList, preferred: str) -> AgentsReply:
 
 def game_reply(game: Game) -> GameReply:
     """Return the rules, with a title for people."""
-    name = game_name(game)
-    falls = ", stones fall" if game.gravity else ""
-    size = f"{game.rows} \N{MULTIPLICATION SIGN} {game.cols}, {game.connect} in a row{falls}"
     return GameReply(
-        name=name,
-        title=TITLES[name] if name in GAMES else size,
+        name=game.name,
+        title=game.title,
         rows=game.rows,
         cols=game.cols,
         connect=game.connect,
         gravity=game.gravity,
     )
-
-
-def owners(record: GameRecord) -> list[Owner]:
-    """Return who owns each square, row-major."""
-    x_stones, o_stones = record.stones
-    squares: list[Owner] = []
-    for square in range(record.game.num_squares):
-        is_x, is_o = x_stones >> square & 1, o_stones >> square & 1
-        squares.append("X" if is_x else "O" if is_o else "")
-    return squares
-
-
-def last_square(record: GameRecord) -> int | None:
-    """Return where the last stone lies; None on the empty board."""
-    if not record.moves:
-        return None
-    return _new_squares(record.boards[-2], record.boards[-1])[0]
-
-
-def landing_squares(record: GameRecord, actions: Sequence[int]) -> list[int]:
-    """Return where the stone of each of these legal actions would come to lie."""
-    boards = record.board[np.zeros(len(actions), np.intp)]
-    return _new_squares(boards, boards.step(np.array(actions, np.intp)).boards)
 
 
 def action_replies(record: GameRecord, analysis: Analysis) -> list[ActionReply]:
@@ -138,11 +102,6 @@ def _about(agent: Agent) -> str:
     if agent.is_trained:
         return TRAINED_ABOUT[agent.verdict]
     return FIXED_ABOUT[agent.slug.partition(".")[0]]
-
-
-def _new_squares(before: Boards, after: Boards) -> list[int]:
-    new = (before.mover | before.opponent) ^ (after.mover | after.opponent)
-    return [int(bit).bit_length() - 1 for bit in new]
 
 
 def _action_reply(move: MoveAnalysis, square: int) -> ActionReply:

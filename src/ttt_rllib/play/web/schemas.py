@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ttt_envs.game import MAX_SQUARES
 from ttt_rllib.analysis.game_record import Result, Seat
+from ttt_rllib.analysis.squares import Owner
 
 __all__ = [
     "AgentId",
@@ -52,7 +53,6 @@ Moves = Annotated[
 Value = Annotated[int, Field(ge=-1, le=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Square = Annotated[int, Field(ge=0, lt=MAX_SQUARES)]
-Owner = Literal["X", "O", ""]
 
 
 class _Request(BaseModel):

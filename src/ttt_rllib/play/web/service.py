@@ -13,17 +13,11 @@ from ttt_envs.game import Game
 from ttt_rllib.analysis.game_record import GameRecord, IllegalMoveError, Seat
 from ttt_rllib.analysis.openings import openings
 from ttt_rllib.analysis.position import Analysis, analyse, move_sentence, position_sentence
+from ttt_rllib.analysis.squares import landing_squares, last_square, owners
 from ttt_rllib.exact.evaluation import known_truth
 from ttt_rllib.play.agents import AgentList, choose_move
 from ttt_rllib.play.web.lru_cache import Kept
-from ttt_rllib.play.web.replies import (
-    action_replies,
-    game_reply,
-    landing_squares,
-    last_square,
-    opening_reply,
-    owners,
-)
+from ttt_rllib.play.web.replies import action_replies, game_reply, opening_reply
 from ttt_rllib.play.web.schemas import AtlasReply, CoursePoint, MoveReply, PositionReply
 
 __all__ = ["Answers"]

@@ -14,7 +14,7 @@ from ttt_envs.game import Game
 from ttt_rllib.agents.policies import Policy
 from ttt_rllib.analysis.game_record import GameRecord
 from ttt_rllib.analysis.position import Analysis, MoveAnalysis, Outlook, analyse
-from ttt_rllib.play.web.replies import landing_squares, owners
+from ttt_rllib.analysis.squares import landing_squares, owners
 from ttt_rllib.report.charts.axes import PERCENT, in_percent
 from ttt_rllib.report.charts.svg import number, tag
 

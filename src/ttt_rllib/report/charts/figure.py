@@ -92,7 +92,7 @@ class Gallery:
 
 def stylesheet() -> str:
     """Return the CSS of all figures and of the page: the palette, then their own rules."""
-    palette = files("ttt_rllib.play").joinpath("static", "palette.css")
+    palette = files("ttt_rllib.play.web").joinpath("static", "palette.css")
     rules = files("ttt_rllib.report").joinpath("report.css")
     # Inside a notebook nothing else may take on these colours.
     own = palette.read_text(encoding="utf-8").replace(":root", ".ttt-report")

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from ttt_rllib.environment_file import load_environment_file
+from ttt_rllib.commands import load_environment_file
 from ttt_rllib.errors import InputError
 
 

@@ -1,0 +1,34 @@
+"""Rotations and reflections of a board that keep the rules, as permutations of its squares."""
+
+from itertools import product
+
+from ttt_envs.game import Game
+
+__all__ = ["Permutation", "symmetries"]
+
+Permutation = tuple[int, ...]
+"""Where each square goes."""
+
+
+def symmetries(game: Game) -> tuple[Permutation, ...]:
+    """Return where each square goes, for every rotation and reflection that keeps the rules.
+
+    Under gravity that is the identity and the mirror; else 4 of a rectangle, 8 of a square.
+    """
+    rows, cols = game.rows, game.cols
+    flips = product((False, True), (False,) if game.gravity else (False, True))
+    maps = [_flipped(game, left_right, up_down) for left_right, up_down in flips]
+    if rows == cols and not game.gravity:
+        transposed = tuple(square % cols * cols + square // cols for square in range(rows * cols))
+        maps += [tuple(transposed[square] for square in flip) for flip in maps]
+    # A board of one row or column has fewer.
+    return tuple(dict.fromkeys(maps))
+
+
+def _flipped(game: Game, left_right: bool, up_down: bool) -> Permutation:
+    squares = []
+    for row, col in product(range(game.rows), range(game.cols)):
+        to_row = game.rows - 1 - row if up_down else row
+        to_col = game.cols - 1 - col if left_right else col
+        squares.append(to_row * game.cols + to_col)
+    return tuple(squares)

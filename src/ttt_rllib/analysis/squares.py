@@ -1,0 +1,47 @@
+"""The squares of a game record: who owns them, and where stones come to lie.
+
+Shapes: a board alone is a batch `[1]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from ttt_envs.boards import Boards
+from ttt_rllib.analysis.game_record import GameRecord
+
+__all__ = ["Owner", "landing_squares", "last_square", "owners"]
+
+Owner = Literal["X", "O", ""]
+"""Whose stone lies on a square; "" = nobody's."""
+
+
+def owners(record: GameRecord) -> list[Owner]:
+    """Return who owns each square, row-major."""
+    x_stones, o_stones = record.stones
+    squares: list[Owner] = []
+    for square in range(record.game.num_squares):
+        is_x, is_o = x_stones >> square & 1, o_stones >> square & 1
+        squares.append("X" if is_x else "O" if is_o else "")
+    return squares
+
+
+def last_square(record: GameRecord) -> int | None:
+    """Return where the last stone lies; None on the empty board."""
+    if not record.moves:
+        return None
+    return _new_squares(record.boards[-2], record.boards[-1])[0]
+
+
+def landing_squares(record: GameRecord, actions: Sequence[int]) -> list[int]:
+    """Return where the stone of each of these legal actions would come to lie."""
+    boards = record.board[np.zeros(len(actions), np.intp)]
+    return _new_squares(boards, boards.step(np.array(actions, np.intp)).boards)
+
+
+def _new_squares(before: Boards, after: Boards) -> list[int]:
+    new = (before.mover | before.opponent) ^ (after.mover | after.opponent)
+    return [int(bit).bit_length() - 1 for bit in new]

@@ -1,0 +1,22 @@
+"""The Ray cluster that a run starts for itself."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, PositiveInt
+
+from ttt_rllib.config.section import Section
+
+__all__ = ["Ray"]
+
+
+class Ray(Section):
+    """The Ray cluster that a run starts for itself (`ray.init`); one that is joined has its own."""
+
+    include_dashboard: bool = False
+    """Start the dashboard: Ray's web page on processes, logs and memory."""
+    dashboard_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    """Address it listens at; the default is reached from this machine only."""
+    dashboard_port: Annotated[PositiveInt, Field(lt=2**16)] = 8265
+    """Its port."""

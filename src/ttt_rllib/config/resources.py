@@ -1,0 +1,40 @@
+"""What a trial reserves: env runners, learners and its own process."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+from ttt_rllib.config.section import Section
+
+__all__ = ["EnvRunners", "Learners", "Resources"]
+
+
+class EnvRunners(Section):
+    """Who samples (`AlgorithmConfig.env_runners`)."""
+
+    num_env_runners: NonNegativeInt = 0
+    """Actors that sample; 0 = the trial's own process does it, reproducibly to the bit."""
+    num_envs_per_env_runner: PositiveInt = 512
+    """Boards played in lockstep by each."""
+    num_cpus_per_env_runner: Annotated[float, Field(ge=0.0)] = 1.0
+    """CPUs reserved for each."""
+
+
+class Learners(Section):
+    """Who learns (`AlgorithmConfig.learners`)."""
+
+    num_learners: NonNegativeInt = 0
+    """Actors that compute gradients (DDP); 0 = the trial's own process does it."""
+    num_cpus_per_learner: Annotated[float, Field(ge=0.0)] = 1.0
+    """CPUs reserved for each learner actor."""
+    num_gpus_per_learner: Annotated[float, Field(ge=0.0)] = 0.0
+    """GPUs reserved for each learner."""
+
+
+class Resources(Section):
+    """What else a trial reserves (`AlgorithmConfig.resources`)."""
+
+    num_cpus_for_main_process: Annotated[float, Field(ge=0.0)] = 1.0
+    """CPUs reserved for the trial's own process."""

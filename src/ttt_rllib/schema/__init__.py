@@ -1,1 +1,0 @@
-"""The sections of an experiment, a file a subject; `ttt_rllib.config.experiment` is the whole."""

@@ -1,0 +1,75 @@
+"""Ctrl-C and SIGTERM while Tune runs: a checkpoint of every running trial, then the end."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from ray.tune import Callback
+
+from ttt_rllib.signals import SIGNALS, raise_on_interrupts
+
+__all__ = ["CheckpointOnInterrupt"]
+
+CHECKPOINT_TIMEOUT_S = 20.0
+"""How long an interrupted run waits for its checkpoints; Kubernetes kills after 30 s."""
+
+
+class CheckpointOnInterrupt(Callback):
+    """Turns the first Ctrl-C or SIGTERM into: checkpoint every running trial, then end.
+
+    A second Ctrl-C ends at once. Tune alone would end without a checkpoint.
+
+    Args:
+        notify: Called from the signal handler with a sentence for the user.
+
+    Attributes:
+        interrupted: Whether a signal came.
+    """
+
+    def __init__(self, notify: Callable[[str], None]) -> None:
+        self.interrupted = False
+        self._notify = notify
+        self._saved: set[str] = set()
+        self._end_tune: Any = None
+        self._deadline_s = math.inf
+
+    def setup(self, **info: Any) -> None:
+        """Take over the signals; Tune has put its own handler there just before."""
+        self._end_tune = signal.getsignal(signal.SIGINT)
+        for number in SIGNALS:
+            signal.signal(number, self._on_signal)
+
+    def release(self) -> None:
+        """Let signals raise KeyboardInterrupt again."""
+        raise_on_interrupts()
+
+    def on_step_end(self, **info: Any) -> None:
+        """End Tune's loop once every running trial has its checkpoint, or none comes."""
+        if not self.interrupted or self._end_tune is None:
+            return
+        running = {trial.trial_id for trial in info["trials"] if trial.status == "RUNNING"}
+        if running <= self._saved or time.monotonic() > self._deadline_s:
+            end, self._end_tune = self._end_tune, None
+            end(signal.SIGINT, None)
+
+    def on_trial_result(self, **info: Any) -> None:
+        """Ask Tune for a checkpoint of this trial."""
+        if self.interrupted and info["trial"].trial_id not in self._saved:
+            info["result"]["should_checkpoint"] = True
+
+    def on_trial_save(self, **info: Any) -> None:
+        """Note that the trial is safe."""
+        if self.interrupted:
+            self._saved.add(info["trial"].trial_id)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self.interrupted:
+            raise KeyboardInterrupt
+        self.interrupted = True
+        self._deadline_s = time.monotonic() + CHECKPOINT_TIMEOUT_S
+        self._notify("interrupted: saving a checkpoint; once more to end at once")

@@ -1,0 +1,29 @@
+"""A metrics file per trial, written as Tune hears of the results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ray.tune import Callback
+
+from ttt_rllib.metrics import flatten
+from ttt_rllib.runs.metrics_csv import METRICS_FILE, MetricsFile
+
+__all__ = ["MetricsFiles"]
+
+
+class MetricsFiles(Callback):
+    """Writes `metrics.csv` in the folder of each trial, a row an iteration."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, MetricsFile] = {}
+
+    def on_trial_result(self, **info: Any) -> None:
+        """Append the iteration's row."""
+        trial, result = info["trial"], info["result"]
+        if trial.trial_id not in self._files:
+            folder = Path(trial.path)
+            folder.mkdir(parents=True, exist_ok=True)
+            self._files[trial.trial_id] = MetricsFile(folder / METRICS_FILE)
+        self._files[trial.trial_id].append(flatten(result))
