@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from benchmarks.race import Standing, run_contestant
 from ttt_envs.boards import Boards, random_openings
 from ttt_envs.game import TIC_TAC_TOE
-from ttt_rllib.exact.evaluation import truth_of
+from ttt_rllib.exact.evaluation import solve_or_raise
 
 __all__ = ["Network", "adam", "loss", "update"]
 
@@ -133,7 +133,7 @@ def train(seed: int) -> Iterator[Standing]:
     torch.set_num_threads(1)
     rng, network, moves = np.random.default_rng(seed), Network(), 0
     optimizer = adam(network)
-    positions = truth_of(TIC_TAC_TOE).positions
+    positions = solve_or_raise(TIC_TAC_TOE).positions
 
     def table() -> Any:
         with torch.inference_mode():

@@ -47,7 +47,7 @@ def end_to_end(quick: bool) -> list[Row]:
 
     torch.set_num_threads(1)  # as Ray does in an actor of one CPU, such as a trial
     try:
-        config = SelfPlayPPOConfig().self_play(exact_interval=0)
+        config = SelfPlayPPOConfig().self_play(exact_evaluation_interval=0)
         ours = _build(config.env_runners(num_envs_per_env_runner=NUM_BOARDS))
         stock = _build(stock_config())
         contestants = {OURS: _rate(ours, OUR_ITERATIONS), STOCK: _rate(stock, 1)}

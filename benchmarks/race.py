@@ -18,7 +18,7 @@ import typer
 
 from ttt_envs.game import TIC_TAC_TOE
 from ttt_rllib.commands import run_command
-from ttt_rllib.exact.evaluation import truth_of
+from ttt_rllib.exact.evaluation import solve_or_raise
 from ttt_rllib.exact.exploitability import nash_conv
 from ttt_rllib.exact.tables import Table, greedy_table
 
@@ -52,7 +52,7 @@ def race(standings: Iterator[Standing], cap_s: float) -> Finish:
         standings: The contestant; it is measured each time it yields.
         cap_s: Wall seconds of training.
     """
-    truth, train_s = truth_of(TIC_TAC_TOE), 0.0
+    truth, train_s = solve_or_raise(TIC_TAC_TOE), 0.0
     while True:
         start_s = time.perf_counter()
         moves, table = next(standings)

@@ -21,7 +21,7 @@ MEGABYTE = 1e6
 SAMPLE_INTERVAL_S = 1.0
 ENDING_S = 10.0
 EXPERIMENT = Path(__file__).parent.parent / "experiments" / "ppo.yaml"
-SETTINGS = ("stop.unexploitable_evals=null", f"stop.iterations={ITERATIONS}")
+SETTINGS = ("stop.consecutive_unexploitable_evals=null", f"stop.iterations={ITERATIONS}")
 
 BARE_LOOP = """
 from pathlib import Path
@@ -138,7 +138,7 @@ def _followed(
         try:
             children = driver.children(recursive=True)
             started.update(children)
-            trials = [one for one in children if "SelfPlayTrial" in " ".join(one.cmdline())]
+            trials = [one for one in children if "SelfPlayTrainable" in " ".join(one.cmdline())]
             largest = max((one.memory_info().rss for one in trials), default=0)
             begun = len(list(run.glob("trials/[0-9]*/")))
             memory = driver.memory_info().rss / MEGABYTE

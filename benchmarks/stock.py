@@ -19,11 +19,11 @@ from ray.rllib.env.wrappers.pettingzoo_env import PettingZooEnv
 from ttt_envs.game import TIC_TAC_TOE
 from ttt_rllib.rl.actor_critic import MODULE_ID, BoardActorCritic
 from ttt_rllib.rl.env_runner import board_spaces
-from ttt_rllib.rl.self_play import play_both_seats
+from ttt_rllib.rl.self_play import shared_policy_mapping_fn
 
 __all__ = ["FlatTicTacToe", "stock_config"]
 
-MODEL = {"hiddens": (128, 128), "activation": "relu"}
+MODEL = {"hidden_sizes": (128, 128), "activation": "relu"}
 NUM_ENVS = 64
 
 
@@ -62,7 +62,7 @@ def stock_config() -> PPOConfig:
     )
     config = PPOConfig()
     config.environment(FlatTicTacToe, disable_env_checking=True)
-    config.multi_agent(policies={MODULE_ID}, policy_mapping_fn=play_both_seats)
+    config.multi_agent(policies={MODULE_ID}, policy_mapping_fn=shared_policy_mapping_fn)
     config.rl_module(rl_module_spec=MultiRLModuleSpec(rl_module_specs={MODULE_ID: module}))
     config.env_runners(num_envs_per_env_runner=NUM_ENVS)
     config.training(use_kl_loss=False)

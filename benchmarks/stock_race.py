@@ -35,12 +35,12 @@ def train(seed: int) -> Iterator[Standing]:
     from benchmarks.stock import stock_config
     from ttt_envs.game import TIC_TAC_TOE
     from ttt_rllib.agents.policies import NetworkPolicy, policy_table
-    from ttt_rllib.exact.evaluation import truth_of
+    from ttt_rllib.exact.evaluation import solve_or_raise
     from ttt_rllib.exact.tables import Table
     from ttt_rllib.rl.actor_critic import MODULE_ID
 
     torch.set_num_threads(1)  # as Ray does in an actor of one CPU, such as a trial
-    positions = truth_of(TIC_TAC_TOE).positions
+    positions = solve_or_raise(TIC_TAC_TOE).positions
     config = stock_config().training(**SETTINGS).env_runners(**RUNNERS).debugging(seed=seed)
     algorithm = config.build_algo()
 

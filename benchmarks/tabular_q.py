@@ -16,7 +16,7 @@ from open_spiel.python.algorithms.tabular_qlearner import QLearner
 from benchmarks.race import Standing, run_contestant
 from ttt_envs.game import TIC_TAC_TOE
 from ttt_envs.positions import Positions
-from ttt_rllib.exact.evaluation import truth_of
+from ttt_rllib.exact.evaluation import solve_or_raise
 from ttt_rllib.exact.tables import Table
 
 GAMES_BETWEEN_MEASUREMENTS = 2_000
@@ -27,7 +27,7 @@ def train(seed: int) -> Iterator[Standing]:
     np.random.seed(seed)  # noqa: NPY002 - OpenSpiel draws from the global generator
     environment = rl_environment.Environment("tic_tac_toe")
     agents = [QLearner(seat, TIC_TAC_TOE.num_actions) for seat in range(2)]
-    questions = _questions(truth_of(TIC_TAC_TOE).positions)
+    questions = _questions(solve_or_raise(TIC_TAC_TOE).positions)
     moves = 0
     while True:
         for _ in range(GAMES_BETWEEN_MEASUREMENTS):
@@ -62,7 +62,7 @@ def _questions(positions: Positions) -> dict[int, Any]:
 
 
 def _table(agents: list[Any], questions: dict[int, Any]) -> Table:
-    positions = truth_of(TIC_TAC_TOE).positions
+    positions = solve_or_raise(TIC_TAC_TOE).positions
     table = np.zeros(positions.legal.shape)
     for row, moment in questions.items():
         agent = agents[moment.observations["current_player"]]

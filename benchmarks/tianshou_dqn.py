@@ -21,7 +21,7 @@ from tianshou.utils.net.common import Net
 
 from benchmarks.race import Standing, run_contestant
 from ttt_envs.game import TIC_TAC_TOE
-from ttt_rllib.exact.evaluation import truth_of
+from ttt_rllib.exact.evaluation import solve_or_raise
 from ttt_rllib.exact.tables import Table
 
 HIDDENS = (128, 128, 128, 128)
@@ -92,7 +92,7 @@ def _env() -> Any:
 
 def _table(learner: Any) -> Table:
     """Return the greedy policy; the network itself does not know which moves are legal."""
-    positions = truth_of(TIC_TAC_TOE).positions
+    positions = solve_or_raise(TIC_TAC_TOE).positions
     observations = positions.boards.observe().reshape(len(positions), -1)
     with torch.inference_mode():
         values = learner.model(observations)[0].double().numpy()

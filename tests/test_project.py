@@ -12,83 +12,19 @@ from ttt_rllib.metrics import METRICS, markdown_table
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "ttt_rllib"
 
-# A module may import those of lower layers and of its own (design, section 2).
-LAYERS = (
-    ("ttt_envs",),
-    ("ttt_rllib", "ttt_rllib.exact"),
-    ("ttt_rllib.agents.policies",),
-    (
-        "ttt_rllib.agents.bundle",
-        "ttt_rllib.agents.baselines",
-        "ttt_rllib.evaluation.matches",
-        "ttt_rllib.evaluation.sampled",
-        "ttt_rllib.agents.onnx",
-    ),
-    (
-        "ttt_rllib.errors",
-        "ttt_rllib.metrics",
-        "ttt_rllib.evaluation.evaluate_agent",
-        "ttt_rllib.evaluation.text",
-        "ttt_rllib.door",
-        "ttt_rllib.environment_file",
-        "ttt_rllib.signals",
-    ),
-    ("ttt_rllib.play",),
-    ("ttt_rllib.config.pettingzoo_envs",),
-    ("ttt_rllib.schema",),
-    ("ttt_rllib.config.experiment",),
-    ("ttt_rllib.config.loading",),
-    ("ttt_rllib.cluster.dashboard", "ttt_rllib.tracking.wandb_writer"),
-    (
-        "ttt_rllib.cluster.placement",
-        "ttt_rllib.runs.directory",
-        "ttt_rllib.runs.lock",
-        "ttt_rllib.cluster.shared_storage",
-    ),
-    ("ttt_rllib.report",),
-    ("ttt_rllib.report",),
-    ("ttt_rllib.cluster.connection",),
-    ("ttt_rllib.rl",),
-    ("ttt_rllib.tracking.progress",),
-    ("ttt_rllib.tuning.schedulers", "ttt_rllib.runs.checkpoints"),
-    (
-        "ttt_rllib.tuning.trainable",
-        "ttt_rllib.tuning.search_algorithm",
-        "ttt_rllib.tuning.tune_state",
-    ),
-    ("ttt_rllib.tracking.search_progress",),
-    ("ttt_rllib.tracking.prometheus", "ttt_rllib.tracking.wandb"),
-    ("ttt_rllib.tuning.run",),
-    ("ttt_rllib.runs.trials_csv",),
-    ("ttt_rllib.train.finalize",),
-    ("ttt_rllib.train", "ttt_rllib.evaluate", "ttt_rllib.export"),
-    ("ttt_rllib.cli",),
-    ("ttt_rllib.__main__",),
+# A package imports only those before it.
+PACKAGES = (
+    *("ttt_envs", "errors", "metrics", "signals", "commands", "exact", "config", "agents"),
+    *("cluster", "analysis", "evaluation", "runs", "rl", "play", "report", "tuning", "tracking"),
+    *("train", "evaluate", "export", "cli", "__main__"),
 )
-MAY_IMPORT_RAY = {
-    "rl",
-    "tracking",
-    "gauges",
-    "wandb_runs",
-    "wandb_writer",
-    "search_progress",
-    "tuning",
-    "trial",
-    "search",
-    "schedulers",
-    "snapshots",
-    "cluster",
-    "storage",
-    "play.serve_app",
-}
-MAY_IMPORT_TORCH = {"rl"}
+MAY_IMPORT = {"ray": ("cluster", "rl", "tuning", "tracking", "play.serve_app"), "torch": ("rl",)}
+MODULES = sorted([*SOURCE.rglob("*.py"), *(ROOT / "envs" / "ttt_envs").rglob("*.py")])
 
 
-def modules():
-    for root in (SOURCE, ROOT / "envs" / "ttt_envs"):
-        for path in sorted(root.rglob("*.py")):
-            parts = path.relative_to(root.parent).with_suffix("").parts
-            yield ".".join(part for part in parts if part != "__init__"), path
+def package(module):
+    parts = module.split(".")
+    return parts[0] if parts[0] == "ttt_envs" else parts[1]
 
 
 def imports(path):
@@ -99,26 +35,46 @@ def imports(path):
             yield node.module
 
 
-def layer(module):
-    names = {name: index for index, names in enumerate(LAYERS) for name in names}
-    while module not in names:
-        module = module.rpartition(".")[0]
-    return names[module]
-
-
-@pytest.mark.parametrize(("module", "path"), list(modules()), ids=str)
-def test_a_module_imports_only_lower_layers_and_only_its_frameworks(module, path):
-    _, _, inner = module.partition(".")
-    part = inner if inner in MAY_IMPORT_RAY else inner.split(".")[0]
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_package_imports_only_packages_before_it_and_only_its_frameworks(path):
+    root = ROOT / ("src" if SOURCE in path.parents else "envs")
+    module = ".".join(path.relative_to(root).with_suffix("").parts)
+    is_front = module == "ttt_rllib.__init__"
     for imported in imports(path):
-        if imported.split(".")[0] in {"ttt_rllib", "ttt_envs"}:
-            assert layer(imported) <= layer(module), f"{module} imports {imported}"
-        if imported.split(".")[0] == "ray":
-            assert part in MAY_IMPORT_RAY, f"{module} imports {imported}"
+        framework = imported.split(".")[0]
+        if imported.startswith(("ttt_rllib.", "ttt_envs")) and not is_front:
+            assert PACKAGES.index(package(imported)) <= PACKAGES.index(package(module)), imported
+        if framework in MAY_IMPORT:
+            allowed = tuple(f"ttt_rllib.{name}" for name in MAY_IMPORT[framework])
+            assert module.startswith(allowed), imported
         if imported.startswith("ray.rllib"):
-            assert part == "rl", f"{module} imports {imported}"
-        if imported.split(".")[0] == "torch":
-            assert part in MAY_IMPORT_TORCH, f"{module} imports {imported}"
+            assert package(module) == "rl", imported
+
+
+def test_nothing_lies_beside_the_packages_but_what_the_layout_names():
+    beside = {path.stem for path in SOURCE.glob("*.py")}
+    assert beside == {
+        *("__init__", "__main__", "cli", "errors", "metrics", "signals", "commands"),
+        *("evaluate", "export"),
+    }
+
+
+def names_of_metrics(path):
+    """Literals in a module that spell a metric, or the group of one, docstrings apart."""
+    groups = tuple(f"{metric.name.split('/')[0]}/" for metric in METRICS)
+    tree = ast.parse(path.read_text())
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+            words = node.value.split()
+            if len(words) == 1 and node.value.startswith(groups):
+                yield node.value
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_metric_is_spelled_in_the_module_of_metrics_only(path):
+    if path != SOURCE / "metrics.py":
+        assert list(names_of_metrics(path)) == []
 
 
 def test_the_metrics_page_is_the_metrics_file():

@@ -51,7 +51,7 @@ def run_command(*commands: Callable[..., None], **settings: Any) -> None:
 
 
 def call(app: typer.Typer) -> int:
-    """Run an app and return its exit code; wrong usage is one line on stderr, like any bad input."""
+    """Run an app and return its exit code; wrong usage is one line on stderr."""
     try:
         load_environment_file()
         return int(app(standalone_mode=False) or EXIT_DONE)

@@ -4,16 +4,16 @@ import difflib
 import json
 from typing import Any
 
-__all__ = ["InputError", "nearest", "shown"]
+__all__ = ["InputError", "abbreviated", "did_you_mean"]
 
-SHOWN_CHARACTERS = 60
+MAX_CHARACTERS = 60
 
 
 class InputError(ValueError):
     """The user's input is wrong; the message is one line that says what, where and the remedy."""
 
 
-def nearest(value: str, known: list[str]) -> str:
+def did_you_mean(value: str, known: list[str]) -> str:
     """Return "; did you mean ...?", or "; known are ..." where nothing is close."""
     close = difflib.get_close_matches(value, known, n=1, cutoff=0.4)
     if close:
@@ -21,7 +21,7 @@ def nearest(value: str, known: list[str]) -> str:
     return f"; known are {', '.join(known)}" if known else ""
 
 
-def shown(value: Any) -> str:
+def abbreviated(value: Any) -> str:
     """Return a value as JSON, shortened to fit a line."""
     text = json.dumps(value, default=str)
-    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 3] + "..."
+    return text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 3] + "..."

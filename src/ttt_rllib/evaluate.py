@@ -15,14 +15,13 @@ from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run_comma
 from ttt_rllib.errors import InputError
 from ttt_rllib.evaluation.evaluate_agent import (
     Report,
-    assess,
     certificate_json,
+    evaluate_agent,
     find_bundle,
-    report_metrics,
     same_certificate,
 )
 from ttt_rllib.evaluation.sampled import NUM_GAMES, SEED, SampledReport
-from ttt_rllib.evaluation.text import NOT_PROVABLE, describe
+from ttt_rllib.evaluation.text import NOT_PROVABLE, format_report
 from ttt_rllib.exact.evaluation import ExactReport
 
 __all__ = ["evaluate"]
@@ -61,8 +60,10 @@ def evaluate(
     except (BundleError, InputError) as error:
         warn(f"error: {error}")
         raise typer.Exit(EXIT_BAD_INPUT) from None
-    report = assess(bundle, seed=seed, num_games=games)
-    print(json.dumps(_as_json(bundle, report), indent=2) if as_json else describe(bundle, report))
+    report = evaluate_agent(bundle, seed=seed, num_games=games)
+    print(
+        json.dumps(_as_json(bundle, report), indent=2) if as_json else format_report(bundle, report)
+    )
     raise typer.Exit(_judge(agent, bundle, report, stored, require))
 
 
@@ -120,7 +121,7 @@ def _as_json(bundle: Bundle, report: Report) -> dict[str, Any]:
         "game": asdict(bundle.policy.game),
         "weights_sha256": bundle.sha256,
         "provenance": bundle.provenance,
-        "metrics": report_metrics(report),
+        "metrics": report.metrics(),
         "certificate": certificate_json(bundle, exact) if exact else None,
         "sampled": sampled.as_json() if sampled else None,
     }

@@ -16,8 +16,8 @@ from ttt_rllib.agents.bundle import AGENT_FILE, WEIGHTS_FILE, Bundle, BundleErro
 from ttt_rllib.agents.onnx import INSTALL, OPSET, TOLERANCE, build_model, compare
 from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run_command, warn
 from ttt_rllib.errors import InputError
-from ttt_rllib.evaluation.evaluate_agent import assess, certificate_json, find_bundle
-from ttt_rllib.exact.evaluation import ExactReport, known_truth
+from ttt_rllib.evaluation.evaluate_agent import certificate_json, evaluate_agent, find_bundle
+from ttt_rllib.exact.evaluation import ExactReport, solved_game
 
 __all__ = ["export"]
 
@@ -120,8 +120,8 @@ def _fill(folder: Path, bundle: Bundle, *, with_onnx: bool) -> str | None:
         ExportError: If agent.onnx does not answer like the agent.
     """
     save_bundle(bundle.policy, folder, bundle.provenance)
-    if known_truth(bundle.policy.game) is not None:
-        report = assess(bundle)
+    if solved_game(bundle.policy.game) is not None:
+        report = evaluate_agent(bundle)
         if isinstance(report, ExactReport):
             text = json.dumps(certificate_json(bundle, report), indent=2)
             (folder / CERTIFICATE_FILE).write_text(text + "\n", encoding="utf-8")

@@ -10,7 +10,106 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["BETTER", "GAUGE_PREFIX", "METRICS", "Metric", "flatten", "markdown_table"]
+__all__ = [
+    "BETTER",
+    "CONSECUTIVE_UNEXPLOITABLE_EVALS",
+    "CPU_S",
+    "DRAW_RATE",
+    "ENTROPY",
+    "ENTROPY_COEFF",
+    "EPSILON",
+    "EVAL_S",
+    "EXACT_GROUPS",
+    "GAUGE_PREFIX",
+    "ITERATION",
+    "KL",
+    "LEARNER_CPU_S",
+    "LEARNER_MEMORY_MB",
+    "LEARN_S",
+    "LOSING_POSITIONS",
+    "LR",
+    "MEMORY_MB",
+    "METRICS",
+    "MOVES",
+    "MOVES_PER_GAME",
+    "MOVES_PER_S",
+    "NASH_CONV",
+    "NASH_CONV_GREEDY",
+    "NORMALIZED_SCORE_O",
+    "NORMALIZED_SCORE_X",
+    "OPTIMAL_MOVE_RATE",
+    "O_WIN_RATE",
+    "PENALISED_MOVES",
+    "POLICY_LOSS",
+    "Q_MEAN",
+    "RUNNER_CPU_S",
+    "RUNNER_MEMORY_MB",
+    "SAMPLE_S",
+    "SCORE_VS_ALPHA_BETA",
+    "SCORE_VS_ONE_PLY",
+    "SCORE_VS_RANDOM",
+    "SCORE_VS_RANDOM_O",
+    "SCORE_VS_RANDOM_X",
+    "STRENGTH_GROUPS",
+    "SYNC_S",
+    "TD_ERROR",
+    "TD_LOSS",
+    "TRAIN_S",
+    "VF_LOSS",
+    "X_WIN_RATE",
+    "Metric",
+    "flatten",
+    "markdown_table",
+    "nest",
+    "penalised_moves",
+]
+
+ITERATION = "perf/iteration"
+TRAIN_S = "perf/train_s"
+MOVES_PER_S = "perf/moves_per_s"
+SAMPLE_S = "perf/sample_s"
+LEARN_S = "perf/learn_s"
+SYNC_S = "perf/sync_s"
+EVAL_S = "perf/eval_s"
+CPU_S = "perf/cpu_s"
+MEMORY_MB = "perf/memory_mb"
+RUNNER_CPU_S = "perf/runner_cpu_s"
+RUNNER_MEMORY_MB = "perf/runner_memory_mb"
+LEARNER_CPU_S = "perf/learner_cpu_s"
+LEARNER_MEMORY_MB = "perf/learner_memory_mb"
+
+MOVES = "play/moves"
+X_WIN_RATE = "play/x_win_rate"
+DRAW_RATE = "play/draw_rate"
+O_WIN_RATE = "play/o_win_rate"
+MOVES_PER_GAME = "play/moves_per_game"
+EPSILON = "play/epsilon"
+
+NASH_CONV_GREEDY = "exact/nash_conv_greedy"
+NASH_CONV = "exact/nash_conv"
+CONSECUTIVE_UNEXPLOITABLE_EVALS = "exact/consecutive_unexploitable_evals"
+OPTIMAL_MOVE_RATE = "exact/optimal_move_rate"
+LOSING_POSITIONS = "exact/losing_positions"
+SCORE_VS_RANDOM_X = "exact/score_vs_random_x"
+SCORE_VS_RANDOM_O = "exact/score_vs_random_o"
+NORMALIZED_SCORE_X = "exact/normalized_score_x"
+NORMALIZED_SCORE_O = "exact/normalized_score_o"
+
+SCORE_VS_RANDOM = "eval/score_vs_random"
+SCORE_VS_ONE_PLY = "eval/score_vs_one_ply"
+SCORE_VS_ALPHA_BETA = "eval/score_vs_alpha_beta"
+
+POLICY_LOSS = "learner/policy_loss"
+VF_LOSS = "learner/vf_loss"
+ENTROPY = "learner/entropy"
+KL = "learner/kl"
+TD_LOSS = "learner/td_loss"
+TD_ERROR = "learner/td_error"
+Q_MEAN = "learner/q_mean"
+LR = "learner/lr"
+ENTROPY_COEFF = "learner/entropy_coeff"
+
+PENALISED_MOVES = "search/penalised_moves"
 
 GAUGE_PREFIX = "ttt_"
 """Begins the names of our gauges; Ray puts `ray_` before it."""
@@ -42,7 +141,7 @@ class Metric:
         "large games",
         "runner actors",
         "learner actors",
-        "stop.unexploitable_evals",
+        "stop.consecutive_unexploitable_evals",
     ] = ""
     gauge: bool = False
 
@@ -53,76 +152,74 @@ class Metric:
 
 
 METRICS = (
-    Metric("perf/iteration", "count", "Training iterations so far, from 1."),
+    Metric(ITERATION, "count", "Training iterations so far, from 1."),
     Metric(
-        "play/moves",
+        MOVES,
         "moves",
         "Plies by both players sampled so far, openings not counted.",
         gauge=True,
     ),
+    Metric(TRAIN_S, "s", "Seconds of training so far; set-up not counted.", "lower", gauge=True),
     Metric(
-        "perf/train_s", "s", "Seconds of training so far; set-up not counted.", "lower", gauge=True
-    ),
-    Metric(
-        "exact/nash_conv_greedy",
+        NASH_CONV_GREEDY,
         "0 to 4",
         "NashConv of the greedy policy: best response as X plus best response as O.",
         "lower",
         gauge=True,
     ),
-    Metric("exact/nash_conv", "0 to 4", "NashConv of the stochastic policy.", "lower", gauge=True),
+    Metric(NASH_CONV, "0 to 4", "NashConv of the stochastic policy.", "lower", gauge=True),
     Metric(
-        "exact/unexploitable_evals",
+        CONSECUTIVE_UNEXPLOITABLE_EVALS,
         "count",
         "Evaluations in a row, up to this one, with nash_conv_greedy 0.",
         "higher",
         gauge=True,
     ),
     Metric(
-        "exact/optimal_move_rate",
+        OPTIMAL_MOVE_RATE,
         "0 to 1",
         "Share of all decision positions whose greedy move keeps the game value.",
         "higher",
         gauge=True,
     ),
     Metric(
-        "exact/losing_positions",
+        LOSING_POSITIONS,
         "positions",
         "Positions worth less than the game value that the greedy agent can be led into.",
         "lower",
         gauge=True,
     ),
     Metric(
-        "exact/score_vs_random_x",
+        SCORE_VS_RANDOM_X,
         "-1 to 1",
         "Exact mean score of the greedy agent as X against the uniformly random player.",
         "higher",
     ),
     Metric(
-        "exact/score_vs_random_o",
+        SCORE_VS_RANDOM_O,
         "-1 to 1",
         "Exact mean score of the greedy agent as O against the uniformly random player.",
         "higher",
     ),
     Metric(
-        "exact/share_of_ceiling_x",
+        NORMALIZED_SCORE_X,
         "up to 1",
         "score_vs_random_x by the best possible score as X, where that is above 0.",
         "higher",
     ),
     Metric(
-        "exact/share_of_ceiling_o",
+        NORMALIZED_SCORE_O,
         "up to 1",
         "score_vs_random_o by the best possible score as O, where that is above 0.",
         "higher",
     ),
-    Metric("play/x_win_rate", "0 to 1", "Share of this iteration's sampled games won by X."),
-    Metric("play/draw_rate", "0 to 1", "Share of this iteration's sampled games drawn."),
-    Metric("play/o_win_rate", "0 to 1", "Share of this iteration's sampled games won by O."),
-    Metric("play/moves_per_game", "moves", "Mean moves of a sampled game after its opening."),
-    Metric("play/epsilon", "0 to 1", "Share of uniformly random moves while sampling.", only="dqn"),
+    Metric(X_WIN_RATE, "0 to 1", "Share of this iteration's sampled games won by X."),
+    Metric(DRAW_RATE, "0 to 1", "Share of this iteration's sampled games drawn."),
+    Metric(O_WIN_RATE, "0 to 1", "Share of this iteration's sampled games won by O."),
+    Metric(MOVES_PER_GAME, "moves", "Mean moves of a sampled game after its opening."),
+    Metric(EPSILON, "0 to 1", "Share of uniformly random moves while sampling.", only="dqn"),
     Metric(
-        "play/score_vs_random",
+        SCORE_VS_RANDOM,
         "-1 to 1",
         "Sampled mean score of the greedy agent in both seats against the uniformly random "
         "player; only for games too large for exact evaluation.",
@@ -131,7 +228,7 @@ METRICS = (
         gauge=True,
     ),
     Metric(
-        "play/score_vs_one_ply",
+        SCORE_VS_ONE_PLY,
         "-1 to 1",
         "The same sampled score against a player that wins at once, else parries, else plays "
         "at random.",
@@ -140,7 +237,7 @@ METRICS = (
         gauge=True,
     ),
     Metric(
-        "play/score_vs_alpha_beta",
+        SCORE_VS_ALPHA_BETA,
         "-1 to 1",
         "The same sampled score against a player that searches 4 plies.",
         "higher",
@@ -148,28 +245,20 @@ METRICS = (
         gauge=True,
     ),
     Metric(
-        "perf/moves_per_s",
+        MOVES_PER_S,
         "moves/s",
         "Moves of this iteration divided by its time.",
         "higher",
         gauge=True,
     ),
-    Metric("perf/sample_s", "s", "Time of this iteration spent sampling.", "lower", gauge=True),
+    Metric(SAMPLE_S, "s", "Time of this iteration spent sampling.", "lower", gauge=True),
+    Metric(LEARN_S, "s", "Time of this iteration spent on gradient steps.", "lower", gauge=True),
+    Metric(SYNC_S, "s", "Time of this iteration spent sending weights.", "lower", gauge=True),
+    Metric(EVAL_S, "s", "Time of this iteration spent on exact evaluation.", "lower", gauge=True),
+    Metric(CPU_S, "s", "CPU time of this iteration in the trial's process.", "lower", gauge=True),
+    Metric(MEMORY_MB, "MB", "Resident memory of the trial's process.", "lower", gauge=True),
     Metric(
-        "perf/learn_s", "s", "Time of this iteration spent on gradient steps.", "lower", gauge=True
-    ),
-    Metric(
-        "perf/sync_s", "s", "Time of this iteration spent sending weights.", "lower", gauge=True
-    ),
-    Metric(
-        "perf/eval_s", "s", "Time of this iteration spent on exact evaluation.", "lower", gauge=True
-    ),
-    Metric(
-        "perf/cpu_s", "s", "CPU time of this iteration in the trial's process.", "lower", gauge=True
-    ),
-    Metric("perf/memory_mb", "MB", "Resident memory of the trial's process.", "lower", gauge=True),
-    Metric(
-        "perf/runner_cpu_s",
+        RUNNER_CPU_S,
         "s",
         "CPU time of this iteration's sampling in all env runner actors.",
         "lower",
@@ -177,7 +266,7 @@ METRICS = (
         gauge=True,
     ),
     Metric(
-        "perf/runner_memory_mb",
+        RUNNER_MEMORY_MB,
         "MB",
         "Resident memory of the greatest env runner actor.",
         "lower",
@@ -185,7 +274,7 @@ METRICS = (
         gauge=True,
     ),
     Metric(
-        "perf/learner_cpu_s",
+        LEARNER_CPU_S,
         "s",
         "CPU time of this iteration's updates in all learner actors.",
         "lower",
@@ -193,7 +282,7 @@ METRICS = (
         gauge=True,
     ),
     Metric(
-        "perf/learner_memory_mb",
+        LEARNER_MEMORY_MB,
         "MB",
         "Resident memory of the greatest learner actor.",
         "lower",
@@ -201,41 +290,43 @@ METRICS = (
         gauge=True,
     ),
     Metric(
-        "learner/policy_loss",
+        POLICY_LOSS,
         "",
         "Minus the clipped surrogate objective, mean of the update.",
         only="ppo",
     ),
-    Metric("learner/vf_loss", "", "Clipped squared value error, mean of the update.", only="ppo"),
-    Metric("learner/entropy", "nat", "Entropy of the policy, mean of the update.", only="ppo"),
-    Metric("learner/kl", "nat", "Estimated KL(old, new), mean of the update.", only="ppo"),
+    Metric(VF_LOSS, "", "Clipped squared value error, mean of the update.", only="ppo"),
+    Metric(ENTROPY, "nat", "Entropy of the policy, mean of the update.", only="ppo"),
+    Metric(KL, "nat", "Estimated KL(old, new), mean of the update.", only="ppo"),
     Metric(
-        "learner/td_loss",
+        TD_LOSS,
         "",
         "Loss of DQN's temporal-difference error, mean of the update.",
         only="dqn",
     ),
+    Metric(TD_ERROR, "", "Mean absolute temporal-difference error of the update.", only="dqn"),
+    Metric(Q_MEAN, "-1 to 1", "Mean estimated value of the moves learnt from.", only="dqn"),
+    Metric(LR, "", "Learning rate after the update."),
+    Metric(ENTROPY_COEFF, "", "Entropy coefficient after the update.", only="ppo"),
     Metric(
-        "learner/td_error", "", "Mean absolute temporal-difference error of the update.", only="dqn"
-    ),
-    Metric(
-        "learner/q_mean", "-1 to 1", "Mean estimated value of the moves learnt from.", only="dqn"
-    ),
-    Metric("learner/lr", "", "Learning rate after the update."),
-    Metric("learner/entropy_coeff", "", "Entropy coefficient after the update.", only="ppo"),
-    Metric(
-        "search/penalised_moves",
+        PENALISED_MOVES,
         "moves",
-        "What a search minimises unless told otherwise: moves until stop.unexploitable_evals was "
-        "met; before that stop.moves x (1 + nash_conv), so that whoever gets there is better than "
-        "whoever does not (penalised average runtime).",
+        "Default search objective: moves until stop.consecutive_unexploitable_evals was met; "
+        "before that, stop.moves x (1 + nash_conv), so that every trial that becomes unexploitable "
+        "ranks above every trial that does not (penalised average runtime).",
         "lower",
-        only="stop.unexploitable_evals",
+        only="stop.consecutive_unexploitable_evals",
     ),
 )
 
 BETTER = {metric.name: metric.better for metric in METRICS}
 """Which way each metric is better, by its name."""
+
+EXACT_GROUPS = ("exact/", "search/")
+"""Metrics that exist only where the game is solved."""
+
+STRENGTH_GROUPS = ("exact/", "eval/")
+"""Metrics that say how strong an agent is."""
 
 
 def flatten(result: Mapping[str, Any]) -> dict[str, float]:
@@ -251,6 +342,32 @@ def flatten(result: Mapping[str, Any]) -> dict[str, float]:
         if figure is not None:
             row[metric.name] = float(figure)
     return row
+
+
+def nest(figures: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """Return figures by metric name as RLlib and Tune report them: `{group: {name: figure}}`."""
+    result: dict[str, dict[str, float]] = {}
+    for metric, figure in figures.items():
+        group, name = metric.split("/")
+        result.setdefault(group, {})[name] = figure
+    return result
+
+
+def penalised_moves(row: Mapping[str, float], *, max_moves: int, required_evals: int) -> float:
+    """Return the moves until a trial became unexploitable, or a penalty that is larger.
+
+    Penalised average runtime, with the exact NashConv in place of a constant factor, so that
+    trials that fail are still ordered (Hutter et al., "ParamILS: An Automatic Algorithm
+    Configuration Framework", 2009, section 2).
+
+    Args:
+        row: The figures of an iteration that was evaluated.
+        max_moves: `stop.moves`.
+        required_evals: `stop.consecutive_unexploitable_evals`.
+    """
+    if row[CONSECUTIVE_UNEXPLOITABLE_EVALS] >= required_evals:
+        return row[MOVES]
+    return max_moves * (1.0 + row[NASH_CONV])
 
 
 def markdown_table() -> str:

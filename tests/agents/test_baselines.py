@@ -9,7 +9,7 @@ from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game, random_openings
 from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
 from ttt_rllib.agents.policies import policy_table
 from ttt_rllib.exact import nash_conv
-from ttt_rllib.exact.evaluation import truth_of
+from ttt_rllib.exact.evaluation import solve_or_raise
 
 WIN = 1000
 
@@ -107,7 +107,7 @@ def test_best_moves_of_random_positions_equal_plain_negamax(game, depth):
 
 @pytest.mark.parametrize("game", [TIC_TAC_TOE, Game(2, 4, 3), Game(4, 3, 3, gravity=True)], ids=str)
 def test_full_depth_plays_the_solvers_moves_the_soonest_wins_and_the_latest_losses(game):
-    positions, solution, *_ = truth_of(game)
+    positions, solution, *_ = solve_or_raise(game)
     rows = positions.decisions
     boards, optimal = positions.boards[rows], solution.optimal[rows]
     table = AlphaBetaPolicy(game, game.num_squares)(boards)
@@ -122,7 +122,7 @@ def test_full_depth_plays_the_solvers_moves_the_soonest_wins_and_the_latest_loss
 
 
 def test_full_depth_is_unexploitable_by_the_exact_nash_conv_and_depth_one_is_not():
-    positions = truth_of(TIC_TAC_TOE).positions
+    positions = solve_or_raise(TIC_TAC_TOE).positions
     conv = [
         nash_conv(positions, policy_table(positions, AlphaBetaPolicy(TIC_TAC_TOE, depth)))
         for depth in (1, 9)

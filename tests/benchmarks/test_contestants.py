@@ -15,12 +15,12 @@ from benchmarks.stock import FlatTicTacToe
 from ttt_envs import TIC_TAC_TOE
 from ttt_envs.boards import Boards
 from ttt_rllib.agents.policies import PerfectPolicy, policy_table
-from ttt_rllib.exact.evaluation import truth_of
+from ttt_rllib.exact.evaluation import solve_or_raise
 from ttt_rllib.rl.actor_critic import MODULE_ID
 from ttt_rllib.rl.ppo_learner import ppo_loss
 from ttt_rllib.rl.rollout import flat_observations
 
-TRUTH = truth_of(TIC_TAC_TOE)
+TRUTH = solve_or_raise(TIC_TAC_TOE)
 
 
 def test_the_bare_loops_loss_equals_the_learners():

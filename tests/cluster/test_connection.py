@@ -8,7 +8,7 @@ import pytest
 
 from ttt_rllib.cluster import connection as cluster
 from ttt_rllib.cluster.connection import available_cpus
-from ttt_rllib.cluster.placement import Plan
+from ttt_rllib.cluster.placement import ResourceRequest
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_cluster_of_others_is_asked_with_the_token_if_there_is_one(shell, tmp_
 
 
 def test_waiting_for_room_ends_when_there_is_some_or_the_time_is_up(ray_cluster):
-    fits = Plan(
+    fits = ResourceRequest(
         1.0,
         env_runners=7,
         cpus_per_env_runner=1.0,
@@ -75,7 +75,7 @@ def test_waiting_for_room_ends_when_there_is_some_or_the_time_is_up(ray_cluster)
         gpus_per_learner=0.0,
     )
     started_s = time.monotonic()
-    cluster.await_room(fits, 60.0)
+    cluster.wait_for_resources(fits, 60.0)
     assert time.monotonic() - started_s < 1.0, "the fixture's cluster has 8 CPUs"
-    cluster.await_room(replace(fits, env_runners=8), 1.5)
+    cluster.wait_for_resources(replace(fits, env_runners=8), 1.5)
     assert time.monotonic() - started_s > 1.5

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ttt_rllib.cluster.placement import Node, check_plan, make_plan
+from ttt_rllib.cluster.placement import Node, check_resources, resource_request
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
 
@@ -29,16 +29,18 @@ def test_the_plan_equals_the_placement_group_that_rllib_requests(settings):
     from ttt_rllib.rl.ppo import SelfPlayPPO
 
     wanted = SelfPlayPPO.default_resource_request(algorithm_config(experiment(**settings)))
-    assert make_plan(experiment(**settings)).bundles == wanted.bundles
+    assert resource_request(experiment(**settings)).bundles == wanted.bundles
 
 
 def test_what_can_never_be_scheduled_is_refused_with_numbers_and_a_remedy():
-    plan = make_plan(experiment(env_runners={"num_env_runners": 3}))
-    check_plan(plan, LAPTOP)
+    plan = resource_request(experiment(env_runners={"num_env_runners": 3}))
+    check_resources(plan, LAPTOP)
     with pytest.raises(InputError, match=r"reserves 4 CPUs \(1 main \+ 3 x 1 env runners.*has 2; "):
-        check_plan(plan, [Node(2.0, 0.0)])
+        check_resources(plan, [Node(2.0, 0.0)])
     with pytest.raises(InputError, match=r"reserves 1 GPU, the cluster has 0; lower learners"):
-        check_plan(make_plan(experiment(learners={"num_gpus_per_learner": 1.0})), LAPTOP)
+        check_resources(
+            resource_request(experiment(learners={"num_gpus_per_learner": 1.0})), LAPTOP
+        )
 
 
 def searched(space=None, **settings):
@@ -49,7 +51,7 @@ def searched(space=None, **settings):
 
 
 @pytest.mark.parametrize(
-    ("nodes", "at_once"),
+    ("nodes", "max_concurrent_trials"),
     [
         # A trial is 1 + 0.5 CPUs, and neither part is parted: counted by hand.
         ([Node(2.0, 0.0)], 1),
@@ -59,12 +61,12 @@ def searched(space=None, **settings):
         ([Node(100.0, 0.0)], 8),
     ],
 )
-def test_trials_at_once_are_those_that_fit_on_the_nodes(nodes, at_once):
-    assert make_plan(searched()).at_once(nodes) == at_once
+def test_trials_at_once_are_those_that_fit_on_the_nodes(nodes, max_concurrent_trials):
+    assert resource_request(searched()).max_concurrent_trials(nodes) == max_concurrent_trials
 
 
 def test_no_more_trials_than_max_concurrent_run_at_once_and_the_rest_waits():
-    text = make_plan(searched(max_concurrent=3, seeds=2)).describe([Node(100.0, 0.0)])
+    text = resource_request(searched(max_concurrent=3, num_seeds=2)).describe([Node(100.0, 0.0)])
     assert text.splitlines()[0].startswith("plan: 16 trials of 1.5 CPUs and 0 GPUs; the cluster")
     assert text.splitlines()[-2:] == [
         "  in all            24 CPUs and 0 GPUs",
@@ -73,13 +75,13 @@ def test_no_more_trials_than_max_concurrent_run_at_once_and_the_rest_waits():
 
 
 def test_a_searched_number_of_env_runners_is_planned_at_its_greatest():
-    plan = make_plan(searched({"env_runners.num_env_runners": {"grid": [0, 6, 2]}}))
+    plan = resource_request(searched({"env_runners.num_env_runners": {"grid": [0, 6, 2]}}))
     assert (plan.cpus, plan.trials, plan.is_largest) == (4.0, 24, True)
     with pytest.raises(InputError, match=r"reserves 4 CPUs"):
-        check_plan(plan, [Node(3.0, 0.0)])
+        check_resources(plan, [Node(3.0, 0.0)])
 
 
 def test_a_process_larger_than_every_node_is_refused_although_the_cluster_is_large():
-    plan = make_plan(experiment(resources={"num_cpus_for_main_process": 3.0}))
+    plan = resource_request(experiment(resources={"num_cpus_for_main_process": 3.0}))
     with pytest.raises(InputError, match=r"3 CPU, which cannot be parted; the nodes have 2 CPUs"):
-        check_plan(plan, [Node(2.0, 0.0), Node(2.0, 0.0)])
+        check_resources(plan, [Node(2.0, 0.0), Node(2.0, 0.0)])

@@ -47,10 +47,10 @@ BAD = {
     "opening: {random_plies: [0, 9]}": "opening.random_plies is [0, 9]; a game of 9 squares "
     "takes at most 8",
     "stop: {moves: null, train_s: null}": "stop has no limit at all; set one of ",
-    "{evaluation: {exact_interval: 0}, stop: {unexploitable_evals: 1}}": "stop.unexploitable_evals "
-    "needs exact evaluation",
-    "{evaluation: {exact_interval: 0}, stop: {optimal_move_rate: 1.0}}": "stop.optimal_move_rate "
-    "needs exact evaluation",
+    "{evaluation: {evaluation_interval: 0}, stop: {consecutive_unexploitable_evals: 1}}": "stop."
+    "consecutive_unexploitable_evals needs exact evaluation",
+    "{evaluation: {evaluation_interval: 0}, stop: {optimal_move_rate: 1.0}}": "stop."
+    "optimal_move_rate needs exact evaluation",
     "stop: {optimal_move_rate: 2}": "stop.optimal_move_rate: is 2; ",
     "{env: {pettingzoo: tictactoe_v3}, training: {exploring_starts: 0.5}}": "training."
     "exploring_starts is 0.5; with env.pettingzoo",
@@ -76,14 +76,14 @@ BAD = {
     "neither way is better; set min or max",
     "search: {training.lr: {choice: [1]}, objective: search/penalised_moves}": "needs both stop.",
     "search: {training.lr: {choice: [1]}, scheduler: pbt}": "pbt is both or neither",
-    "search: {model.hiddens: {choice: [[1]]}, algorithm: pbt, scheduler: pbt}": "model.hiddens: "
-    "pbt changes settings while it trains",
+    "search: {model.hidden_sizes: {choice: [[1]]}, algorithm: pbt, scheduler: pbt}": "model."
+    "hidden_sizes: pbt changes settings while it trains",
     "search: {training.lr: {choice: [1]}, algorithm: pbt, scheduler: pbt}": "num_to_keep "
     "is 2; with pbt it is 3 or more",
     "search: {training.lr: {choice: [1]}, asha: {grace: 3}}": "search.asha.grace: unknown key; ",
     "search: {training.lr: {choice: [1]}, num_samples: 0}": "search.num_samples: is 0; ",
-    "{evaluation: {exact_interval: 0}, search: {training.lr: {choice: [1]}}}": "search.objective "
-    "exact/nash_conv needs exact evaluation",
+    "{evaluation: {evaluation_interval: 0}, search: {training.lr: {choice: [1]}}}": "search."
+    "objective exact/nash_conv needs exact evaluation",
     "checkpoint: {checkpoint_score_attribute: exact/nash}": "not a metric to be better in; did you",
     "env: {pettingzoo: tictactoe_v3, rows: 4}": "env.rows: unknown key; known are pettingzoo, ",
     "env: {pettingzoo: 3}": "env.pettingzoo: is 3; ",

@@ -11,7 +11,7 @@ from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
 from ttt_rllib.agents.policies import PerfectPolicy, RandomPolicy, policy_table
 from ttt_rllib.evaluation.matches import MatchResult, Record, play_match, sampled_actions
 from ttt_rllib.exact import greedy_table, match
-from ttt_rllib.exact.evaluation import truth_of
+from ttt_rllib.exact.evaluation import solve_or_raise
 
 GAMES = (TIC_TAC_TOE, Game(4, 3, 3, gravity=True))
 
@@ -24,12 +24,12 @@ class TablePolicy:
     seed: int
 
     def __call__(self, boards):
-        return random_table(self.game, self.seed)[truth_of(self.game).positions.find(boards)]
+        return random_table(self.game, self.seed)[solve_or_raise(self.game).positions.find(boards)]
 
 
 @cache
 def random_table(game, seed):
-    legal = truth_of(game).positions.legal
+    legal = solve_or_raise(game).positions.legal
     rng = np.random.default_rng(seed)
     table = np.where(legal, rng.integers(0, 4, legal.shape) + 1e-9, 0.0)
     return table / np.maximum(table.sum(axis=1, keepdims=True), 1e-9)
@@ -38,7 +38,7 @@ def random_table(game, seed):
 @cache
 def exact_outcomes(agent, opponent):
     """Probabilities (win, draw, loss) of the greedy agent, as X and as O."""
-    positions = truth_of(agent.game).positions
+    positions = solve_or_raise(agent.game).positions
     greedy = greedy_table(positions, policy_table(positions, agent))
     theirs = policy_table(positions, opponent)
     return tuple(match(positions, greedy, theirs)), tuple(match(positions, theirs, greedy))[::-1]
@@ -112,7 +112,7 @@ def test_moves_are_drawn_with_their_probabilities_and_never_with_probability_zer
         def __call__(self, boards):
             return np.tile([0.0, 0.25, 0.75, 0.0], (len(boards), 1))
 
-    boards = truth_of(Fixed.game).positions.boards[np.zeros(40_000, int)]
+    boards = solve_or_raise(Fixed.game).positions.boards[np.zeros(40_000, int)]
     counts = np.bincount(sampled_actions(Fixed(), boards, np.random.default_rng(0)), minlength=4)
     assert counts[[0, 3]].tolist() == [0, 0]
     assert abs(counts[1] - 10_000) < 4.5 * (40_000 * 0.25 * 0.75) ** 0.5

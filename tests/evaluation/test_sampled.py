@@ -13,12 +13,12 @@ from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Game
 from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
 from ttt_rllib.agents.bundle import load_bundle, save_bundle
 from ttt_rllib.agents.policies import NetworkPolicy, RandomPolicy, policy_table
-from ttt_rllib.evaluation.evaluate_agent import assess, report_metrics
+from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.evaluation.matches import play_match
 from ttt_rllib.evaluation.sampled import ALPHA_BETA_DEPTH, sampled_report
-from ttt_rllib.evaluation.text import describe, verdict
+from ttt_rllib.evaluation.text import format_report, verdict
 from ttt_rllib.exact import greedy_table, match
-from ttt_rllib.exact.evaluation import known_truth, truth_of, why_unknown
+from ttt_rllib.exact.evaluation import solve_or_raise, solved_game, unsolved_reason
 from ttt_rllib.metrics import METRICS
 
 FOUR_BY_FOUR = Game(4, 4, 4)
@@ -62,7 +62,7 @@ def test_the_same_seed_gives_the_same_report_to_the_last_digit_and_another_anoth
 
 
 def test_each_score_lies_within_its_interval_around_the_exact_score_on_tic_tac_toe():
-    truth = truth_of(TIC_TAC_TOE)
+    truth = solve_or_raise(TIC_TAC_TOE)
     players = (
         RandomPolicy(TIC_TAC_TOE),
         OnePlyPolicy(TIC_TAC_TOE),
@@ -88,20 +88,20 @@ def test_each_of_the_three_players_beats_the_one_before():
 
 
 def test_metric_names_are_those_of_the_metrics_file_and_name_the_depth():
-    names = report_metrics(sampled_report(RandomPolicy(FOUR_BY_FOUR), num_games=2))
+    names = sampled_report(RandomPolicy(FOUR_BY_FOUR), num_games=2).metrics()
     known = {metric.name: metric for metric in METRICS}
-    assert list(names) == [name for name in known if name.startswith("play/score_vs_")]
-    assert f"{ALPHA_BETA_DEPTH} plies" in known["play/score_vs_alpha_beta"].meaning
+    assert list(names) == [name for name in known if name.startswith("eval/score_vs_")]
+    assert f"{ALPHA_BETA_DEPTH} plies" in known["eval/score_vs_alpha_beta"].meaning
     assert all("ampled" in known[name].meaning for name in names)
 
 
 def test_why_a_game_has_no_truth_is_told_and_a_small_game_has_one():
-    assert why_unknown(TIC_TAC_TOE) is None
-    assert known_truth(CONNECT_FOUR) is None
-    assert why_unknown(CONNECT_FOUR) == (
+    assert unsolved_reason(TIC_TAC_TOE) is None
+    assert solved_game(CONNECT_FOUR) is None
+    assert unsolved_reason(CONNECT_FOUR) == (
         "a 6 x 7 board has 42 squares; exact evaluation takes at most 32"
     )
-    assert str(why_unknown(FOUR_BY_FOUR)).startswith(
+    assert str(unsolved_reason(FOUR_BY_FOUR)).startswith(
         "a 4 x 4 board with lines of 4 has more than 1,000,000 positions ("
     )
 
@@ -110,8 +110,8 @@ def test_why_a_game_has_no_truth_is_told_and_a_small_game_has_one():
 def test_the_description_fits_80_columns_even_with_a_million_games(game, tmp_path):
     save_bundle(random_network(game), tmp_path, {})
     bundle = load_bundle(tmp_path)
-    report = assess(bundle, seed=2**31 - 1, num_games=2)
-    text = describe(bundle, report)
+    report = evaluate_agent(bundle, seed=2**31 - 1, num_games=2)
+    text = format_report(bundle, report)
     assert max(map(len, text.splitlines())) <= 80
     # A record of a million games is 10 digits a seat longer than that of two.
     records = [line for line in text.splitlines() if "won-drawn-lost" in line]
@@ -143,7 +143,7 @@ def test_evaluates_json_equals_the_report_that_training_would_log(agent):
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     report = sampled_report(load_bundle(agent).policy)
-    assert said["metrics"] == {f"play/{name}": score for name, score in report.metrics().items()}
+    assert said["metrics"] == report.metrics()
     assert said["sampled"] == report.as_json()
     assert (said["sampled"]["seed"], said["sampled"]["num_games"]) == (0, 64)
     assert said["certificate"] is None
@@ -194,20 +194,20 @@ def test_a_run_ends_without_certificate_and_with_the_verdict_and_scores_evaluate
 ):
     from ttt_rllib.config.experiment import Experiment
     from ttt_rllib.runs.directory import RunDir
-    from ttt_rllib.train.finalize import conclude
-    from ttt_rllib.tuning.run import RunOutcome, TrialOutcome
+    from ttt_rllib.runs.outcome import RunResult, TrialResult
+    from ttt_rllib.train.finalize import finalize_run
 
     run = RunDir(tmp_path)
     result = {"play": {"moves": 9}}
-    trial = TrialOutcome("00000", "done", {}, 0, None, tmp_path, agent.parent, result, None)
-    outcome = RunOutcome((trial,), trial, interrupted=False)
+    trial = TrialResult("00000", "done", {}, 0, None, tmp_path, agent.parent, result, None)
+    outcome = RunResult((trial,), trial, interrupted=False)
     experiment = Experiment(env="connect_four")
-    concluded = conclude(experiment, run, outcome, {"setup_s": 1.0, "total_s": 2.0})
+    concluded = finalize_run(experiment, run, outcome, {"setup_s": 1.0, "total_s": 2.0})
     assert concluded is not None
     summary = json.loads(run.summary.read_text())
     said = json.loads(evaluate(tmp_path, "--json").stdout)
     assert summary["metrics"] == {"play/moves": 9.0, **said["metrics"]}
     assert summary["verdict"] == verdict(concluded[1])
     assert summary["verdict"].startswith("not proved: the game has too many positions")
-    assert f"{said['metrics']['play/score_vs_random']:.2f} against random" in summary["verdict"]
+    assert f"{said['metrics']['eval/score_vs_random']:.2f} against random" in summary["verdict"]
     assert not run.certificate.exists()

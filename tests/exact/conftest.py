@@ -13,7 +13,7 @@ import pytest
 from open_spiel.python import policy
 
 from ttt_envs import TIC_TAC_TOE
-from ttt_rllib.exact.evaluation import truth_of
+from ttt_rllib.exact.evaluation import solve_or_raise
 
 
 class NaiveGame:
@@ -170,7 +170,7 @@ def solved():
 
     @cache
     def solve_both(game):
-        found = truth_of(game)
+        found = solve_or_raise(game)
         return found, NaiveGame(game, found.positions)
 
     return solve_both

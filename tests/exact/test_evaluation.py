@@ -7,7 +7,7 @@ import pytest
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Game, TooManyPositionsError
 from ttt_rllib.exact import evaluate
 from ttt_rllib.exact import evaluation as evaluation_module
-from ttt_rllib.exact.evaluation import truth_of
+from ttt_rllib.exact.evaluation import solve_or_raise
 
 EXACT = 1e-12
 
@@ -57,28 +57,28 @@ def test_a_report_lists_as_many_lines_as_asked(truth, naive):
 
 
 def test_the_truth_is_computed_once():
-    assert truth_of(TIC_TAC_TOE) is truth_of(TIC_TAC_TOE)
+    assert solve_or_raise(TIC_TAC_TOE) is solve_or_raise(TIC_TAC_TOE)
 
 
 def test_connect_four_has_no_exact_truth():
     with pytest.raises(TooManyPositionsError, match="42 squares"):
-        truth_of(CONNECT_FOUR)
+        solve_or_raise(CONNECT_FOUR)
 
 
 def test_a_share_of_a_ceiling_is_left_out_where_the_ceiling_is_not_above_zero():
     # 2 x 3, connect 3: only rows win, and nobody can do better than 0 as O against random.
-    truth = truth_of(Game(2, 3, 3))
+    truth = solve_or_raise(Game(2, 3, 3))
     figures = evaluate(truth, truth.uniform).metrics()
     assert truth.ceilings.as_o <= 0.0 < truth.ceilings.as_x
-    assert "share_of_ceiling_o" not in figures
-    assert figures["share_of_ceiling_x"] == figures["score_vs_random_x"] / truth.ceilings.as_x
+    assert "normalized_score_o" not in figures
+    assert figures["normalized_score_x"] == figures["score_vs_random_x"] / truth.ceilings.as_x
 
 
 def test_a_game_too_large_is_enumerated_once_and_then_known_to_be(monkeypatch):
     calls = []
     monkeypatch.setattr(
-        evaluation_module, "truth_of", lambda game: calls.append(game) or truth_of(game)
+        evaluation_module, "solve_or_raise", lambda game: calls.append(game) or solve_or_raise(game)
     )
     game = Game(5, 7, 4)
-    assert [evaluation_module.known_truth(game) for _ in range(3)] == [None, None, None]
+    assert [evaluation_module.solved_game(game) for _ in range(3)] == [None, None, None]
     assert len(calls) == 1

@@ -5,7 +5,7 @@ import pytest
 from ttt_envs import Game, enumerate_positions
 from ttt_rllib.agents.policies import PerfectPolicy, policy_table
 from ttt_rllib.exact import evaluate
-from ttt_rllib.exact.evaluation import known_truth, truth_of
+from ttt_rllib.exact.evaluation import solve_or_raise, solved_game
 
 # Counted by this file's `count_positions`; the long test counts all of them again.
 COUNTS = {
@@ -72,7 +72,7 @@ def test_number_of_positions_of_the_larger_boards_equals_naive_recursion(game):
 
 @pytest.mark.parametrize("game", COUNTS, ids=str)
 def test_the_perfect_policy_is_certified_with_nash_conv_zero(game):
-    truth = truth_of(game)
+    truth = solve_or_raise(game)
     assert len(truth.positions) == COUNTS[game]
     report = evaluate(truth, policy_table(truth.positions, PerfectPolicy(game)))
     assert report.nash_conv_greedy == 0.0
@@ -91,4 +91,4 @@ def test_every_3x3_3x4_and_4x3_board_is_among_them():
 @pytest.mark.parametrize("connect", [3, 4])
 def test_4x4_without_gravity_has_too_many_positions(connect):
     # 6,036,001 with lines of 3 and 9,722,011 with lines of 4: docs/log.md.
-    assert known_truth(Game(4, 4, connect)) is None
+    assert solved_game(Game(4, 4, connect)) is None

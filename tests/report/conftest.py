@@ -14,18 +14,18 @@ from ttt_envs import TIC_TAC_TOE
 from ttt_rllib.agents.bundle import load_bundle, save_bundle
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import dump_experiment
-from ttt_rllib.evaluation.evaluate_agent import assess, certificate_json, report_metrics
+from ttt_rllib.evaluation.evaluate_agent import certificate_json, evaluate_agent
 from ttt_rllib.evaluation.text import verdict
 from ttt_rllib.exact.evaluation import ExactReport
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.runs.directory import RunDir
 from ttt_rllib.runs.files import write_json
-from ttt_rllib.runs.metrics_csv import MetricsFile
+from ttt_rllib.runs.metrics_csv import MetricsCsv
 
 VOID = {"meta", "link"}
 VERSIONS = {"ttt_rllib": "0.1.0", "python": "3.11.7", "ray": "2.60.0"}
 MACHINE = {"system": "Linux", "release": "6.1", "architecture": "x86_64", "cpus": 2}
-KEYS = ("training.lr", "training.entropy_coeff", "model.hiddens")
+KEYS = ("training.lr", "training.entropy_coeff", "model.hidden_sizes")
 
 
 def made_rows(count, seed=0, *, falls_after=0.5, is_exact=True):
@@ -66,7 +66,7 @@ def made_rows(count, seed=0, *, falls_after=0.5, is_exact=True):
 
 def write_metrics(path, rows):
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = MetricsFile(path)
+    file = MetricsCsv(path)
     for row in rows:
         file.append(row)
 
@@ -95,9 +95,9 @@ def write_run(folder, policy=None, *, experiment=None, rows=None, **summary):
     if policy is not None:
         save_bundle(policy, run.agent, {})
         bundle = load_bundle(run.agent)
-        report = assess(bundle, num_games=2)
+        report = evaluate_agent(bundle, num_games=2)
         words = verdict(report)
-        metrics |= report_metrics(report)
+        metrics |= report.metrics()
         if isinstance(report, ExactReport):
             write_json(run.certificate, certificate_json(bundle, report))
     if summary.get("summary", {}) is None:
@@ -133,7 +133,9 @@ def made_trials(count, seed=0):
                 "seed": str(number % 2),
                 "training.lr": repr(rate),
                 "training.entropy_coeff": repr(float(rng.uniform(0, 0.05))),
-                "model.hiddens": json.dumps([[64, 64], [128, 128], [256, 256]][rng.integers(3)]),
+                "model.hidden_sizes": json.dumps(
+                    [[64, 64], [128, 128], [256, 256]][rng.integers(3)]
+                ),
                 "objective": str(float(objective)),
             }
         )

@@ -204,8 +204,8 @@ def test_settings_that_differ_are_shown_beside_their_defaults(new_run, read_page
             "name": "ppo",
             "algorithm": "dqn",
             "training": {"lr": [[0, 2e-3], [200_000, 2e-4]], "tau": 0.5},
-            "stop": {"unexploitable_evals": 3},
-            "search": {"training.lr": {"loguniform": [1e-4, 1e-2]}, "seeds": 2},
+            "stop": {"consecutive_unexploitable_evals": 3},
+            "search": {"training.lr": {"loguniform": [1e-4, 1e-2]}, "num_seeds": 2},
         }
     )
     page = read_page(write_report(new_run(experiment=experiment)))
@@ -214,8 +214,8 @@ def test_settings_that_differ_are_shown_beside_their_defaults(new_run, read_page
     assert rows == [
         ["training.lr", "[[0, 0.002], [200,000, 0.0002]]", "0.001"],
         ["training.tau", "0.5", "1"],
-        ["stop.unexploitable_evals", "3", "none"],
-        ["search.seeds", "2", "1"],
+        ["stop.consecutive_unexploitable_evals", "3", "none"],
+        ["search.num_seeds", "2", "1"],
         ["search.training.lr.loguniform", "[0.0001, 0.01]", "none"],
     ]
     assert page.all("p", class_="subject")[0].text == "double DQN, Tic-tac-toe"

@@ -32,7 +32,7 @@ def test_the_table_has_every_trial_of_the_csv_the_best_first(new_search, read_pa
     for row, trial in zip(rows, ranked, strict=True):
         assert float(row[1].replace(",", "")) == pytest.approx(float(trial["objective"]), rel=1e-5)
         assert float(row[4]) == pytest.approx(float(trial["training.lr"]), rel=1e-3)
-        assert json.loads(row[6]) == json.loads(trial["model.hiddens"])
+        assert json.loads(row[6]) == json.loads(trial["model.hidden_sizes"])
     assert [row.words().split()[0] for row in table.all("tr", class_="best")] == [rows[0][0]]
     stopped = [trial for trial in trials if trial["status"] == "stopped early"]
     assert len(table.all("tr", class_="stopped")) == len(stopped) > 1
@@ -65,7 +65,7 @@ def test_parallel_coordinates_cross_every_axis_at_the_trials_settings(new_search
     assert axes == [
         "training.lr",
         "training.entropy_coeff",
-        "model.hiddens",
+        "model.hidden_sizes",
         "moves to unexploitable",
     ]
     crossed = {}
@@ -79,9 +79,9 @@ def test_parallel_coordinates_cross_every_axis_at_the_trials_settings(new_search
     for name, log in logs.items():
         place = 16 + (log - low) / (high - low) * 328
         assert crossed[name][0] == pytest.approx(place, abs=0.01)
-    kinds = sorted({trial["model.hiddens"] for trial in trials})
+    kinds = sorted({trial["model.hidden_sizes"] for trial in trials})
     for trial in trials:
-        place = 16 + kinds.index(trial["model.hiddens"]) / (len(kinds) - 1) * 328
+        place = 16 + kinds.index(trial["model.hidden_sizes"]) / (len(kinds) - 1) * 328
         assert crossed[trial["trial"]][2] == pytest.approx(place, abs=0.01)
 
 
@@ -89,7 +89,7 @@ def test_parallel_coordinates_cross_every_axis_at_the_trials_settings(new_search
 def test_importance_finds_the_one_setting_that_the_objective_was_made_of(new_search, mode):
     run, _ = new_search(40, mode=mode)
     shares = importance(read_search(read_run(run)))
-    assert set(shares) == {"training.lr", "training.entropy_coeff", "model.hiddens"}
+    assert set(shares) == {"training.lr", "training.entropy_coeff", "model.hidden_sizes"}
     assert next(iter(shares)) == "training.lr"
     assert shares["training.lr"] > 0.6
     assert sum(shares.values()) == pytest.approx(1.0)

@@ -18,7 +18,7 @@ def module_for(game, activation="relu"):
     return BoardActorCritic(
         observation_space=observation_space,
         action_space=action_space,
-        model_config={"hiddens": (32, 16), "activation": activation},
+        model_config={"hidden_sizes": (32, 16), "activation": activation},
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 from ttt_envs import TIC_TAC_TOE, Boards
 from ttt_envs.positions import enumerate_positions
 from ttt_rllib.agents.bundle import load_bundle, weights_sha256
-from ttt_rllib.evaluation.evaluate_agent import assess, report_metrics
+from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.metrics import METRICS, flatten
 from ttt_rllib.rl.actor_critic import MODULE_ID
 from ttt_rllib.rl.rollout import flat_observations
@@ -46,8 +46,8 @@ def test_every_metric_is_reported_and_equals_what_evaluate_says_of_the_checkpoin
     assert set(row) == {metric.name for metric in METRICS if metric.only in ("", "dqn")}
     assert 0.2 <= row["play/epsilon"] < 1.0
     algorithm.save_to_path(tmp_path / "checkpoint")
-    report = assess(load_bundle(tmp_path / "checkpoint" / "agent"))
-    assert report_metrics(report).items() <= row.items()
+    report = evaluate_agent(load_bundle(tmp_path / "checkpoint" / "agent"))
+    assert report.metrics().items() <= row.items()
 
 
 def test_a_restored_checkpoint_has_its_replay_buffer_and_continues_like_the_uninterrupted_run(

@@ -4,7 +4,7 @@ import pytest
 import ray
 
 from ttt_rllib.agents.bundle import load_bundle, weights_sha256
-from ttt_rllib.evaluation.evaluate_agent import assess, report_metrics
+from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.metrics import METRICS, flatten
 from ttt_rllib.rl.actor_critic import MODULE_ID
 
@@ -65,8 +65,8 @@ def test_every_metric_is_reported_and_equals_what_evaluate_says_of_the_checkpoin
     row = flatten(algorithm.train())
     assert set(row) == {metric.name for metric in METRICS if metric.only in ("", "ppo")}
     algorithm.save_to_path(tmp_path / "checkpoint")
-    report = assess(load_bundle(tmp_path / "checkpoint" / "agent"))
-    assert report_metrics(report).items() <= row.items()
+    report = evaluate_agent(load_bundle(tmp_path / "checkpoint" / "agent"))
+    assert report.metrics().items() <= row.items()
 
 
 def train_until_both_runners_sample_with_the_current_weights(algorithm, moves):
@@ -119,9 +119,9 @@ def test_a_restored_checkpoint_continues_exactly_like_the_uninterrupted_run(buil
 def test_exact_figures_appear_only_in_iterations_that_measure(build):
     algorithm = build()
     algorithm.config._is_frozen = False
-    algorithm.config.exact_interval = 2
+    algorithm.config.exact_evaluation_interval = 2
     figures = [set(algorithm.train()["exact"]) for _ in range(3)]
-    assert figures[0] == figures[2] == {"unexploitable_evals"}
+    assert figures[0] == figures[2] == {"consecutive_unexploitable_evals"}
     assert "nash_conv" in figures[1]
 
 
@@ -131,7 +131,7 @@ def test_whether_the_agent_is_unexploitable_is_counted_in_a_row(build, monkeypat
     for value, expected in ((0.0, 1), (0.0, 2), (1.0, 0), (0.0, 1)):
         faked = type(report)(**{**vars(report), "nash_conv_greedy": value})
         monkeypatch.setattr(algorithm, "exact_report", lambda faked=faked: faked)
-        assert algorithm.train()["exact"]["unexploitable_evals"] == expected
+        assert algorithm.train()["exact"]["consecutive_unexploitable_evals"] == expected
 
 
 def test_learning_moves_the_policy_towards_optimal_play(build):

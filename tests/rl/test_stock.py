@@ -29,7 +29,7 @@ from ttt_rllib.agents.bundle import load_bundle, weights_sha256
 from ttt_rllib.agents.policies import SeatPolicies, policy_table
 from ttt_rllib.config.pettingzoo_envs import make_env
 from ttt_rllib.errors import InputError
-from ttt_rllib.evaluation.evaluate_agent import assess, report_metrics
+from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.metrics import METRICS, flatten
 from ttt_rllib.rl.actor_critic import MODULE_ID
 from ttt_rllib.rl.stock import StockDQNConfig, StockPPOConfig
@@ -68,7 +68,7 @@ def command(name, *arguments, **environment):
 
 def configured(algorithm, name="tictactoe_v3", *, seed=0, runners=0, boards=8, **settings):
     config = CONFIGS[algorithm]().pettingzoo(partial(make_env, name), **settings)
-    config.rl_module(model_config={"hiddens": (32,), "activation": "tanh"})
+    config.rl_module(model_config={"hidden_sizes": (32,), "activation": "tanh"})
     config.training(gamma=1.0, lr=3e-3, **TRAINING[algorithm])
     config.env_runners(
         num_env_runners=runners, num_envs_per_env_runner=boards, num_cpus_per_env_runner=0.5
@@ -201,7 +201,7 @@ def q_network(epsilon=1.0):
     return StockQNetwork(
         observation_space=spaces[0],
         action_space=spaces[1],
-        model_config={"hiddens": (8,), "activation": "relu", "epsilon": epsilon},
+        model_config={"hidden_sizes": (8,), "activation": "relu", "epsilon": epsilon},
     )
 
 
@@ -323,7 +323,7 @@ def test_a_trained_agent_its_checkpoint_and_its_bundle_are_the_same_policy(
 
     folder = trained.save_to_path(str(tmp_path / "checkpoint"))
     bundle = load_bundle(Path(folder) / "agent")
-    assert report_metrics(assess(bundle)).items() <= row.items()
+    assert evaluate_agent(bundle).metrics().items() <= row.items()
     positions = enumerate_positions(TIC_TAC_TOE)
     assert_same_as_torch(trained, policy_table(positions, bundle.policy), positions)
 
@@ -522,7 +522,7 @@ def test_the_command_says_of_an_unknown_env_that_it_trains_unmeasured(tmp_path):
         "experiments/ppo_pettingzoo.yaml",
         *sets,
         "--set",
-        "stop.unexploitable_evals=1",
+        "stop.consecutive_unexploitable_evals=1",
         PYTHONPATH=python_path,
     )
     assert refused.returncode == 2

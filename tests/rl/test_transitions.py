@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game, random_openings
-from ttt_rllib.exact.evaluation import truth_of
+from ttt_rllib.exact.evaluation import solve_or_raise
 from ttt_rllib.rl.actor_critic import ILLEGAL_LOGIT
 from ttt_rllib.rl.rollout import Evaluation, flat_observations, play_games, sample_actions
 from ttt_rllib.rl.transitions import transitions
@@ -80,7 +80,7 @@ def test_own_turn_successors_come_after_the_reply_and_a_lost_reply_costs_1(game)
 
 def test_zero_sum_targets_of_the_true_values_are_the_solvers_action_values():
     # Backing the solver's values up through the transitions must give its own values again.
-    truth = truth_of(TIC_TAC_TOE)
+    truth = solve_or_raise(TIC_TAC_TOE)
     openings, games = random_games(TIC_TAC_TOE)
     boards = openings
     for ply, part in zip(games.plies, transitions(games, zero_sum=True), strict=True):

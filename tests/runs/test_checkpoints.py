@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from ttt_rllib.runs.checkpoints import SEAL, is_whole, seal, whole_before
+from ttt_rllib.runs.checkpoints import MANIFEST, is_complete, latest_complete, write_manifest
 
 
 @pytest.fixture
@@ -13,17 +13,17 @@ def checkpoint(tmp_path):
     (folder / "learner").mkdir(parents=True)
     (folder / "algorithm_state.pkl").write_bytes(b"a" * 100)
     (folder / "learner" / "weights").write_bytes(b"b" * 100)
-    seal(folder)
+    write_manifest(folder)
     return folder
 
 
 def test_a_sealed_checkpoint_is_whole_also_with_what_tune_adds(checkpoint):
-    assert is_whole(checkpoint)
+    assert is_complete(checkpoint)
     (checkpoint / ".tune_metadata").write_bytes(b"x")
-    assert is_whole(checkpoint)
+    assert is_complete(checkpoint)
 
 
-@pytest.mark.parametrize("name", ["algorithm_state.pkl", "learner/weights", SEAL])
+@pytest.mark.parametrize("name", ["algorithm_state.pkl", "learner/weights", MANIFEST])
 @pytest.mark.parametrize("damage", ["missing", "truncated", "empty", "changed"])
 def test_any_damage_to_any_file_is_noticed(checkpoint, name, damage):
     path = checkpoint / name
@@ -34,7 +34,7 @@ def test_any_damage_to_any_file_is_noticed(checkpoint, name, damage):
         "changed": content.replace(content[-10:-9], b"\x00"),
     }
     path.unlink() if damage == "missing" else path.write_bytes(damaged[damage])
-    assert not is_whole(checkpoint)
+    assert not is_complete(checkpoint)
 
 
 def test_the_newest_whole_checkpoint_up_to_the_wanted_one_is_found_past_damaged_ones(checkpoint):
@@ -42,9 +42,9 @@ def test_the_newest_whole_checkpoint_up_to_the_wanted_one_is_found_past_damaged_
     for number in (2, 10, 11):
         shutil.copytree(checkpoint, trial / f"checkpoint_{number:06d}")
     wanted = trial / "checkpoint_000010"
-    assert whole_before(wanted) == wanted
+    assert latest_complete(wanted) == wanted
     (wanted / "algorithm_state.pkl").unlink()
-    assert whole_before(wanted).name == "checkpoint_000002"
+    assert latest_complete(wanted).name == "checkpoint_000002"
     shutil.rmtree(trial / "checkpoint_000002")
-    (checkpoint / SEAL).unlink()
-    assert whole_before(wanted) is None
+    (checkpoint / MANIFEST).unlink()
+    assert latest_complete(wanted) is None

@@ -9,8 +9,8 @@ from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.runs.directory import create_run_dir, new_run_dir, open_run_dir
-from ttt_rllib.runs.files import write_whole
-from ttt_rllib.runs.metrics_csv import MetricsFile
+from ttt_rllib.runs.files import write_atomic
+from ttt_rllib.runs.metrics_csv import MetricsCsv
 
 
 def row(iteration, moves):
@@ -23,7 +23,7 @@ def read(path):
 
 
 def test_rows_are_appended_in_order_under_all_metric_names(tmp_path):
-    file = MetricsFile(tmp_path / "metrics.csv")
+    file = MetricsCsv(tmp_path / "metrics.csv")
     for iteration in (1, 2, 3):
         file.append(row(iteration, 10 * iteration))
     assert read(file.path) == [(1, 10), (2, 20), (3, 30)]
@@ -33,10 +33,10 @@ def test_rows_are_appended_in_order_under_all_metric_names(tmp_path):
 
 def test_repeated_iterations_replace_the_old_rows_and_those_after_them(tmp_path):
     path = tmp_path / "metrics.csv"
-    first = MetricsFile(path)
+    first = MetricsCsv(path)
     for iteration in (1, 2, 3, 4):
         first.append(row(iteration, iteration))
-    resumed = MetricsFile(path)
+    resumed = MetricsCsv(path)
     resumed.append(row(3, 33))
     assert read(path) == [(1, 1), (2, 2), (3, 33)]
     resumed.append(row(4, 44))
@@ -45,20 +45,20 @@ def test_repeated_iterations_replace_the_old_rows_and_those_after_them(tmp_path)
 
 def test_half_a_row_left_by_a_kill_is_dropped(tmp_path):
     path = tmp_path / "metrics.csv"
-    first = MetricsFile(path)
+    first = MetricsCsv(path)
     for iteration in (1, 2):
         first.append(row(iteration, iteration))
     with path.open("a") as file:
         file.write("3,33")
-    resumed = MetricsFile(path)
+    resumed = MetricsCsv(path)
     resumed.append(row(3, 3))
     assert read(path) == [(1, 1), (2, 2), (3, 3)]
 
 
 def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path):
     path = tmp_path / "x.json"
-    write_whole(path, "old")
-    write_whole(path, "new")
+    write_atomic(path, "old")
+    write_atomic(path, "new")
     assert path.read_text() == "new"
     assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
 

@@ -8,10 +8,11 @@ import time
 import pytest
 
 from ttt_rllib.errors import InputError
-from ttt_rllib.runs.lock import hold
+from ttt_rllib.runs.lock import run_lock
 
-HOLD = "from pathlib import Path; from ttt_rllib.runs.lock import hold; import sys; \
-held = hold(Path(sys.argv[1]), 0.0); held.__enter__(); print('held', flush=True); sys.stdin.read()"
+HOLD = "from pathlib import Path; from ttt_rllib.runs.lock import run_lock; import sys; \
+held = run_lock(Path(sys.argv[1]), 0.0); held.__enter__(); print('held', flush=True); \
+sys.stdin.read()"
 
 
 @pytest.fixture
@@ -30,14 +31,14 @@ def holder(tmp_path):
 
 def test_a_run_that_another_process_is_at_work_on_is_refused_by_its_number(holder, tmp_path):
     with pytest.raises(InputError, match=f"process {holder.pid} on .* is at work on it; end that"):
-        hold(tmp_path, 0.0).__enter__()
+        run_lock(tmp_path, 0.0).__enter__()
 
 
 def test_a_killed_process_holds_nothing(holder, tmp_path):
     holder.kill()
     holder.wait()
     for _ in range(2):  # and one that let go holds nothing either
-        with hold(tmp_path, 0.0):
+        with run_lock(tmp_path, 0.0):
             assert (tmp_path / ".lock").exists()
         assert not list(tmp_path.iterdir())
 
@@ -47,10 +48,10 @@ def test_of_many_that_wait_one_at_a_time_has_the_run(tmp_path):
     number = tmp_path / "number"
     number.write_text("0")
     add = (
-        "from pathlib import Path; from ttt_rllib.runs import lock as run_lock; import sys, time\n"
+        "from pathlib import Path; from ttt_rllib.runs import lock; import sys, time\n"
         "run_lock.POLL_S = 0.001; path = Path(sys.argv[1])\n"
         "for _ in range(50):\n"
-        "    with run_lock.hold(path, 60.0):\n"
+        "    with lock.run_lock(path, 60.0):\n"
         "        seen = int((path / 'number').read_text()); time.sleep(0.0005)\n"
         "        (path / 'number').write_text(str(seen + 1))\n"
     )
@@ -62,13 +63,13 @@ def test_of_many_that_wait_one_at_a_time_has_the_run(tmp_path):
 def test_whoever_waits_gets_the_run_when_the_other_process_ends(holder, tmp_path):
     threading.Timer(1.0, holder.kill).start()
     started_s = time.monotonic()
-    with hold(tmp_path, 60.0):
+    with run_lock(tmp_path, 60.0):
         assert 0.5 < time.monotonic() - started_s < 30.0
 
 
 def test_a_folder_that_is_not_there_is_one_sentence(tmp_path):
     with pytest.raises(InputError, match="cannot be written to: No such file"):
-        hold(tmp_path / "none", 0.0).__enter__()
+        run_lock(tmp_path / "none", 0.0).__enter__()
 
 
 def test_train_refuses_to_resume_a_run_that_goes_on_elsewhere(holder, tmp_path):

@@ -18,15 +18,15 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.test_wandb import KEY, records, written
-from tests.wandb_server import WandbServer
 
+from tests.tracking.test_wandb import KEY, records, written
+from tests.tracking.wandb_server import WandbServer
 from ttt_rllib.cluster.dashboard import dashboard_notice, dashboard_place
 from ttt_rllib.config.cluster import Ray
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.metrics import METRICS
-from ttt_rllib.runs.metrics_csv import MetricsFile
+from ttt_rllib.runs.metrics_csv import MetricsCsv
 
 ROOT = Path(__file__).parents[2]
 DEBUG = ROOT / "experiments" / "debug.yaml"
@@ -208,7 +208,7 @@ def test_a_run_is_seen_in_dashboard_prometheus_wandb_and_tensorboard_and_keeps_i
 
         def rows():
             files = list(run.glob("trials/*/metrics.csv"))
-            return MetricsFile(files[0]).rows() if files else []
+            return MetricsCsv(files[0]).rows() if files else []
 
         def interrupt(process):
             family = psutil.Process(process.pid).children(recursive=True)
@@ -230,11 +230,11 @@ def test_a_run_is_seen_in_dashboard_prometheus_wandb_and_tensorboard_and_keeps_i
         assert "401" in warning
 
         process = start("--resume", run)
-        before = len(MetricsFile(run / "metrics.csv").rows())
+        before = len(MetricsCsv(run / "metrics.csv").rows())
         until(lambda: len(rows()) > before + 3, process)
         _, stderr = interrupt(process)
         assert "W&B" in stderr
-    table = MetricsFile(run / "metrics.csv").rows()
+    table = MetricsCsv(run / "metrics.csv").rows()
     trial = next(run.glob("trials/*/metrics.csv")).parent
     own = {"experiment": "debug", "run": "one", "trial": trial.name}
     by_name = {f"ray_{metric.gauge_name}": metric.name for metric in METRICS if metric.gauge}

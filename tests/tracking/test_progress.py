@@ -5,7 +5,7 @@ import math
 import pytest
 
 from ttt_rllib.config.stopping import Stop
-from ttt_rllib.tracking.progress import duration, longest_s
+from ttt_rllib.tracking.progress import format_duration, max_remaining_s
 
 ROW = {"play/moves": 20_000, "perf/train_s": 4.0, "perf/iteration": 5}
 
@@ -19,11 +19,11 @@ ROW = {"play/moves": 20_000, "perf/train_s": 4.0, "perf/iteration": 5}
         # 5 iterations took 4 s, so the other 2 take 1.6 s.
         ({"moves": None, "train_s": None, "iterations": 7}, 1.6),
         ({"moves": 10_000, "train_s": None}, 0.0),
-        ({"moves": None, "train_s": None, "unexploitable_evals": 3}, math.inf),
+        ({"moves": None, "train_s": None, "consecutive_unexploitable_evals": 3}, math.inf),
     ],
 )
 def test_the_time_left_is_that_of_the_limit_that_comes_first(limits, seconds):
-    assert longest_s(ROW, Stop(**limits)) == pytest.approx(seconds)
+    assert max_remaining_s(ROW, Stop(**limits)) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
@@ -31,4 +31,4 @@ def test_the_time_left_is_that_of_the_limit_that_comes_first(limits, seconds):
     [(0.4, "0 s"), (99, "99 s"), (100, "2 min"), (5_990, "100 min"), (7_200, "2.0 h")],
 )
 def test_times_are_said_in_the_unit_that_people_would_take(seconds, said):
-    assert duration(seconds) == said
+    assert format_duration(seconds) == said

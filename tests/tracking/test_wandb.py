@@ -16,17 +16,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from tests.wandb_server import WandbServer
 
+from tests.tracking.wandb_server import WandbServer
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import load_experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.runs.directory import RunDir
-from ttt_rllib.runs.metrics_csv import MetricsFile
-from ttt_rllib.tracking.wandb import WandbRuns
+from ttt_rllib.runs.metrics_csv import MetricsCsv
+from ttt_rllib.tracking.wandb import WandbCallback
 from ttt_rllib.tracking.wandb_writer import WandbRun, WandbWriter, resolve_mode
-from ttt_rllib.tuning.metrics_callback import MetricsFiles
+from ttt_rllib.tuning.metrics_callback import MetricsCsvCallback
 from ttt_rllib.tuning.trainable import EXPERIMENT
 
 DEBUG = Path(__file__).parents[2] / "experiments" / "debug.yaml"
@@ -72,8 +72,8 @@ class Session:
         self.warnings = []
         self.run = RunDir(folder / "debug" / "one")
         self.trial = self.trial_of(TRIAL)
-        self.csv = MetricsFiles()
-        self.wandb = WandbRuns(experiment(**wandb), self.run, self.warnings.append)
+        self.csv = MetricsCsvCallback()
+        self.wandb = WandbCallback(experiment(**wandb), self.run, self.warnings.append)
         self.wandb.setup()
         self.wandb.log_trial_start(self.trial)
 
@@ -100,7 +100,7 @@ class Session:
     @property
     def rows(self):
         """What metrics.csv says."""
-        rows = MetricsFile(self.run.trials / TRIAL / "metrics.csv").rows()
+        rows = MetricsCsv(self.run.trials / TRIAL / "metrics.csv").rows()
         return [{name: text for name, text in row.items() if text} for row in rows]
 
     @property
@@ -225,7 +225,7 @@ def test_online_the_server_gets_every_row_also_when_resumed(shell, tmp_path, ser
     assert [row["perf/iteration"] for row in server.rows(RUN_ID)] == [1, 2, 3]
     session = Session(tmp_path, tags=["a"], group="g").iterate(3, 4, 5)
     session.run.summary.write_text('{"status": "done"}')
-    session.wandb.conclude(Path(session.trial.path))
+    session.wandb.log_final_artifacts(Path(session.trial.path))
     session.end()
     assert server.artifacts == [("debug-one", RUN_ID)]
     assert [as_written(row) for row in server.rows(RUN_ID)] == session.rows
@@ -275,7 +275,7 @@ def test_the_best_of_several_trials_gets_the_artifact_though_its_run_was_finishe
     (session.run.agent / "agent.json").write_text("{}")
     (session.run.path / "report.html").write_text("<p>")
     time.sleep(1.1)  # wandb names its folders by the second
-    session.wandb.conclude(Path(session.trial.path))
+    session.wandb.log_final_artifacts(Path(session.trial.path))
     session.end()
     assert session.warnings == []
     folders = [folder for folder in session.offline if folder.name.endswith(RUN_ID)]

@@ -12,7 +12,7 @@ STREAM = re.compile(r"/files/me/(?P<project>[^/]+)/(?P<run>[^/]+)/file_stream")
 
 
 class WandbServer(ThreadingHTTPServer):
-    """Answers as much of W&B's protocol as its client needs to upload a run.
+    """AgentService as much of W&B's protocol as its client needs to upload a run.
 
     Attributes:
         refuses: Whether every request is answered with 401.

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from ttt_rllib.metrics import METRICS
-from ttt_rllib.runs.metrics_csv import MetricsFile
+from ttt_rllib.runs.metrics_csv import MetricsCsv
 
 ROOT = Path(__file__).parents[2]
 DEBUG = ROOT / "experiments" / "debug.yaml"
@@ -66,7 +66,7 @@ def test_the_run_directory_has_everything_the_contract_names(run):
     }
     assert {entry.name for entry in (path / "agent").iterdir()} == {"agent.json", "weights.npz"}
     assert yaml.safe_load((path / "experiment.yaml").read_text())["seed"] == 3
-    rows = MetricsFile(path / "metrics.csv").rows()
+    rows = MetricsCsv(path / "metrics.csv").rows()
     assert [int(row["perf/iteration"]) for row in rows] == [1, 2, 3]
     assert all(set(row) == {metric.name for metric in METRICS} for row in rows)
     empty = {name for row in rows for name, value in row.items() if value == ""}
@@ -76,7 +76,7 @@ def test_the_run_directory_has_everything_the_contract_names(run):
 def test_the_summary_names_trial_moves_phases_seeds_versions_commit_and_machine(run):
     path, _ = run
     summary = json.loads((path / "summary.json").read_text())
-    rows = MetricsFile(path / "metrics.csv").rows()
+    rows = MetricsCsv(path / "metrics.csv").rows()
     assert summary["status"] == "done"
     assert summary["moves"] == int(rows[-1]["play/moves"])
     assert summary["seeds"] == [3]
@@ -182,7 +182,7 @@ def test_a_game_too_large_for_exact_evaluation_trains_and_says_so(tmp_path):
     done = command("train", DEBUG, *options, "--storage", tmp_path, "--name", "a")
     assert done.returncode == 0, done.stderr
     assert "too many positions for exact evaluation" in done.stdout
-    rows = MetricsFile(tmp_path / "debug" / "a" / "metrics.csv").rows()
+    rows = MetricsCsv(tmp_path / "debug" / "a" / "metrics.csv").rows()
     assert len(rows) == 2
     assert {row[name] for row in rows for name in row if name.startswith("exact/")} == {""}
     run = tmp_path / "debug" / "a"
@@ -243,7 +243,7 @@ def test_wrong_usage_is_one_line_too(arguments, expected):
         ([DEBUG, "--name", "../x"], "--name ../x: a run id has letters"),
         (["--resume", "nothing"], "--resume nothing: not a run directory"),
         (
-            [DEBUG, "--set", "env=connect_four", "--set", "stop.unexploitable_evals=1"],
+            [DEBUG, "--set", "env=connect_four", "--set", "stop.consecutive_unexploitable_evals=1"],
             "never be met",
         ),
         (

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ttt_rllib.runs.metrics_csv import MetricsFile
+from ttt_rllib.runs.metrics_csv import MetricsCsv
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
@@ -23,14 +23,14 @@ SEARCH = """
 # Ten short trials, each reproducible to the bit.
 training: {train_batch_size_per_learner: 512, minibatch_size: 256, num_epochs: 1}
 env_runners: {num_envs_per_env_runner: 64}
-evaluation: {exact_interval: 2}
+evaluation: {evaluation_interval: 2}
 stop: {iterations: ITERATIONS}
 checkpoint: {checkpoint_frequency: 3}
 search:
   training.lr: {loguniform: [2e-4, 1e-2]}
-  model.hiddens: {choice: [[16, 16], [32, 32]]}
+  model.hidden_sizes: {choice: [[16, 16], [32, 32]]}
   num_samples: 5
-  seeds: 2
+  num_seeds: 2
 """.replace("ITERATIONS", str(ITERATIONS))
 
 
@@ -58,12 +58,12 @@ def go_on(experiment, run, log):
 def assert_equal_runs(actual, expected):
     """The same trials with the same figures and all rows; only clocks may differ."""
     assert list(table(actual)) == list(table(expected))
-    clocks = {name for name in MetricsFile.COLUMNS if name.startswith("perf/")}
+    clocks = {name for name in MetricsCsv.COLUMNS if name.startswith("perf/")}
     clocks -= {"perf/iteration"}
     for trial, row in table(expected).items():
         same = {name: value for name, value in row.items() if name not in clocks}
         assert {name: table(actual)[trial][name] for name in same} == same
-        rows = MetricsFile(actual / "trials" / trial / "metrics.csv").rows()
+        rows = MetricsCsv(actual / "trials" / trial / "metrics.csv").rows()
         assert [int(one["perf/iteration"]) for one in rows] == list(range(1, ITERATIONS + 1))
     kept = [path.name for path in actual.glob("trials/*/checkpoint_*")]
     assert len(kept) == 2 * len(table(expected)), "two a trial are kept, and none is left over"

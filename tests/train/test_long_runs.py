@@ -13,13 +13,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ttt_rllib.runs.metrics_csv import MetricsFile
+from ttt_rllib.runs.metrics_csv import MetricsCsv
 
 ROOT = Path(__file__).parents[2]
 PPO = ROOT / "experiments" / "ppo.yaml"
 DQN = ROOT / "experiments" / "dqn.yaml"
 PPO_PERFECT = ROOT / "experiments" / "ppo_perfect.yaml"
-MANY_MOVES = ("--set", "stop.unexploitable_evals=null", "--set", "stop.moves=300000")
+MANY_MOVES = ("--set", "stop.consecutive_unexploitable_evals=null", "--set", "stop.moves=300000")
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -46,14 +46,14 @@ def wait_for_rows(run, count, process):
     """Wait until the run has `count` metric rows."""
     while process.poll() is None:
         files = list(run.glob("trials/*/metrics.csv"))
-        if files and len(MetricsFile(files[0]).rows()) >= count:
+        if files and len(MetricsCsv(files[0]).rows()) >= count:
             return
         time.sleep(0.05)
     pytest.fail(f"the command ended early: {process.communicate()}")
 
 
 def iterations_and_moves(run):
-    rows = MetricsFile(run / "metrics.csv").rows()
+    rows = MetricsCsv(run / "metrics.csv").rows()
     iterations = [int(row["perf/iteration"]) for row in rows]
     moves = [int(row["play/moves"]) for row in rows]
     assert iterations == list(range(1, len(rows) + 1)), "no row lost or doubled"
@@ -112,7 +112,7 @@ def test_a_sigkilled_env_runner_loses_no_trial_and_no_row(tmp_path):
 def test_an_interrupt_saves_a_checkpoint_says_how_to_resume_and_resume_equals_no_interrupt(
     tmp_path, experiment, send, moves
 ):
-    limits = ("--set", "stop.unexploitable_evals=null", "--set", f"stop.moves={moves}")
+    limits = ("--set", "stop.consecutive_unexploitable_evals=null", "--set", f"stop.moves={moves}")
     whole = start(experiment, "--storage", tmp_path, "--name", "whole", *limits)
     assert finish(whole)[0] == 0
     process = start(experiment, "--storage", tmp_path, "--name", "cut", *limits)

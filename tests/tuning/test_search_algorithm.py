@@ -10,7 +10,7 @@ from ray.tune import CheckpointConfig
 
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.tuning.schedulers import scheduler_of
-from ttt_rllib.tuning.search_algorithm import Trials
+from ttt_rllib.tuning.search_algorithm import ExperimentSearch
 
 LR = {"loguniform": [1e-4, 1e-2]}
 
@@ -19,7 +19,7 @@ def experiment(**search):
     return Experiment.model_validate(
         {
             "seed": 7,
-            "stop": {"unexploitable_evals": 3, "moves": 1000},
+            "stop": {"consecutive_unexploitable_evals": 3, "moves": 1000},
             "checkpoint": {"num_to_keep": 4},
             "search": search,
         }
@@ -27,11 +27,11 @@ def experiment(**search):
 
 
 def asked(searched, tmp_path, monkeypatch):
-    """What is asked of Tune: the real `Trials`, with Tune's Trial replaced by its arguments."""
+    """What is asked of Tune: the real search, with Tune's Trial replaced by its arguments."""
     monkeypatch.setattr(
         "ttt_rllib.tuning.search_algorithm.Trial", lambda run, **given: SimpleNamespace(**given)
     )
-    trials = Trials(searched, tmp_path)
+    trials = ExperimentSearch(searched, tmp_path)
     spec = {"run": "x", "config": {}, "stop": {}, "checkpoint_config": CheckpointConfig()}
     trials.add_configurations([SimpleNamespace(spec={**spec, "storage": SimpleNamespace()})])
     return trials
@@ -44,14 +44,14 @@ def configs(trials, number=None):
 
 def test_a_grid_is_gone_through_whole_with_every_seed_as_a_hand_made_list(tmp_path, monkeypatch):
     searched = experiment(
-        **{"training.lr": {"grid": [1e-3, 1e-2]}, "model.hiddens": {"grid": [[8], [16]]}},
+        **{"training.lr": {"grid": [1e-3, 1e-2]}, "model.hidden_sizes": {"grid": [[8], [16]]}},
         num_samples=1,
-        seeds=2,
+        num_seeds=2,
     )
     trials = asked(searched, tmp_path, monkeypatch)
     expected = [
-        {"training.lr": lr, "model.hiddens": hiddens, "seed": seed}
-        for hiddens, lr, seed in itertools.product([[8], [16]], [1e-3, 1e-2], [7, 8])
+        {"training.lr": lr, "model.hidden_sizes": hidden_sizes, "seed": seed}
+        for hidden_sizes, lr, seed in itertools.product([[8], [16]], [1e-3, 1e-2], [7, 8])
     ]
     made = [{**config} for config in configs(trials)]
     assert made == expected
@@ -87,7 +87,7 @@ def test_random_and_tpe_choose_what_optuna_chooses_when_asked_and_told_the_same(
 
 
 def test_the_study_is_told_the_mean_over_the_seeds_and_a_failure_once(tmp_path, monkeypatch):
-    searched = experiment(**{"training.lr": LR}, algorithm="optuna", num_samples=2, seeds=2)
+    searched = experiment(**{"training.lr": LR}, algorithm="optuna", num_samples=2, num_seeds=2)
     trials = asked(searched, tmp_path, monkeypatch)
     assert len(configs(trials)) == 4
     study = trials._configurations._study
@@ -106,8 +106,8 @@ def test_the_study_is_told_the_mean_over_the_seeds_and_a_failure_once(tmp_path, 
 def test_a_restored_search_goes_on_with_the_very_same_configurations(
     tmp_path, monkeypatch, algorithm
 ):
-    space = {"training.lr": LR, "model.hiddens": {"choice": [[8], [16], [32]]}}
-    searched = experiment(**space, algorithm=algorithm, num_samples=20, seeds=2)
+    space = {"training.lr": LR, "model.hidden_sizes": {"choice": [[8], [16], [32]]}}
+    searched = experiment(**space, algorithm=algorithm, num_samples=20, num_seeds=2)
 
     def answer(trials, config, number):
         trials.on_trial_complete(f"{number:05d}", {"search/penalised_moves": config["training.lr"]})
@@ -121,7 +121,7 @@ def test_a_restored_search_goes_on_with_the_very_same_configurations(
     for number in range(25):
         answer(cut, *configs(cut, 1), number)
     cut.save_to_dir(str(tmp_path), "2026")
-    restored = Trials(searched, tmp_path)
+    restored = ExperimentSearch(searched, tmp_path)
     assert restored.has_checkpoint(str(tmp_path))
     restored.restore_from_dir(str(tmp_path))
     actual = []
@@ -137,7 +137,7 @@ def test_a_moved_run_makes_its_further_trials_where_it_is_now(tmp_path, monkeypa
     trials = asked(searched, Path("/old"), monkeypatch)
     assert trials.next_trial().storage.storage_fs_path == "/old"
     trials.save_to_dir(str(tmp_path), "2026")
-    moved = Trials(searched, Path("/new"))
+    moved = ExperimentSearch(searched, Path("/new"))
     moved.restore_from_dir(str(tmp_path))
     assert moved.next_trial().storage.storage_fs_path == "/new"
 

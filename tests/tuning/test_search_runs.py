@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ttt_rllib.config.loading import load_experiment
-from ttt_rllib.runs.metrics_csv import MetricsFile
+from ttt_rllib.runs.metrics_csv import MetricsCsv
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -19,7 +19,7 @@ env_runners: {num_envs_per_env_runner: 64}
 stop: {moves: 8_000}
 checkpoint: {num_to_keep: 4}
 tracking: {wandb: {mode: disabled}}
-evaluation: {exact_interval: 3}  # the last iteration is not measured: the 16th
+evaluation: {evaluation_interval: 3}  # the last iteration is not measured: the 16th
 search:
   training.lr: {loguniform: [1e-5, 1e-2]}
 """
@@ -53,7 +53,7 @@ def search(folder, settings):
 
 
 def rows_of(run, trial):
-    return MetricsFile(run / "trials" / trial / "metrics.csv").rows()
+    return MetricsCsv(run / "trials" / trial / "metrics.csv").rows()
 
 
 def test_asha_ends_trials_early_and_the_best_is_certified_reported_and_an_experiment(tmp_path):

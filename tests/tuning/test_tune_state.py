@@ -11,7 +11,7 @@ from ray.tune.experiment import Trial
 from rich.console import Console
 
 from ttt_rllib.config.loading import load_experiment
-from ttt_rllib.runs.checkpoints import is_whole
+from ttt_rllib.runs.checkpoints import is_complete
 from ttt_rllib.runs.directory import RunDir, create_run_dir, new_run_dir
 from ttt_rllib.tracking.search_progress import SearchProgress
 from ttt_rllib.tuning.run import run_trials
@@ -50,7 +50,7 @@ class Watch(Callback):
             latest = trial.run_metadata.checkpoint_manager.latest_checkpoint_result
             if latest is not None:
                 self.looks += 1
-                if not is_whole(Path(latest.checkpoint.path)):
+                if not is_complete(Path(latest.checkpoint.path)):
                     self.lost.append(latest.checkpoint.path)
         iteration = info["trial"].last_result["training_iteration"]
         if iteration == self.iteration and not self.copy.exists():
@@ -80,9 +80,9 @@ def test_whenever_a_kill_comes_the_checkpoint_that_the_saved_state_knows_is_ther
         killed = RunDir(run.path.with_name(f"killed-{number}"))
         watch = Watch(run, iteration, killed.path)
         progress = SearchProgress(Console(file=io.StringIO()), experiment)
-        observers = [watch]
+        callbacks = [watch]
         outcome = run_trials(
-            experiment, run, progress, print, resume=number > 0, observers=observers
+            experiment, run, progress, print, resume=number > 0, callbacks=callbacks
         )
         assert_newest_kept(outcome, num_to_keep)
         assert not watch.lost

@@ -24,7 +24,7 @@ from ttt_envs.boards import Boards, random_openings
 from ttt_envs.game import Game
 from ttt_rllib.agents.bundle import Bundle
 from ttt_rllib.agents.policies import NetworkPolicy, SeatPolicies
-from ttt_rllib.exact.evaluation import known_truth
+from ttt_rllib.exact.evaluation import solved_game
 
 __all__ = ["INSTALL", "OPSET", "TOLERANCE", "Difference", "build_model", "compare"]
 
@@ -168,7 +168,7 @@ def compare(path: Path, bundle: Bundle) -> Difference:
 
 
 def _positions(game: Game) -> Boards:
-    truth = known_truth(game)
+    truth = solved_game(game)
     if truth is not None:
         return truth.positions.boards[truth.positions.decisions]
     rng = np.random.default_rng(0)

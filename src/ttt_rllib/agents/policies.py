@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ttt_envs.boards import Boards
 from ttt_envs.game import Game
 from ttt_envs.positions import Positions
-from ttt_rllib.exact.evaluation import truth_of
+from ttt_rllib.exact.evaluation import solve_or_raise
 from ttt_rllib.exact.tables import Table
 
 __all__ = [
@@ -76,7 +76,7 @@ class PerfectPolicy:
             KeyError: If a position cannot occur in the game.
             TooManyPositionsError: If the game is too large to solve.
         """
-        truth = truth_of(self.game)
+        truth = solve_or_raise(self.game)
         optimal = truth.solution.optimal[truth.positions.find(boards)]
         return optimal / optimal.sum(axis=1, keepdims=True)
 

@@ -21,7 +21,7 @@ from ttt_envs.positions import Positions
 from ttt_rllib.agents.policies import Policy
 from ttt_rllib.analysis.game_record import GameRecord
 from ttt_rllib.exact.distance import plies_to_end
-from ttt_rllib.exact.evaluation import known_truth
+from ttt_rllib.exact.evaluation import solved_game
 
 __all__ = ["Analysis", "MoveAnalysis", "Outlook", "analyse", "move_sentence", "position_sentence"]
 
@@ -186,7 +186,7 @@ class _Book(NamedTuple):
 
 @lru_cache(maxsize=8)
 def _book(game: Game) -> _Book | None:
-    truth = known_truth(game)
+    truth = solved_game(game)
     if truth is None:
         return None
     plies = plies_to_end(truth.positions, truth.solution)

@@ -10,15 +10,15 @@ import sys
 import time
 from pathlib import Path
 
-from ttt_rllib.cluster.placement import Node, Plan
+from ttt_rllib.cluster.placement import Node, ResourceRequest
 from ttt_rllib.errors import InputError
 
 __all__ = [
     "available_cpus",
-    "await_room",
     "cluster_nodes",
     "connect",
     "disconnect",
+    "wait_for_resources",
 ]
 
 CONNECT_TIMEOUT_S = 10.0
@@ -96,16 +96,16 @@ def cluster_nodes(address: str | None) -> list[Node]:
     return [Node(one.get("CPU", 0.0), one.get("GPU", 0.0)) for one in resources]
 
 
-def await_room(plan: Plan, wait_s: float) -> None:
+def wait_for_resources(plan: ResourceRequest, wait_s: float) -> None:
     """Wait until the connected cluster can hold a trial: its nodes may still be joining.
 
     Args:
         plan: What a trial reserves.
-        wait_s: Seconds to wait at most. Whether there is room then, `check_plan` tells.
+        wait_s: Seconds to wait at most. Whether there is room then, `check_resources` tells.
     """
     deadline_s = time.monotonic() + wait_s
     while time.monotonic() < deadline_s:
-        if plan.at_once(cluster_nodes(CONNECTED)):
+        if plan.max_concurrent_trials(cluster_nodes(CONNECTED)):
             return
         time.sleep(POLL_S)
 

@@ -13,7 +13,13 @@ from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import with_settings
 from ttt_rllib.errors import InputError
 
-__all__ = ["Node", "Plan", "check_plan", "make_plan", "plan_of_trial"]
+__all__ = [
+    "Node",
+    "ResourceRequest",
+    "check_resources",
+    "resource_request",
+    "trial_resource_request",
+]
 
 RESERVING = ("env_runners.", "learners.", "resources.")
 """Sections whose settings say what a trial reserves."""
@@ -35,7 +41,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ResourceRequest:
     """What the trials of a run reserve, in CPUs and GPUs; of a search, its largest trial.
 
     Attributes:
@@ -84,11 +90,11 @@ class Plan:
         """GPUs of a whole trial."""
         return sum(bundle.get("GPU", 0.0) for bundle in self.bundles)
 
-    def at_once(self, nodes: Sequence[Node]) -> int:
+    def max_concurrent_trials(self, nodes: Sequence[Node]) -> int:
         """Return how many trials run at once on a cluster: 0 if not even one fits."""
         most = min(self.trials, self.max_concurrent or self.trials)
         free = [[node.cpus, node.gpus] for node in nodes]
-        return next((number for number in range(most) if not _place(self.bundles, free)), most)
+        return next((number for number in range(most) if not fits(self.bundles, free)), most)
 
     def describe(self, nodes: Sequence[Node]) -> str:
         """Return the plan as lines of text, for a cluster of these nodes."""
@@ -112,14 +118,14 @@ class Plan:
                 f"  in all            {_count(self.trials * self.cpus, 'CPU')} and "
                 f"{_count(self.trials * self.gpus, 'GPU')}"
             )
-        running = self.at_once(nodes)
+        running = self.max_concurrent_trials(nodes)
         waiting = self.trials - running
         waits = f"{waiting} {'waits' if waiting == 1 else 'wait'}" if waiting else "none waits"
         lines.append(f"  {_count(running, 'trial')} at once, {waits}")
         return "\n".join(lines)
 
 
-def make_plan(experiment: Experiment) -> Plan:
+def resource_request(experiment: Experiment) -> ResourceRequest:
     """Add up what the trials of an experiment reserve.
 
     Of searched settings the greatest values count.
@@ -130,8 +136,8 @@ def make_plan(experiment: Experiment) -> Plan:
         for key, one in (search.space if search else {}).items()
         if key.startswith(RESERVING)
     }
-    plan = plan_of_trial(with_settings(experiment, largest) if largest else experiment)
-    return Plan(
+    plan = trial_resource_request(with_settings(experiment, largest) if largest else experiment)
+    return ResourceRequest(
         **{
             **vars(plan),
             "trials": experiment.num_trials,
@@ -141,12 +147,12 @@ def make_plan(experiment: Experiment) -> Plan:
     )
 
 
-def plan_of_trial(experiment: Experiment) -> Plan:
+def trial_resource_request(experiment: Experiment) -> ResourceRequest:
     """Add up what one trial reserves."""
     learners = experiment.learners
     main = experiment.resources.num_cpus_for_main_process
     # A local learner lives in the main process; RLlib reserves the larger of the two.
-    return Plan(
+    return ResourceRequest(
         main=main if learners.num_learners else max(main, learners.num_cpus_per_learner),
         env_runners=experiment.env_runners.num_env_runners,
         cpus_per_env_runner=experiment.env_runners.num_cpus_per_env_runner,
@@ -156,7 +162,7 @@ def plan_of_trial(experiment: Experiment) -> Plan:
     )
 
 
-def check_plan(plan: Plan, nodes: Sequence[Node]) -> None:
+def check_resources(plan: ResourceRequest, nodes: Sequence[Node]) -> None:
     """Refuse a trial that the cluster can never hold.
 
     Raises:
@@ -175,7 +181,7 @@ def check_plan(plan: Plan, nodes: Sequence[Node]) -> None:
             f"a trial reserves {_count(plan.gpus, 'GPU')}, the cluster has {gpus:g}; "
             "lower learners.num_gpus_per_learner"
         )
-    if not plan.at_once(nodes):
+    if not plan.max_concurrent_trials(nodes):
         sizes = ", ".join(f"{node.cpus:g} CPUs and {node.gpus:g} GPUs" for node in nodes)
         raise InputError(
             f"a trial reserves {' + '.join(map(_bundle, plan.bundles))}, which cannot be parted; "
@@ -183,7 +189,7 @@ def check_plan(plan: Plan, nodes: Sequence[Node]) -> None:
         )
 
 
-def _place(bundles: Sequence[dict[str, float]], free: list[list[float]]) -> bool:
+def fits(bundles: Sequence[dict[str, float]], free: list[list[float]]) -> bool:
     """Take the bundles of a trial from the free CPUs and GPUs of the nodes, largest first."""
     wanted = sorted((bundle["CPU"], bundle.get("GPU", 0.0)) for bundle in bundles)
     for cpus, gpus in reversed(wanted):

@@ -29,15 +29,12 @@ from ttt_rllib.config.section import NAME, Section
 from ttt_rllib.config.stopping import Checkpoint, Evaluation, Stop
 from ttt_rllib.config.tracking import Tracking
 from ttt_rllib.config.training import TRAINING, DQNTraining, Model, PPOTraining, Training
-from ttt_rllib.errors import nearest
-from ttt_rllib.metrics import BETTER
+from ttt_rllib.errors import did_you_mean
+from ttt_rllib.metrics import BETTER, EXACT_GROUPS, NASH_CONV, PENALISED_MOVES
 
-__all__ = ["PENALISED_MOVES", "Experiment"]
+__all__ = ["Experiment"]
 
 LEAST_KEPT_BY_PBT = 3
-
-PENALISED_MOVES = "search/penalised_moves"
-"""The metric that is reported where trials stop by `unexploitable_evals` and `moves`."""
 
 
 class Experiment(Section):
@@ -116,7 +113,7 @@ class Experiment(Section):
         if not isinstance(value, str):
             return value
         if value not in GAMES:
-            raise ValueError(f"there is no game {value!r}{nearest(value, list(GAMES))}")
+            raise ValueError(f"there is no game {value!r}{did_you_mean(value, list(GAMES))}")
         game = GAMES[value]
         return {
             "rows": game.rows,
@@ -127,11 +124,11 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Experiment:
-        for name in ("unexploitable_evals", "optimal_move_rate"):
-            if getattr(self.stop, name) and not self.evaluation.exact_interval:
+        for name in ("consecutive_unexploitable_evals", "optimal_move_rate"):
+            if getattr(self.stop, name) and not self.evaluation.evaluation_interval:
                 raise ValueError(
                     f"stop.{name} needs exact evaluation; "
-                    "set evaluation.exact_interval to 1 or more"
+                    "set evaluation.evaluation_interval to 1 or more"
                 )
         self._check_search()
         if not any(limit for _, limit in self.stop):
@@ -146,12 +143,12 @@ class Experiment(Section):
     @property
     def stops_by_proof(self) -> bool:
         """Whether moves to unexploitable can be told, the penalty of who gets there never too."""
-        return bool(self.stop.unexploitable_evals and self.stop.moves)
+        return bool(self.stop.consecutive_unexploitable_evals and self.stop.moves)
 
     @property
     def objective(self) -> tuple[str, Literal["min", "max"]]:
         """The metric that says which trial is best, and which way."""
-        name = PENALISED_MOVES if self.stops_by_proof else "exact/nash_conv"
+        name = PENALISED_MOVES if self.stops_by_proof else NASH_CONV
         search = self.search
         if search and search.objective:
             name = search.objective
@@ -169,13 +166,13 @@ class Experiment(Section):
             return
         if objective == PENALISED_MOVES and not self.stops_by_proof:
             raise ValueError(
-                f"search.objective {PENALISED_MOVES} needs both stop.unexploitable_evals and "
-                "stop.moves"
+                f"search.objective {PENALISED_MOVES} needs both "
+                "stop.consecutive_unexploitable_evals and stop.moves"
             )
-        if objective.startswith(("exact/", "search/")) and not self.evaluation.exact_interval:
+        if objective.startswith(EXACT_GROUPS) and not self.evaluation.evaluation_interval:
             raise ValueError(
                 f"search.objective {objective} needs exact evaluation; "
-                "set evaluation.exact_interval to 1 or more"
+                "set evaluation.evaluation_interval to 1 or more"
             )
         kept = self.checkpoint.num_to_keep
         if search.algorithm == "pbt" and kept is not None and kept < LEAST_KEPT_BY_PBT:

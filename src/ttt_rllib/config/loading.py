@@ -21,7 +21,7 @@ from ttt_rllib.config.env import Env, PettingZooEnv
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.search import Search
 from ttt_rllib.config.training import TRAINING, PPOTraining
-from ttt_rllib.errors import InputError, nearest, shown
+from ttt_rllib.errors import InputError, abbreviated, did_you_mean
 
 __all__ = ["dump_experiment", "load_experiment", "with_settings"]
 
@@ -91,14 +91,16 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         near = sorted(str(other) for other in path.parent.glob("*.yaml"))
-        raise InputError(f"{path}: no such file{nearest(str(path), near)}") from None
+        raise InputError(f"{path}: no such file{did_you_mean(str(path), near)}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not readable: {error}") from None
     data = _parse(text, str(path))
     if data is None:
         return {}
     if not isinstance(data, dict):
-        raise InputError(f"{path}: holds {shown(data)}; an experiment is a mapping of settings")
+        raise InputError(
+            f"{path}: holds {abbreviated(data)}; an experiment is a mapping of settings"
+        )
     return data
 
 
@@ -149,7 +151,7 @@ def _check_search(experiment: Experiment, source: str) -> None:
         try:
             Experiment.model_validate_json(json.dumps(data), strict=True)
         except ValidationError as error:
-            values = ", ".join(f"{key}={shown(value)}" for key, value in settings.items())
+            values = ", ".join(f"{key}={abbreviated(value)}" for key, value in settings.items())
             raise InputError(f"{source}: search: with {values}: {_explain(error, data)}") from None
 
 
@@ -193,7 +195,7 @@ def _explain(error: ValidationError, data: dict[str, Any]) -> str:
     words = {word for key in keys for word in key.split(".")}
     where = [part for part in problem["loc"][:-1] if isinstance(part, str) and part in words]
     key = ".".join(str(part) for part in problem["loc"] if not _is_union_tag(part))
-    value = shown(problem["input"])
+    value = abbreviated(problem["input"])
     if problem["type"] == "extra_forbidden":
         unknown = str(problem["loc"][-1])
         for other in TRAINING:

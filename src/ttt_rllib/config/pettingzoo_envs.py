@@ -18,7 +18,7 @@ from gymnasium import spaces
 from pettingzoo import AECEnv
 
 from ttt_envs.game import CONNECT_FOUR, TIC_TAC_TOE, Game
-from ttt_rllib.errors import InputError, nearest
+from ttt_rllib.errors import InputError, did_you_mean
 
 __all__ = ["CLASSIC_GAMES", "check_env", "known_game", "make_env"]
 
@@ -112,7 +112,7 @@ def _import(name: str) -> ModuleType:
         if error.name and f"{path}.".startswith(f"{error.name}."):
             known = [] if "." in name else _classic_names()
             raise InputError(
-                f"env.pettingzoo: there is no module {path!r}{nearest(name, known)}"
+                f"env.pettingzoo: there is no module {path!r}{did_you_mean(name, known)}"
             ) from error
         extra = "; pip install 'ttt-rllib[pettingzoo]'" if error.name == "pygame" else ""
         raise InputError(

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, PositiveInt, model_serializer, model_validator
 
 from ttt_rllib.config.section import Section, Share
-from ttt_rllib.errors import nearest
+from ttt_rllib.errors import did_you_mean
 from ttt_rllib.metrics import BETTER
 
 __all__ = ["ASHA", "PBT", "Distribution", "Search"]
@@ -50,7 +50,9 @@ class Distribution(Section):
             raise ValueError(f"write one distribution, for example {{choice: [1, 2]}}; of {kinds}")
         kind, values = next(iter(value.items()))
         if kind not in cls.model_fields:
-            raise ValueError(f"{kind}: no such distribution{nearest(kind, list(cls.model_fields))}")
+            raise ValueError(
+                f"{kind}: no such distribution{did_you_mean(kind, list(cls.model_fields))}"
+            )
         # After a "before" validator pydantic no longer knows that it reads JSON, where a list is
         # good for a tuple.
         return {kind: tuple(values) if isinstance(values, list) else values}
@@ -109,13 +111,13 @@ class Search(Section):
     """Who ends or changes trials early; pbt goes with the algorithm pbt."""
     num_samples: PositiveInt = 8
     """Configurations; with grids, rounds through the grid; with pbt, the population."""
-    seeds: PositiveInt = 1
+    num_seeds: PositiveInt = 1
     """Trials a configuration: seed, seed + 1, ... What counts is their mean."""
     max_concurrent: PositiveInt | None = None
     """Trials at once; null = as many as the cluster holds."""
     objective: str | None = None
     """The metric that decides; null = search/penalised_moves where the trials stop by
-    unexploitable_evals and moves, else exact/nash_conv."""
+    consecutive_unexploitable_evals and moves, else exact/nash_conv."""
     mode: Literal["min", "max"] | None = None
     """Which way is better; null = as docs/metrics.md says."""
     asha: ASHA = ASHA()
@@ -139,7 +141,7 @@ class Search(Section):
     @property
     def num_trials(self) -> int:
         """Trials in all: every configuration with every seed."""
-        return self.num_configurations * self.seeds
+        return self.num_configurations * self.num_seeds
 
     @model_validator(mode="before")
     @classmethod
@@ -147,7 +149,7 @@ class Search(Section):
         for key in value if isinstance(value, dict) else ():
             if key not in cls.model_fields and "." not in key:
                 raise ValueError(
-                    f"{key}: unknown key{nearest(key, list(cls.model_fields))}; "
+                    f"{key}: unknown key{did_you_mean(key, list(cls.model_fields))}; "
                     "a setting to search is dotted, for example training.lr"
                 )
         return value
@@ -175,14 +177,17 @@ class Search(Section):
     def _check_objective(self, objective: str) -> None:
         if objective not in BETTER:
             raise ValueError(
-                f"objective: there is no metric {objective!r}{nearest(objective, list(BETTER))}"
+                f"objective: there is no metric {objective!r}"
+                + did_you_mean(objective, list(BETTER))
             )
         if self.mode is None and not BETTER[objective]:
             raise ValueError(f"mode: of {objective} neither way is better; set min or max")
 
     def _check_pbt(self) -> Search:
-        if self.seeds != 1:
-            raise ValueError(f"seeds is {self.seeds}; members of a population have one seed each")
+        if self.num_seeds != 1:
+            raise ValueError(
+                f"num_seeds is {self.num_seeds}; members of a population have one seed each"
+            )
         if self.num_samples < 2:
             raise ValueError("num_samples is 1; a population has two members or more")
         for key in self.space:

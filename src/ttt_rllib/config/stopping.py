@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
 
 from ttt_rllib.config.section import Section
-from ttt_rllib.errors import nearest
+from ttt_rllib.errors import did_you_mean
 from ttt_rllib.metrics import BETTER
 
 __all__ = ["Checkpoint", "Evaluation", "Stop"]
@@ -16,7 +16,7 @@ __all__ = ["Checkpoint", "Evaluation", "Stop"]
 class Evaluation(Section):
     """How the agent is measured."""
 
-    exact_interval: NonNegativeInt = 1
+    evaluation_interval: NonNegativeInt = 1
     """Iterations between evaluations; 0 = never. Games too large to enumerate are evaluated by
     sampled matches against fixed players instead of exactly."""
 
@@ -24,7 +24,7 @@ class Evaluation(Section):
 class Stop(Section):
     """When a trial ends: whichever comes first; null = does not count."""
 
-    unexploitable_evals: PositiveInt | None = None
+    consecutive_unexploitable_evals: PositiveInt | None = None
     """Exact evaluations in a row with NashConv 0 of the greedy policy."""
     optimal_move_rate: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     """Share of all decision positions that the greedy policy plays optimally; 1 = perfect."""
@@ -52,5 +52,7 @@ class Checkpoint(Section):
     def _check_metric(cls, value: str | None) -> str | None:
         if value is not None and not BETTER.get(value):
             known = [name for name, better in BETTER.items() if better]
-            raise ValueError(f"is {value!r}; not a metric to be better in{nearest(value, known)}")
+            raise ValueError(
+                f"is {value!r}; not a metric to be better in{did_you_mean(value, known)}"
+            )
         return value

@@ -21,7 +21,7 @@ __all__ = ["TRAINING", "DQNTraining", "Model", "PPOTraining", "ReplayBuffer", "T
 class Model(Section):
     """The network."""
 
-    hiddens: tuple[PositiveInt, ...] = (128, 128)
+    hidden_sizes: tuple[PositiveInt, ...] = (128, 128)
     """Units of the hidden layers."""
     activation: Literal["relu", "tanh"] = "relu"
     """Activation of the hidden layers."""

@@ -21,15 +21,14 @@ import ttt_rllib
 from ttt_rllib.agents.bundle import Bundle, BundleError, load_bundle
 from ttt_rllib.agents.policies import policy_table
 from ttt_rllib.evaluation.sampled import NUM_GAMES, SEED, SampledReport, sampled_report
-from ttt_rllib.exact.evaluation import ExactReport, evaluate, known_truth
+from ttt_rllib.exact.evaluation import ExactReport, evaluate, solved_game
 
 __all__ = [
     "Report",
-    "assess",
     "certificate_json",
+    "evaluate_agent",
     "find_bundle",
     "is_done",
-    "report_metrics",
     "same_certificate",
 ]
 
@@ -71,7 +70,7 @@ def is_done(run: Path) -> bool:
     return isinstance(summary, dict) and summary.get("status") == "done"
 
 
-def assess(bundle: Bundle, *, seed: int = SEED, num_games: int = NUM_GAMES) -> Report:
+def evaluate_agent(bundle: Bundle, *, seed: int = SEED, num_games: int = NUM_GAMES) -> Report:
     """Measure an agent: exactly, or by sampled games where its game has too many positions.
 
     Args:
@@ -79,16 +78,10 @@ def assess(bundle: Bundle, *, seed: int = SEED, num_games: int = NUM_GAMES) -> R
         seed: Of the sampled games.
         num_games: Sampled games against each player, an even number.
     """
-    truth = known_truth(bundle.policy.game)
+    truth = solved_game(bundle.policy.game)
     if truth is None:
         return sampled_report(bundle.policy, seed=seed, num_games=num_games)
     return evaluate(truth, policy_table(truth.positions, bundle.policy))
-
-
-def report_metrics(report: Report) -> dict[str, float]:
-    """Return the metrics of a report, by the names under which training logs them."""
-    group = "exact" if isinstance(report, ExactReport) else "play"
-    return {f"{group}/{name}": figure for name, figure in report.metrics().items()}
 
 
 def certificate_json(bundle: Bundle, report: ExactReport) -> dict[str, Any]:

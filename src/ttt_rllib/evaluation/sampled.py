@@ -13,6 +13,7 @@ import numpy as np
 from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
 from ttt_rllib.agents.policies import Policy, RandomPolicy
 from ttt_rllib.evaluation.matches import MatchResult, play_match
+from ttt_rllib.metrics import SCORE_VS_ALPHA_BETA, SCORE_VS_ONE_PLY, SCORE_VS_RANDOM
 
 __all__ = ["ALPHA_BETA_DEPTH", "NUM_GAMES", "SEED", "SampledReport", "sampled_report"]
 
@@ -48,8 +49,12 @@ class SampledReport:
     vs_alpha_beta: MatchResult
 
     def metrics(self) -> dict[str, float]:
-        """Return the mean scores by their metric names, without the group `play/`."""
-        return {f"score_vs_{name}": result.score for name, result in self.results().items()}
+        """Return the mean scores by their metric names."""
+        return {
+            SCORE_VS_RANDOM: self.vs_random.score,
+            SCORE_VS_ONE_PLY: self.vs_one_ply.score,
+            SCORE_VS_ALPHA_BETA: self.vs_alpha_beta.score,
+        }
 
     def results(self) -> dict[str, MatchResult]:
         """Return the results by the players' names: random, one_ply, alpha_beta."""

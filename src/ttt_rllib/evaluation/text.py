@@ -8,9 +8,9 @@ from ttt_rllib.agents.bundle import Bundle
 from ttt_rllib.evaluation.evaluate_agent import Report
 from ttt_rllib.evaluation.matches import Record
 from ttt_rllib.evaluation.sampled import SampledReport
-from ttt_rllib.exact.evaluation import ExactReport, why_unknown
+from ttt_rllib.exact.evaluation import ExactReport, unsolved_reason
 
-__all__ = ["NOT_PROVABLE", "describe", "verdict"]
+__all__ = ["NOT_PROVABLE", "format_report", "verdict"]
 
 NOT_PROVABLE = "the game has too many positions for exact evaluation"
 
@@ -19,7 +19,7 @@ LABEL = "{:<22}"
 LINES_SHOWN = 5
 
 
-def describe(bundle: Bundle, report: Report) -> str:
+def format_report(bundle: Bundle, report: Report) -> str:
     """Return what is known of an agent as lines of text."""
     game = bundle.policy.game
     lines = [
@@ -30,7 +30,7 @@ def describe(bundle: Bundle, report: Report) -> str:
         f"weights               sha256 {bundle.sha256[:16]}...",
     ]
     if isinstance(report, SampledReport):
-        reason = why_unknown(game) or ""
+        reason = unsolved_reason(game) or ""
         return "\n".join([*lines, *_wrapped("not exact, because", reason), *_sampled(report)])
     return "\n".join([*lines, *_exact(report)])
 

@@ -17,11 +17,28 @@ from ttt_rllib.exact.exploitability import nash_conv
 from ttt_rllib.exact.scores import Ceilings, Outcome, match, score_ceilings
 from ttt_rllib.exact.solver import Solution, solve
 from ttt_rllib.exact.tables import Table, greedy_table, uniform_table
+from ttt_rllib.metrics import (
+    LOSING_POSITIONS,
+    NASH_CONV,
+    NASH_CONV_GREEDY,
+    NORMALIZED_SCORE_O,
+    NORMALIZED_SCORE_X,
+    OPTIMAL_MOVE_RATE,
+    SCORE_VS_RANDOM_O,
+    SCORE_VS_RANDOM_X,
+)
 
-__all__ = ["ExactReport", "Truth", "evaluate", "known_truth", "truth_of", "why_unknown"]
+__all__ = [
+    "ExactReport",
+    "SolvedGame",
+    "evaluate",
+    "solve_or_raise",
+    "solved_game",
+    "unsolved_reason",
+]
 
 
-class Truth(NamedTuple):
+class SolvedGame(NamedTuple):
     """What is known of a game before any agent is looked at.
 
     Attributes:
@@ -70,42 +87,42 @@ class ExactReport:
         return -self.vs_random_o.score
 
     def metrics(self) -> dict[str, float]:
-        """Return the figures by their metric names, without the group `exact/`.
+        """Return the figures by their metric names.
 
-        A share of a ceiling is left out where the ceiling is not above 0: it would say
-        nothing, as where the second player always loses.
+        A normalised score is left out where its ceiling is not above 0, as where the second
+        player always loses: it would say nothing.
         """
-        scores = (("x", self.score_vs_random_x), ("o", self.score_vs_random_o))
-        return {
-            "nash_conv_greedy": self.nash_conv_greedy,
-            "nash_conv": self.nash_conv,
-            "optimal_move_rate": self.optimal_move_rate,
-            "losing_positions": self.certificate.losing_positions,
-            **{f"score_vs_random_{seat}": score for seat, score in scores},
-            **{
-                f"share_of_ceiling_{seat}": score / ceiling
-                for (seat, score), ceiling in zip(scores, self.ceilings, strict=True)
-                if ceiling > 0.0
-            },
+        figures = {
+            NASH_CONV_GREEDY: self.nash_conv_greedy,
+            NASH_CONV: self.nash_conv,
+            OPTIMAL_MOVE_RATE: self.optimal_move_rate,
+            LOSING_POSITIONS: self.certificate.losing_positions,
+            SCORE_VS_RANDOM_X: self.score_vs_random_x,
+            SCORE_VS_RANDOM_O: self.score_vs_random_o,
         }
+        if self.ceilings.as_x > 0.0:
+            figures[NORMALIZED_SCORE_X] = self.score_vs_random_x / self.ceilings.as_x
+        if self.ceilings.as_o > 0.0:
+            figures[NORMALIZED_SCORE_O] = self.score_vs_random_o / self.ceilings.as_o
+        return figures
 
 
-def known_truth(game: Game | None) -> Truth | None:
-    """Return `truth_of(game)`, or None where the game is unknown or too large; it is kept."""
+def solved_game(game: Game | None) -> SolvedGame | None:
+    """Return `solve_or_raise(game)`, or None where the game is unknown or too large; it is kept."""
     if game is None:
         return None
     found = _truth_or_reason(game)
     return None if isinstance(found, str) else found
 
 
-def why_unknown(game: Game) -> str | None:
+def unsolved_reason(game: Game) -> str | None:
     """Return why a game has no exact evaluation, as a clause; None where it has."""
     found = _truth_or_reason(game)
     return found if isinstance(found, str) else None
 
 
 @lru_cache(maxsize=8)
-def truth_of(game: Game) -> Truth:
+def solve_or_raise(game: Game) -> SolvedGame:
     """Solve a game once and keep the result.
 
     Raises:
@@ -113,22 +130,22 @@ def truth_of(game: Game) -> Truth:
     """
     positions = enumerate_positions(game)
     uniform = uniform_table(positions)
-    return Truth(positions, solve(positions), uniform, score_ceilings(positions, uniform))
+    return SolvedGame(positions, solve(positions), uniform, score_ceilings(positions, uniform))
 
 
 @lru_cache(maxsize=64)
-def _truth_or_reason(game: Game) -> Truth | str:
+def _truth_or_reason(game: Game) -> SolvedGame | str:
     try:
-        return truth_of(game)
+        return solve_or_raise(game)
     except TooManyPositionsError as error:
         return str(error)
 
 
-def evaluate(truth: Truth, table: Table, max_lines: int = MAX_LOSING_LINES) -> ExactReport:
+def evaluate(truth: SolvedGame, table: Table, max_lines: int = MAX_LOSING_LINES) -> ExactReport:
     """Measure a policy exactly.
 
     Args:
-        truth: As `truth_of` returns it.
+        truth: As `solve_or_raise` returns it.
         table: `[P, A]` move probabilities.
         max_lines: How many losing lines the certificate lists at most.
     """

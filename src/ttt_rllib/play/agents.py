@@ -19,11 +19,11 @@ from ttt_envs.game import GAMES, TIC_TAC_TOE, Game
 from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
 from ttt_rllib.agents.bundle import Bundle, BundleError
 from ttt_rllib.agents.policies import PerfectPolicy, Policy, RandomPolicy
-from ttt_rllib.errors import InputError, nearest
+from ttt_rllib.errors import InputError, did_you_mean
 from ttt_rllib.evaluation.evaluate_agent import find_bundle
 from ttt_rllib.evaluation.matches import greedy_actions, sampled_actions
 from ttt_rllib.evaluation.sampled import ALPHA_BETA_DEPTH
-from ttt_rllib.exact.evaluation import known_truth
+from ttt_rllib.exact.evaluation import solved_game
 
 __all__ = [
     "FIXED_PLAYERS",
@@ -112,7 +112,7 @@ class AgentList:
             if agent.slug == slug:
                 return agent
         known = [agent.slug for agent in self.agents]
-        raise InputError(f"no agent is called {slug[:80]!r}{nearest(slug[:80], known)}")
+        raise InputError(f"no agent is called {slug[:80]!r}{did_you_mean(slug[:80], known)}")
 
 
 def list_agents(results: Path, own: Agent | None = None) -> AgentList:
@@ -138,7 +138,7 @@ def fixed_players(game: Game) -> tuple[Agent, ...]:
         "one_ply": OnePlyPolicy(game),
         "alpha_beta": AlphaBetaPolicy(game, ALPHA_BETA_DEPTH),
     }
-    if known_truth(game) is not None:
+    if solved_game(game) is not None:
         policies = {"perfect": PerfectPolicy(game), **policies}
     suffix = "" if game == TIC_TAC_TOE else f".{game.name}"
     return tuple(
@@ -184,7 +184,8 @@ def choose_agent(choice: str | None, results: Path) -> Agent:
     if not path.exists():
         known = [agent.slug for agent in listed.agents]
         raise InputError(
-            f"{choice}: neither an agent nor a run, checkpoint or bundle{nearest(choice, known)}"
+            f"{choice}: neither an agent nor a run, checkpoint or bundle"
+            + did_you_mean(choice, known)
         )
     place = _place(path, results)
     same = [agent for agent in listed.agents if place and agent.slug == _slug(*place)]

@@ -11,7 +11,7 @@ from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, warn
 from ttt_rllib.errors import InputError
 from ttt_rllib.report.page import page
 from ttt_rllib.runs.directory import RunDir
-from ttt_rllib.runs.files import write_whole
+from ttt_rllib.runs.files import write_atomic
 from ttt_rllib.runs.record import read_run
 
 __all__ = ["REPORT_FILE", "is_newest", "report", "write_report"]
@@ -35,7 +35,7 @@ def write_report(run_dir: RunDir) -> Path:
     path = run_dir.path / REPORT_FILE
     html = page(read_run(run_dir))
     try:
-        write_whole(path, html)
+        write_atomic(path, html)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
     return path

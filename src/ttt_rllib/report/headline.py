@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ttt_rllib.exact.evaluation import known_truth
+from ttt_rllib.exact.evaluation import solved_game
+from ttt_rllib.metrics import (
+    MOVES,
+    NASH_CONV,
+    NASH_CONV_GREEDY,
+    OPTIMAL_MOVE_RATE,
+    SCORE_VS_ALPHA_BETA,
+    SCORE_VS_ONE_PLY,
+    SCORE_VS_RANDOM,
+    SCORE_VS_RANDOM_O,
+    SCORE_VS_RANDOM_X,
+    TRAIN_S,
+)
 from ttt_rllib.report.charts.axes import in_percent
 from ttt_rllib.runs.record import RunRecord
 
@@ -82,11 +94,11 @@ def next_steps(record: RunRecord) -> tuple[tuple[str, str], ...]:
 def tiles(record: RunRecord) -> tuple[Tile, ...]:
     """Return the key figures that there are."""
     metrics = record.metrics
-    found = _exact_tiles(record) if "exact/nash_conv_greedy" in metrics else _sampled_tiles(metrics)
-    if "play/moves" in metrics:
-        seconds = metrics.get("perf/train_s")
+    found = _exact_tiles(record) if NASH_CONV_GREEDY in metrics else _sampled_tiles(metrics)
+    if MOVES in metrics:
+        seconds = metrics.get(TRAIN_S)
         detail = f"in {seconds:,.1f} s of training" if seconds else ""
-        found.append(Tile("Moves", f"{metrics['play/moves']:,.0f}", detail))
+        found.append(Tile("Moves", f"{metrics[MOVES]:,.0f}", detail))
     return tuple(found)
 
 
@@ -99,34 +111,34 @@ def _exact_tiles(record: RunRecord) -> list[Tile]:
     found = [
         Tile(
             "NashConv",
-            f"{metrics['exact/nash_conv_greedy']:.3f}",
-            f"of its best moves; {metrics['exact/nash_conv']:.3f} as it explores",
+            f"{metrics[NASH_CONV_GREEDY]:.3f}",
+            f"of its best moves; {metrics[NASH_CONV]:.3f} as it explores",
         ),
-        Tile("Optimal moves", in_percent(metrics["exact/optimal_move_rate"], 2), mistakes),
+        Tile("Optimal moves", in_percent(metrics[OPTIMAL_MOVE_RATE], 2), mistakes),
     ]
     if certificate:
         as_x, as_o = certificate["positions_as_x"], certificate["positions_as_o"]
         detail = f"{as_x:,} as X, {as_o:,} as O: all that any opponent can reach"
         found.append(Tile("Positions checked", f"{as_x + as_o:,}", detail))
-    truth = known_truth(record.bundle.policy.game) if record.bundle else None
+    truth = solved_game(record.bundle.policy.game) if record.bundle else None
     ceilings = truth.ceilings if truth else (None, None)
-    for seat, ceiling in zip("xo", ceilings, strict=True):
-        score = _signed(metrics[f"exact/score_vs_random_{seat}"], 3)
+    scores = (("X", SCORE_VS_RANDOM_X), ("O", SCORE_VS_RANDOM_O))
+    for (seat, score), ceiling in zip(scores, ceilings, strict=True):
         detail = f"of at best {ceiling:.3f}" if ceiling is not None else ""
-        found.append(Tile(f"Against random as {seat.upper()}", score, detail))
+        found.append(Tile(f"Against random as {seat}", _signed(metrics[score], 3), detail))
     return found
 
 
 def _sampled_tiles(metrics: dict[str, float]) -> list[Tile]:
     scores = (
-        ("random", "Against random"),
-        ("one_ply", "Against one-ply"),
-        ("alpha_beta", "Against alpha-beta"),
+        (SCORE_VS_RANDOM, "Against random"),
+        (SCORE_VS_ONE_PLY, "Against one-ply"),
+        (SCORE_VS_ALPHA_BETA, "Against alpha-beta"),
     )
     return [
-        Tile(label, _signed(metrics[f"play/score_vs_{name}"], 2), "sampled mean score, -1 to 1")
-        for name, label in scores
-        if f"play/score_vs_{name}" in metrics
+        Tile(label, _signed(metrics[score], 2), "sampled mean score, -1 to 1")
+        for score, label in scores
+        if score in metrics
     ]
 
 

@@ -8,7 +8,35 @@ from dataclasses import replace
 import numpy as np
 
 from ttt_rllib.exact.scores import Ceilings
-from ttt_rllib.metrics import METRICS
+from ttt_rllib.metrics import (
+    CONSECUTIVE_UNEXPLOITABLE_EVALS,
+    CPU_S,
+    DRAW_RATE,
+    EVAL_S,
+    ITERATION,
+    LEARN_S,
+    LEARNER_CPU_S,
+    LEARNER_MEMORY_MB,
+    MEMORY_MB,
+    METRICS,
+    MOVES,
+    MOVES_PER_S,
+    NASH_CONV,
+    NASH_CONV_GREEDY,
+    O_WIN_RATE,
+    OPTIMAL_MOVE_RATE,
+    RUNNER_CPU_S,
+    RUNNER_MEMORY_MB,
+    SAMPLE_S,
+    SCORE_VS_ALPHA_BETA,
+    SCORE_VS_ONE_PLY,
+    SCORE_VS_RANDOM,
+    SCORE_VS_RANDOM_O,
+    SCORE_VS_RANDOM_X,
+    SYNC_S,
+    TRAIN_S,
+    X_WIN_RATE,
+)
 from ttt_rllib.report.charts.axes import in_percent
 from ttt_rllib.report.charts.bars import Bar, parts_chart
 from ttt_rllib.report.charts.figure import Figure, Tone
@@ -17,32 +45,31 @@ from ttt_rllib.runs.record import Curves
 
 __all__ = ["learning_figures", "other_figures", "throughput_figures"]
 
-MOVES = "play/moves"
 SHARES: tuple[tuple[str, str, Tone], ...] = (
-    ("play/x_win_rate", "X wins", "ink"),
-    ("play/draw_rate", "draws", "win"),
-    ("play/o_win_rate", "O wins", "loss"),
+    (X_WIN_RATE, "X wins", "ink"),
+    (DRAW_RATE, "draws", "win"),
+    (O_WIN_RATE, "O wins", "loss"),
 )
 SAMPLED: tuple[tuple[str, str, Tone], ...] = (
-    ("play/score_vs_random", "random play", "ink"),
-    ("play/score_vs_one_ply", "one-ply player", "win"),
-    ("play/score_vs_alpha_beta", "alpha-beta player", "loss"),
+    (SCORE_VS_RANDOM, "random play", "ink"),
+    (SCORE_VS_ONE_PLY, "one-ply player", "win"),
+    (SCORE_VS_ALPHA_BETA, "alpha-beta player", "loss"),
 )
 CPU: tuple[tuple[str, str, Tone], ...] = (
-    ("perf/cpu_s", "the trial's process", "ink"),
-    ("perf/runner_cpu_s", "all env runners", "win"),
-    ("perf/learner_cpu_s", "all learners", "loss"),
+    (CPU_S, "the trial's process", "ink"),
+    (RUNNER_CPU_S, "all env runners", "win"),
+    (LEARNER_CPU_S, "all learners", "loss"),
 )
 MEMORY: tuple[tuple[str, str, Tone], ...] = (
-    ("perf/memory_mb", "the trial's process", "ink"),
-    ("perf/runner_memory_mb", "the greatest env runner", "win"),
-    ("perf/learner_memory_mb", "the greatest learner", "loss"),
+    (MEMORY_MB, "the trial's process", "ink"),
+    (RUNNER_MEMORY_MB, "the greatest env runner", "win"),
+    (LEARNER_MEMORY_MB, "the greatest learner", "loss"),
 )
 PHASES: tuple[tuple[str, str, Tone], ...] = (
-    ("sample_s", "sampling", "win"),
-    ("learn_s", "learning", "ink"),
-    ("sync_s", "sending weights", "loss"),
-    ("eval_s", "exact evaluation", "draw"),
+    (SAMPLE_S, "sampling", "win"),
+    (LEARN_S, "learning", "ink"),
+    (SYNC_S, "sending weights", "loss"),
+    (EVAL_S, "exact evaluation", "draw"),
 )
 
 
@@ -54,7 +81,7 @@ def learning_figures(curves: Curves, ceilings: Ceilings | None) -> tuple[Figure,
         ceilings: The best scores against random play; None where they are not known.
     """
     figures = []
-    if curves.has("exact/nash_conv"):
+    if curves.has(NASH_CONV):
         figures.append(_nash_conv(curves))
         figures.append(_optimal(curves))
         figures.append(_scores(curves, ceilings))
@@ -87,8 +114,8 @@ def throughput_figures(curves: Curves, wall_s: Mapping[str, float]) -> tuple[Fig
         wall_s: As in `summary.json`; empty for a run without one.
     """
     figures = []
-    if curves.has("perf/moves_per_s"):
-        speed = curves["perf/moves_per_s"]
+    if curves.has(MOVES_PER_S):
+        speed = curves[MOVES_PER_S]
         # From 0, so that a small change looks small.
         middle = f"median {np.nanmedian(speed):,.0f}"
         line = Line("moves a second", curves[MOVES], speed, "win", value=middle)
@@ -111,15 +138,15 @@ def other_figures(curves: Curves) -> tuple[Figure, ...]:
     """Draw every metric that changes and has no place in another figure, each by itself."""
     drawn = {name for name, *_ in (*SHARES, *SAMPLED, *CPU, *MEMORY)} | {
         MOVES,
-        "perf/iteration",
-        "perf/train_s",
-        "perf/moves_per_s",
-        "exact/nash_conv",
-        "exact/nash_conv_greedy",
-        "exact/optimal_move_rate",
-        "exact/score_vs_random_x",
-        "exact/score_vs_random_o",
-        "exact/unexploitable_evals",
+        ITERATION,
+        TRAIN_S,
+        MOVES_PER_S,
+        NASH_CONV,
+        NASH_CONV_GREEDY,
+        OPTIMAL_MOVE_RATE,
+        SCORE_VS_RANDOM_X,
+        SCORE_VS_RANDOM_O,
+        CONSECUTIVE_UNEXPLOITABLE_EVALS,
     }
     figures = []
     for metric in METRICS:
@@ -131,8 +158,8 @@ def other_figures(curves: Curves) -> tuple[Figure, ...]:
 
 
 def _nash_conv(curves: Curves) -> Figure:
-    stochastic = _line(curves, "exact/nash_conv", "as it explores", "draw")
-    greedy = _line(curves, "exact/nash_conv_greedy", "its best moves", "win")
+    stochastic = _line(curves, NASH_CONV, "as it explores", "draw")
+    greedy = _line(curves, NASH_CONV_GREEDY, "its best moves", "win")
     # A flat line at 0 needs some height to be seen as such.
     greatest = float(np.nanmax([stochastic.y, greedy.y]))
     return line_chart(
@@ -144,8 +171,8 @@ def _nash_conv(curves: Curves) -> Figure:
 
 
 def _optimal(curves: Curves) -> Figure:
-    line = _line(curves, "exact/optimal_move_rate", "of all decision positions", "win")
-    last = curves.last("exact/optimal_move_rate")
+    line = _line(curves, OPTIMAL_MOVE_RATE, "of all decision positions", "win")
+    last = curves.last(OPTIMAL_MOVE_RATE)
     named = replace(line, value=in_percent(last or 0.0, 2))
     floor = float(np.floor(np.nanmin(line.y) * 20) / 20)
     return line_chart(
@@ -154,15 +181,18 @@ def _optimal(curves: Curves) -> Figure:
 
 
 def _scores(curves: Curves, ceilings: Ceilings | None) -> Figure:
-    seats: tuple[tuple[str, Tone], ...] = (("x", "ink"), ("o", "win"))
+    seats: tuple[tuple[str, str, Tone], ...] = (
+        (SCORE_VS_RANDOM_X, "as X", "ink"),
+        (SCORE_VS_RANDOM_O, "as O", "win"),
+    )
     lines = []
-    for seat, tone in seats:
-        line = _line(curves, f"exact/score_vs_random_{seat}", f"as {seat.upper()}", tone)
-        lines.append(replace(line, value=f"{curves.last(f'exact/score_vs_random_{seat}'):.3f}"))
+    for metric, label, tone in seats:
+        line = _line(curves, metric, label, tone)
+        lines.append(replace(line, value=f"{curves.last(metric):.3f}"))
     ends = curves[MOVES][[0, -1]]
     limits = [
         Line("at best", ends, np.full(2, ceiling), tone, is_limit=True, value=f"{ceiling:.3f}")
-        for (_, tone), ceiling in zip(seats, ceilings or (), strict=False)
+        for (*_, tone), ceiling in zip(seats, ceilings or (), strict=False)
     ]
     order = [part for pair in zip(lines, limits, strict=False) for part in pair] or lines
     least = min(float(np.nanmin(line.y)) for line in lines)
@@ -177,7 +207,7 @@ def _line(curves: Curves, metric: str, name: str, tone: Tone) -> Line:
 
 
 def _phases(curves: Curves) -> list[Bar]:
-    sums = [(float(np.nansum(curves[f"perf/{key}"])), name, tone) for key, name, tone in PHASES]
+    sums = [(float(np.nansum(curves[metric])), name, tone) for metric, name, tone in PHASES]
     return [Bar(name, seconds, f"{seconds:.1f}", tone) for seconds, name, tone in sums]
 
 

@@ -11,7 +11,7 @@ from ttt_rllib.agents.policies import Policy
 from ttt_rllib.analysis.game_record import GameRecord
 from ttt_rllib.analysis.openings import ATLAS_PLIES, openings
 from ttt_rllib.analysis.position import analyse, move_sentence
-from ttt_rllib.exact.evaluation import known_truth
+from ttt_rllib.exact.evaluation import solved_game
 from ttt_rllib.report.charts.boards import (
     game_drawing,
     is_dense,
@@ -100,7 +100,7 @@ def atlas(policy: Policy, plies: int = ATLAS_PLIES) -> Atlas:
         title = TITLES[ply] if ply < len(TITLES) else f"After {ply} moves"
         count = f"{len(here)} position" + "s" * (len(here) != 1)
         groups.append((f"{title} · {count}", tuple(_card(record, policy) for record in here)))
-    is_exact = known_truth(policy.game) is not None
+    is_exact = solved_game(policy.game) is not None
     odds = "in percent" if not is_dense(policy.game) else "as the area of a dot"
     truth = "what perfect play makes of a move there, and below it, " if is_exact else ""
     reading = f"On every square that can be played: {truth}{odds}, how probably the agent plays it."
@@ -146,7 +146,7 @@ def _card(record: GameRecord, policy: Policy) -> Card:
 def _losing_card(record: GameRecord, line: Mapping[str, Any]) -> Card:
     """Mark the agent's last move that gave its seat's value away."""
     seat = 0 if line["seat"] == "x" else 1
-    truth = known_truth(record.game)
+    truth = solved_game(record.game)
     game_value = truth.solution.game_value if truth else 0
     seat_value = game_value if seat == 0 else -game_value
     mistake = None

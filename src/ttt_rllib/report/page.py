@@ -8,9 +8,8 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from ttt_rllib.exact.evaluation import known_truth
+from ttt_rllib.exact.evaluation import solved_game
 from ttt_rllib.metrics import METRICS
-from ttt_rllib.play.web.replies import game_reply
 from ttt_rllib.report.changed_settings import changed_settings
 from ttt_rllib.report.charts.figure import Gallery, stylesheet
 from ttt_rllib.report.headline import next_steps, sentence, status_note, tiles, tone
@@ -46,7 +45,7 @@ def page(record: RunRecord) -> str:
 
 def _content(record: RunRecord) -> dict[str, Any]:
     policy = record.bundle.policy if record.bundle else None
-    truth = known_truth(policy.game) if policy else None
+    truth = solved_game(policy.game) if policy else None
     search = read_search(record)
     wall_s = (record.summary or {}).get("wall_s", {})
     return {
@@ -77,10 +76,10 @@ def _subject(record: RunRecord) -> Iterator[str]:
     experiment = record.experiment
     yield ALGORITHMS.get(experiment.algorithm, experiment.algorithm)
     if record.bundle:
-        yield game_reply(record.bundle.policy.game).title
+        yield record.bundle.policy.game.title
     elif not experiment.on_pettingzoo:
         game = experiment.env.game
-        yield game_reply(game).title if game else ""
+        yield game.title if game else ""
     if experiment.on_pettingzoo:
         yield f"PettingZoo's {getattr(experiment.env, 'pettingzoo', '')}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ttt_rllib.metrics import MOVES, NASH_CONV, SCORE_VS_ALPHA_BETA, STRENGTH_GROUPS
 from ttt_rllib.report.charts.axes import Scale, in_percent, short, ticks
 from ttt_rllib.report.charts.bars import Bar, bar_chart
 from ttt_rllib.report.charts.figure import Figure, Key, Tone
@@ -12,8 +13,7 @@ from ttt_rllib.runs.search_record import STOPPED, SearchRecord, Trial
 
 __all__ = ["curves_figure", "importance_figure", "parallel_figure"]
 
-STRENGTH_GROUPS = ("exact/", "play/score")
-STRENGTHS = ("exact/nash_conv", "play/score_vs_alpha_beta")
+STRENGTHS = (NASH_CONV, SCORE_VS_ALPHA_BETA)
 """Drawn where the objective does not say how strong an agent is."""
 
 WIDTH, ROW, MARGIN, TOP = 360.0, 92.0, 16.0, 26.0
@@ -40,7 +40,7 @@ def curves_figure(search: SearchRecord) -> Figure | None:
     lines = [
         Line(
             trial.name,
-            trial.curves["play/moves"],
+            trial.curves[MOVES],
             trial.curves[metric],
             tone=_tone(trial, search),
         )

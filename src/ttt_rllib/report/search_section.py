@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ttt_rllib.metrics import MOVES
 from ttt_rllib.report.charts.figure import Figure
 from ttt_rllib.report.importance import MIN_TRIALS
 from ttt_rllib.report.search_figures import (
@@ -89,7 +90,7 @@ def _sentence(search: SearchRecord) -> str:
 
 def _row(search: SearchRecord, trial: Trial, *, has_exploits: bool) -> TrialRow:
     objective = "" if trial.objective is None else f"{trial.objective:,.6g}"
-    moves = trial.metrics.get("play/moves")
+    moves = trial.metrics.get(MOVES)
     settings = (_shortened(trial.settings[key]) for key in search.keys)
     cells = (
         trial.name,

@@ -40,7 +40,7 @@ ACTIVATIONS: dict[str, Activation] = {"relu": torch.relu, "tanh": torch.tanh}
 class BoardActorCritic(TorchRLModule, ValueFunctionAPI):
     """Masked actor-critic over flat observations `[B, 2 * squares + A]`.
 
-    `model_config` holds `hiddens` (units of the hidden layers) and `activation` ("relu"
+    `model_config` holds `hidden_sizes` (units of the hidden layers) and `activation` ("relu"
     or "tanh").
     """
 
@@ -48,7 +48,7 @@ class BoardActorCritic(TorchRLModule, ValueFunctionAPI):
         """Build the layers from the spaces and `model_config`."""
         self.num_actions = int(self.action_space.n)
         inputs = self.observation_space.shape[0] - self.num_actions
-        self.trunk, width = build_trunk(inputs, self.model_config["hiddens"])
+        self.trunk, width = build_trunk(inputs, self.model_config["hidden_sizes"])
         self.policy = nn.Linear(width, self.num_actions)
         self.value = nn.Linear(width, 1)
         self.activation = ACTIVATIONS[self.model_config["activation"]]
@@ -69,9 +69,9 @@ class BoardActorCritic(TorchRLModule, ValueFunctionAPI):
         return self.evaluate(batch[Columns.OBS])[1]
 
 
-def build_trunk(inputs: int, hiddens: Sequence[int]) -> tuple[nn.ModuleList, int]:
+def build_trunk(inputs: int, hidden_sizes: Sequence[int]) -> tuple[nn.ModuleList, int]:
     """Return the hidden layers and the width of the last one."""
-    sizes = [inputs, *hiddens]
+    sizes = [inputs, *hidden_sizes]
     return nn.ModuleList(nn.Linear(*pair) for pair in pairwise(sizes)), sizes[-1]
 
 

@@ -49,7 +49,7 @@ def _self_play(experiment: Experiment) -> AlgorithmConfig:
         game=experiment.env.game,
         random_plies=experiment.opening.random_plies,
         exploring_starts=getattr(experiment.training, "exploring_starts", 0.0),
-        exact_interval=experiment.evaluation.exact_interval,
+        exact_evaluation_interval=experiment.evaluation.evaluation_interval,
     )
     return config
 
@@ -60,7 +60,7 @@ def _pettingzoo(experiment: Experiment) -> AlgorithmConfig:
     config: AlgorithmConfig = STOCK_CONFIGS[experiment.algorithm]().pettingzoo(
         partial(make_env, env.pettingzoo, env.kwargs),
         policies=experiment.multi_agent.policies,
-        exact_interval=experiment.evaluation.exact_interval,
+        exact_evaluation_interval=experiment.evaluation.evaluation_interval,
     )
     return config
 

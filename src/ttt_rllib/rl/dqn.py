@@ -21,12 +21,13 @@ from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 from ray.rllib.utils.from_config import NotProvided
 from ray.rllib.utils.metrics import LEARNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME
 
+from ttt_rllib.metrics import EPSILON, LR, Q_MEAN, TD_ERROR, TD_LOSS
 from ttt_rllib.rl.actor_critic import MODULE_ID
 from ttt_rllib.rl.dqn_learner import SelfPlayDQNLearner
-from ttt_rllib.rl.exact_evaluation import Measured
+from ttt_rllib.rl.exact_evaluation import ExactEvaluationMixin
 from ttt_rllib.rl.q_network import BoardQNetwork
 from ttt_rllib.rl.replay_buffer import ReplayBuffer
-from ttt_rllib.rl.rollout import Choose, Games, epsilon_greedy_actions
+from ttt_rllib.rl.rollout import ActionSampler, Games, epsilon_greedy_actions
 from ttt_rllib.rl.sampling import sample_moves
 from ttt_rllib.rl.self_play import SelfPlayConfig, run_iteration
 from ttt_rllib.rl.transitions import transitions
@@ -81,20 +82,20 @@ class SelfPlayDQNConfig(SelfPlayConfig, DQNConfig):
             "n_step": np.concatenate([part.n_step for part in parts]),
         }
 
-    def exploration(self, epsilon: float) -> Choose:
+    def exploration_sampler(self, epsilon: float) -> ActionSampler:
         """Return epsilon-greedy choice among the legal moves."""
         return partial(epsilon_greedy_actions, epsilon=epsilon)
 
 
-class SelfPlayDQN(Measured, DQN):
+class SelfPlayDQN(ExactEvaluationMixin, DQN):
     """DQN self-play with exact evaluation."""
 
     ALGORITHM = "DQN"
     LEARNER_FIGURES: ClassVar[dict[str, str]] = {
-        "td_loss": QF_LOSS_KEY,
-        "td_error": TD_ERROR_MEAN_KEY,
-        "q_mean": QF_MEAN_KEY,
-        "lr": f"{DEFAULT_OPTIMIZER}_{LR_KEY}",
+        TD_LOSS: QF_LOSS_KEY,
+        TD_ERROR: TD_ERROR_MEAN_KEY,
+        Q_MEAN: QF_MEAN_KEY,
+        LR: f"{DEFAULT_OPTIMIZER}_{LR_KEY}",
     }
 
     @classmethod
@@ -121,7 +122,7 @@ class SelfPlayDQN(Measured, DQN):
             self._learn(self._gradient_steps(self.moves()) - self._gradient_steps(before))
 
         run_iteration(self, sample, learn)
-        self._figures["play"]["epsilon"] = epsilon
+        self._figures[EPSILON] = epsilon
 
     def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return RLlib's state and the replay buffer."""

@@ -35,7 +35,7 @@ from ttt_envs.game import Game
 from ttt_rllib.rl.actor_critic import ILLEGAL_LOGIT, MODULE_ID
 from ttt_rllib.rl.process_usage import ProcessUsage
 from ttt_rllib.rl.rollout import (
-    Choose,
+    ActionSampler,
     Evaluation,
     Games,
     exploring_start_actions,
@@ -61,7 +61,7 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
     `env_config` holds `game` (a `Game`), `random_plies` (least and greatest number of
     random opening plies) and `exploring_starts` (share of games whose first move is random).
     `num_envs_per_env_runner` boards are played at a time.
-    `epsilon` is the share of random moves where the config's `exploration` has one; the
+    `epsilon` is the share of random moves where the config's `exploration_sampler` has one; the
     algorithm sets it before it samples.
     """
 
@@ -145,7 +145,9 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
             logits, values = self.module[MODULE_ID].evaluate(torch.from_numpy(observations))
             return Evaluation(logits.numpy(), values.numpy())
 
-    def _choosers(self, explore: bool | None, random_actions: bool) -> tuple[Choose, Choose | None]:
+    def _choosers(
+        self, explore: bool | None, random_actions: bool
+    ) -> tuple[ActionSampler, ActionSampler | None]:
         """Return how moves are chosen, and how a game's first one if otherwise."""
         if random_actions:
             return sample_actions, None
@@ -153,7 +155,7 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
             return greedy_actions, None
         share = self.exploring_starts
         start = partial(exploring_start_actions, share=share) if share else None
-        return self.config.exploration(self.epsilon), start
+        return self.config.exploration_sampler(self.epsilon), start
 
     def _evaluate_uniformly(self, observations: npt.NDArray[np.int8]) -> Evaluation:
         legal = observations[:, -self.game.num_actions :]

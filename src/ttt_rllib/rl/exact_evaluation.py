@@ -1,6 +1,6 @@
 """What every algorithm here adds to RLlib's: exact evaluation, our metrics, the agent's bundle.
 
-`Measured` is mixed into an RLlib Algorithm. It knows how the agent's weights become a
+`ExactEvaluationMixin` is mixed into an RLlib Algorithm. It knows how the agent's weights become a
 policy that anybody can evaluate, not how they are trained.
 """
 
@@ -26,18 +26,37 @@ from ttt_envs.game import Game
 from ttt_rllib.agents.bundle import save_bundle
 from ttt_rllib.agents.policies import AgentPolicy, NetworkPolicy, policy_table
 from ttt_rllib.evaluation.sampled import sampled_report
-from ttt_rllib.exact.evaluation import ExactReport, evaluate, known_truth
+from ttt_rllib.exact.evaluation import ExactReport, evaluate, solved_game
+from ttt_rllib.metrics import (
+    CONSECUTIVE_UNEXPLOITABLE_EVALS,
+    CPU_S,
+    DRAW_RATE,
+    EVAL_S,
+    ITERATION,
+    LEARNER_CPU_S,
+    LEARNER_MEMORY_MB,
+    MEMORY_MB,
+    MOVES,
+    MOVES_PER_GAME,
+    MOVES_PER_S,
+    O_WIN_RATE,
+    RUNNER_CPU_S,
+    RUNNER_MEMORY_MB,
+    TRAIN_S,
+    X_WIN_RATE,
+    nest,
+)
 from ttt_rllib.rl.actor_critic import MODULE_ID
 from ttt_rllib.rl.env_runner import DRAWS, O_WINS, X_WINS
-from ttt_rllib.rl.process_usage import CPU_S, MEMORY_MB, ProcessUsage
+from ttt_rllib.rl.process_usage import CPU_S_KEY, MEMORY_MB_KEY, ProcessUsage
 
-__all__ = ["Measured"]
+__all__ = ["ExactEvaluationMixin"]
 
-UNEXPLOITABLE_EVALS = "unexploitable_evals"
-TIME_TOTAL_S = "time_total_s"
+UNEXPLOITABLE_EVALS_KEY = "consecutive_unexploitable_evals"
+TIME_TOTAL_S_KEY = "time_total_s"
 
 
-class Measured:
+class ExactEvaluationMixin:
     """Exact evaluation and bundles for an RLlib Algorithm, by default with the one `MODULE_ID`.
 
     A subclass names its `ALGORITHM` for the bundle's provenance and says in
@@ -55,8 +74,8 @@ class Measured:
 
     def setup(self, config: Any) -> None:
         """Build everything, as RLlib does."""
-        self._figures: dict[str, dict[str, float]] = {"exact": {}, "play": {}, "perf": {}}
-        self._unexploitable_evals = 0
+        self._figures: dict[str, float] = {}
+        self._consecutive_unexploitable_evals = 0
         super().setup(config)  # type: ignore[misc]  # RLlib's Algorithm
         # What building takes is not the first iteration's.
         self._usage = ProcessUsage()
@@ -66,28 +85,33 @@ class Measured:
         start_s = time.perf_counter()
         results: dict[str, Any] = super().step()  # type: ignore[misc]  # RLlib's Algorithm
         self.after_training(results)
-        figures = {**self._figures, "learner": self._learner_figures(results)}
-        figures["perf"]["iteration"] = self.iteration + 1
-        figures["perf"]["train_s"] = self._time_total + time.perf_counter() - start_s
-        return {**results, **figures}
+        figures = {
+            **self._figures,
+            **self._learner_figures(results),
+            ITERATION: self.iteration + 1,
+            TRAIN_S: self._time_total + time.perf_counter() - start_s,
+        }
+        return {**results, **nest(figures)}
 
     def after_training(self, results: dict[str, Any]) -> None:
-        """Measure here if `training_step` has not called `measure`; `results` are RLlib's."""
+        """Record here what `training_step` has not recorded; `results` are RLlib's."""
 
     def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return RLlib's state, and how long the agent has trained and been unexploitable."""
         state: dict[str, Any] = super().get_state(*args, **kwargs)  # type: ignore[misc]  # RLlib
         return {
             **state,
-            UNEXPLOITABLE_EVALS: self._unexploitable_evals,
-            TIME_TOTAL_S: self._time_total,
+            UNEXPLOITABLE_EVALS_KEY: self._consecutive_unexploitable_evals,
+            TIME_TOTAL_S_KEY: self._time_total,
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Take over a state made by `get_state`."""
         super().set_state(state)  # type: ignore[misc]  # RLlib's Algorithm
-        self._unexploitable_evals = state.get(UNEXPLOITABLE_EVALS, self._unexploitable_evals)
-        self._time_total = state.get(TIME_TOTAL_S, self._time_total)
+        self._consecutive_unexploitable_evals = state.get(
+            UNEXPLOITABLE_EVALS_KEY, self._consecutive_unexploitable_evals
+        )
+        self._time_total = state.get(TIME_TOTAL_S_KEY, self._time_total)
 
     @property
     def game(self) -> Game | None:
@@ -112,7 +136,7 @@ class Measured:
 
     def exact_report(self) -> ExactReport | None:
         """Measure the current agent exactly; None where the game is unknown or too large."""
-        truth = known_truth(self.game)
+        truth = solved_game(self.game)
         if truth is None:
             return None
         return evaluate(truth, policy_table(truth.positions, self.network_policy()), max_lines=0)
@@ -138,7 +162,7 @@ class Measured:
         key = (ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME)
         return int(self.metrics.peek(key, default=0))
 
-    def measure(
+    def record_iteration(
         self, phases: dict[str, float], moves: int, totals: Mapping[str, float] | None = None
     ) -> None:
         """Evaluate the agent and note all figures of this iteration.
@@ -150,26 +174,34 @@ class Measured:
                 None takes those that the env runners have logged since RLlib's last results.
         """
         start_s = time.perf_counter()
-        self._figures["exact"] = self._exact_figures()
-        self._figures["play"] = {**self._play_figures(totals), **self._sampled_figures()}
+        measured = {
+            **self._exact_figures(),
+            **self._play_figures(totals),
+            **self._sampled_figures(),
+        }
         eval_s = time.perf_counter() - start_s
         total_s = sum(phases.values()) + eval_s
-        self._figures["perf"] = {
-            "moves_per_s": moves / total_s,
+        self._figures = {
+            **measured,
+            MOVES_PER_S: moves / total_s,
             **phases,
-            "eval_s": eval_s,
+            EVAL_S: eval_s,
             **self._usage_figures(),
         }
 
     def _usage_figures(self) -> dict[str, float]:
         """Return what this process used, and what its actors have logged of theirs."""
         figures = {CPU_S: self._usage.cpu_s(), MEMORY_MB: self._usage.memory_mb()}
-        places = {"runner": (ENV_RUNNER_RESULTS,), "learner": (LEARNER_RESULTS, ALL_MODULES)}
-        for actor, place in places.items():
-            for name in (CPU_S, MEMORY_MB):
-                figure = float(self.metrics.peek((*place, name), default=math.nan))
-                if not math.isnan(figure):
-                    figures[f"{actor}_{name}"] = figure
+        places = {
+            RUNNER_CPU_S: (ENV_RUNNER_RESULTS, CPU_S_KEY),
+            RUNNER_MEMORY_MB: (ENV_RUNNER_RESULTS, MEMORY_MB_KEY),
+            LEARNER_CPU_S: (LEARNER_RESULTS, ALL_MODULES, CPU_S_KEY),
+            LEARNER_MEMORY_MB: (LEARNER_RESULTS, ALL_MODULES, MEMORY_MB_KEY),
+        }
+        for metric, place in places.items():
+            figure = float(self.metrics.peek(place, default=math.nan))
+            if not math.isnan(figure):
+                figures[metric] = figure
         return figures
 
     def _play_figures(self, totals: Mapping[str, float] | None) -> dict[str, float]:
@@ -178,12 +210,12 @@ class Measured:
                 return totals.get(key)
             return float(self.metrics.peek((ENV_RUNNER_RESULTS, key)))
 
-        figures = {"moves": float(self.moves())}
+        figures = {MOVES: float(self.moves())}
         counts = {
-            "x_win_rate": X_WINS,
-            "draw_rate": DRAWS,
-            "o_win_rate": O_WINS,
-            "moves_per_game": NUM_ENV_STEPS_SAMPLED,
+            X_WIN_RATE: X_WINS,
+            DRAW_RATE: DRAWS,
+            O_WIN_RATE: O_WINS,
+            MOVES_PER_GAME: NUM_ENV_STEPS_SAMPLED,
         }
         games = total(NUM_EPISODES)
         for name, key in counts.items():
@@ -194,21 +226,25 @@ class Measured:
 
     def _exact_figures(self) -> dict[str, float]:
         """Measure the agent if it is due, else report only what holds without measuring."""
-        interval = self.config.exact_interval
-        if interval == 0 or known_truth(self.game) is None:
+        interval = self.config.exact_evaluation_interval
+        if interval == 0 or solved_game(self.game) is None:
             return {}
         report = self.exact_report() if (self.iteration + 1) % interval == 0 else None
         if report is not None:
             unexploitable = report.nash_conv_greedy == 0.0
-            self._unexploitable_evals = self._unexploitable_evals + 1 if unexploitable else 0
-        figures: dict[str, float] = {"unexploitable_evals": self._unexploitable_evals}
+            self._consecutive_unexploitable_evals = (
+                self._consecutive_unexploitable_evals + 1 if unexploitable else 0
+            )
+        figures: dict[str, float] = {
+            CONSECUTIVE_UNEXPLOITABLE_EVALS: self._consecutive_unexploitable_evals
+        }
         return figures if report is None else {**figures, **report.metrics()}
 
     def _sampled_figures(self) -> dict[str, float]:
         """Play against fixed players if it is due and the game too large for exact figures."""
-        interval = self.config.exact_interval
+        interval = self.config.exact_evaluation_interval
         due = interval and (self.iteration + 1) % interval == 0
-        if not due or self.game is None or known_truth(self.game) is not None:
+        if not due or self.game is None or solved_game(self.game) is not None:
             return {}
         return sampled_report(self.network_policy()).metrics()
 

@@ -31,10 +31,11 @@ from ray.rllib.evaluation.postprocessing import Postprocessing
 from ray.rllib.policy.sample_batch import MultiAgentBatch
 from ray.rllib.utils.metrics import LEARNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME
 
+from ttt_rllib.metrics import ENTROPY, ENTROPY_COEFF, KL, LR, POLICY_LOSS, VF_LOSS
 from ttt_rllib.rl.actor_critic import MODULE_ID, BoardActorCritic
-from ttt_rllib.rl.exact_evaluation import Measured
+from ttt_rllib.rl.exact_evaluation import ExactEvaluationMixin
 from ttt_rllib.rl.ppo_learner import EXPLORED, SelfPlayPPOLearner
-from ttt_rllib.rl.rollout import Choose, Games, advantages_and_targets, sample_actions
+from ttt_rllib.rl.rollout import ActionSampler, Games, advantages_and_targets, sample_actions
 from ttt_rllib.rl.sampling import sample_moves
 from ttt_rllib.rl.self_play import SelfPlayConfig, run_iteration
 
@@ -73,22 +74,22 @@ class SelfPlayPPOConfig(SelfPlayConfig, PPOConfig):
             return columns
         return {name: values[keep] for name, values in columns.items()}
 
-    def exploration(self, epsilon: float) -> Choose:
+    def exploration_sampler(self, epsilon: float) -> ActionSampler:
         """Return sampling from the policy."""
         return sample_actions
 
 
-class SelfPlayPPO(Measured, PPO):
+class SelfPlayPPO(ExactEvaluationMixin, PPO):
     """PPO self-play with exact evaluation."""
 
     ALGORITHM = "PPO"
     LEARNER_FIGURES: ClassVar[dict[str, str]] = {
-        "policy_loss": POLICY_LOSS_KEY,
-        "vf_loss": VF_LOSS_KEY,
-        "entropy": ENTROPY_KEY,
-        "kl": LEARNER_RESULTS_KL_KEY,
-        "lr": f"{DEFAULT_OPTIMIZER}_{LR_KEY}",
-        "entropy_coeff": LEARNER_RESULTS_CURR_ENTROPY_COEFF_KEY,
+        POLICY_LOSS: POLICY_LOSS_KEY,
+        VF_LOSS: VF_LOSS_KEY,
+        ENTROPY: ENTROPY_KEY,
+        KL: LEARNER_RESULTS_KL_KEY,
+        LR: f"{DEFAULT_OPTIMIZER}_{LR_KEY}",
+        ENTROPY_COEFF: LEARNER_RESULTS_CURR_ENTROPY_COEFF_KEY,
     }
 
     @classmethod

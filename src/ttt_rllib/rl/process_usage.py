@@ -1,7 +1,7 @@
 """What a process uses: CPU time and memory, for the metrics `perf/*cpu_s` and `perf/*memory_mb`.
 
-Actors log theirs with RLlib's metrics under `CPU_S` and `MEMORY_MB`; RLlib adds up and takes
-the greatest. A reading takes some tens of microseconds.
+Actors log theirs with RLlib's metrics under `CPU_S_KEY` and `MEMORY_MB_KEY`; RLlib adds up
+the former and takes the greatest of the latter. A reading takes some tens of microseconds.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 
 import psutil
 
-__all__ = ["CPU_S", "MEMORY_MB", "ProcessUsage"]
+__all__ = ["CPU_S_KEY", "MEMORY_MB_KEY", "ProcessUsage"]
 
-CPU_S, MEMORY_MB = "cpu_s", "memory_mb"
+CPU_S_KEY, MEMORY_MB_KEY = "cpu_s", "memory_mb"
 BYTES_PER_MB = 1e6
 
 
@@ -35,5 +35,5 @@ class ProcessUsage:
 
     def log(self, metrics: Any, *keys: str) -> None:
         """Log both to an RLlib MetricsLogger, under these keys."""
-        metrics.log_value((*keys, CPU_S), self.cpu_s(), reduce="sum")
-        metrics.log_value((*keys, MEMORY_MB), self.memory_mb(), reduce="max", window=1)
+        metrics.log_value((*keys, CPU_S_KEY), self.cpu_s(), reduce="sum")
+        metrics.log_value((*keys, MEMORY_MB_KEY), self.memory_mb(), reduce="max", window=1)

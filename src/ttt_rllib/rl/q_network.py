@@ -24,7 +24,7 @@ __all__ = ["BoardQNetwork"]
 class BoardQNetwork(TorchRLModule, InferenceOnlyAPI, TargetNetworkAPI, QNetAPI):
     """Masked Q-network over flat observations `[B, 2 * squares + A]`.
 
-    `model_config` holds `hiddens` and `activation`, as for `BoardActorCritic`. An illegal
+    `model_config` holds `hidden_sizes` and `activation`, as for `BoardActorCritic`. An illegal
     move has value -inf, so it is never the greatest one.
     """
 
@@ -32,7 +32,7 @@ class BoardQNetwork(TorchRLModule, InferenceOnlyAPI, TargetNetworkAPI, QNetAPI):
         """Build the layers from the spaces and `model_config`."""
         self.num_actions = int(self.action_space.n)
         inputs = self.observation_space.shape[0] - self.num_actions
-        self.trunk, width = build_trunk(inputs, self.model_config["hiddens"])
+        self.trunk, width = build_trunk(inputs, self.model_config["hidden_sizes"])
         self.q = nn.Linear(width, self.num_actions)
         self.activation = ACTIVATIONS[self.model_config["activation"]]
 

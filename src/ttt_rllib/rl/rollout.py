@@ -17,11 +17,11 @@ import numpy.typing as npt
 from ttt_envs.boards import Boards
 
 __all__ = [
-    "Choose",
-    "Chosen",
+    "ActionSampler",
     "Evaluation",
     "Games",
     "Ply",
+    "SampledActions",
     "advantages_and_targets",
     "epsilon_greedy_actions",
     "exploring_start_actions",
@@ -47,7 +47,7 @@ class Evaluation(NamedTuple):
     values: Floats
 
 
-class Chosen(NamedTuple):
+class SampledActions(NamedTuple):
     """The moves picked in `n` positions.
 
     Attributes:
@@ -61,7 +61,7 @@ class Chosen(NamedTuple):
     explored: Mask
 
 
-Choose = Callable[[Floats, Mask, np.random.Generator], Chosen]
+ActionSampler = Callable[[Floats, Mask, np.random.Generator], SampledActions]
 """From logits `[n, A]` and legal mask `[n, A]` to moves."""
 
 
@@ -123,10 +123,10 @@ def flat_observations(boards: Boards) -> npt.NDArray[np.int8]:
 def play_games(
     openings: Boards,
     evaluate: Callable[[npt.NDArray[np.int8]], Evaluation],
-    choose: Choose,
+    choose: ActionSampler,
     rng: np.random.Generator,
     *,
-    start: Choose | None = None,
+    start: ActionSampler | None = None,
 ) -> Games:
     """Play every game to its end, one batched evaluation a ply.
 
@@ -155,7 +155,7 @@ def play_games(
     return Games(plies, x_wins, o_wins, len(openings))
 
 
-def sample_actions(logits: Floats, legal: Mask, rng: np.random.Generator) -> Chosen:
+def sample_actions(logits: Floats, legal: Mask, rng: np.random.Generator) -> SampledActions:
     """Draw an action from the softmax of each row, by inverting its distribution function.
 
     Args:
@@ -178,7 +178,7 @@ def sample_actions(logits: Floats, legal: Mask, rng: np.random.Generator) -> Cho
     return _chosen(actions, shifted, total, np.zeros(len(actions), np.bool_))
 
 
-def greedy_actions(logits: Floats, legal: Mask, rng: np.random.Generator) -> Chosen:
+def greedy_actions(logits: Floats, legal: Mask, rng: np.random.Generator) -> SampledActions:
     """Take the action with the greatest logit; the log-probability is that of the softmax.
 
     Raises:
@@ -191,7 +191,7 @@ def greedy_actions(logits: Floats, legal: Mask, rng: np.random.Generator) -> Cho
 
 def epsilon_greedy_actions(
     logits: Floats, legal: Mask, rng: np.random.Generator, *, epsilon: float
-) -> Chosen:
+) -> SampledActions:
     """Take the greatest logit, or with probability `epsilon` any legal action.
 
     Args:
@@ -211,12 +211,12 @@ def epsilon_greedy_actions(
     explored = rng.random(len(logits)) < epsilon
     actions = np.where(explored, _random_actions(legal, rng), greedy)
     odds = epsilon / legal.sum(axis=1) + np.where(actions == greedy, 1.0 - epsilon, 0.0)
-    return Chosen(actions, np.log(odds).astype(np.float32), explored)
+    return SampledActions(actions, np.log(odds).astype(np.float32), explored)
 
 
 def exploring_start_actions(
     logits: Floats, legal: Mask, rng: np.random.Generator, *, share: float
-) -> Chosen:
+) -> SampledActions:
     """Draw from the softmax, or with probability `share` take any legal action.
 
     Exploring starts as in Sutton and Barto, "Reinforcement Learning: An Introduction", 2nd
@@ -247,9 +247,9 @@ def _random_actions(legal: Mask, rng: np.random.Generator) -> npt.NDArray[np.int
 
 def _chosen(
     actions: npt.NDArray[np.int64], shifted: Floats, total: Floats, explored: Mask
-) -> Chosen:
+) -> SampledActions:
     logp = shifted[np.arange(len(actions)), actions] - np.log(total)
-    return Chosen(actions, logp, explored)
+    return SampledActions(actions, logp, explored)
 
 
 def _softmax_sums(logits: Floats) -> tuple[Floats, Floats]:

@@ -14,9 +14,10 @@ from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.policy.sample_batch import MultiAgentBatch
 
 from ttt_envs.game import TIC_TAC_TOE, Game
+from ttt_rllib.metrics import LEARN_S, SAMPLE_S, SYNC_S
 from ttt_rllib.rl.actor_critic import MODULE_ID
 from ttt_rllib.rl.env_runner import BoardEnvRunner, board_spaces
-from ttt_rllib.rl.rollout import Choose, Games
+from ttt_rllib.rl.rollout import ActionSampler, Games
 
 __all__ = ["SelfPlayConfig", "run_iteration"]
 
@@ -29,7 +30,7 @@ def run_iteration(
     """Sample, learn, send the weights to the env runners, evaluate; all by the clock.
 
     Args:
-        algorithm: A `Measured` RLlib Algorithm.
+        algorithm: A `ExactEvaluationMixin` RLlib Algorithm.
         sample: Returns the moves of all env runners.
         learn: Updates the LearnerGroup.
     """
@@ -42,14 +43,14 @@ def run_iteration(
         from_worker_or_learner_group=algorithm.learner_group, inference_only=True
     )
     phases = {
-        "sample_s": sampled_s - start_s,
-        "learn_s": learned_s - sampled_s,
-        "sync_s": time.perf_counter() - learned_s,
+        SAMPLE_S: sampled_s - start_s,
+        LEARN_S: learned_s - sampled_s,
+        SYNC_S: time.perf_counter() - learned_s,
     }
-    algorithm.measure(phases, batch.env_steps())
+    algorithm.record_iteration(phases, batch.env_steps())
 
 
-def play_both_seats(agent_id: str, episode: Any, **kwargs: Any) -> str:
+def shared_policy_mapping_fn(agent_id: str, episode: Any, **kwargs: Any) -> str:
     """Map both players to the one module."""
     return MODULE_ID
 
@@ -66,10 +67,10 @@ class SelfPlayConfig:
     def set_up_self_play(self: Any) -> None:
         """Set what RLlib needs to know; to be called at the end of the constructor."""
         self.env_runner_cls = BoardEnvRunner
-        self.exact_interval = 1
+        self.exact_evaluation_interval = 1
         # Tune would overwrite our "perf" with the machine's load under that name.
         self.log_sys_usage = False
-        self.rl_module(model_config={"hiddens": (128, 128), "activation": "relu"})
+        self.rl_module(model_config={"hidden_sizes": (128, 128), "activation": "relu"})
         self.env_runners(num_envs_per_env_runner=512)
         # One training step an iteration; DQN's own default would repeat it up to 1,000 moves.
         self.reporting(min_sample_timesteps_per_iteration=0, min_time_s_per_iteration=0)
@@ -77,7 +78,7 @@ class SelfPlayConfig:
         # Runners hold no state but weights, which `training_step` sends.
         self.merge_env_runner_states = False
         self._dont_auto_sync_env_runner_states = True
-        self.multi_agent(policies={MODULE_ID}, policy_mapping_fn=play_both_seats)
+        self.multi_agent(policies={MODULE_ID}, policy_mapping_fn=shared_policy_mapping_fn)
         self.self_play(game=TIC_TAC_TOE, random_plies=(0, 8), exploring_starts=0.0)
 
     def self_play(
@@ -86,7 +87,7 @@ class SelfPlayConfig:
         game: Game | None = None,
         random_plies: tuple[int, int] | None = None,
         exploring_starts: float | None = None,
-        exact_interval: int | None = None,
+        exact_evaluation_interval: int | None = None,
     ) -> Any:
         """Set what is played and how it is measured; None leaves a setting as it is.
 
@@ -94,7 +95,7 @@ class SelfPlayConfig:
             game: The rules.
             random_plies: Least and greatest number of uniformly random opening plies.
             exploring_starts: Share of games whose first move after the opening is random.
-            exact_interval: Iterations between exact evaluations; 0 = never.
+            exact_evaluation_interval: Iterations between exact evaluations; 0 = never.
 
         Returns:
             This config.
@@ -112,8 +113,8 @@ class SelfPlayConfig:
         ):
             if value is not None:
                 self.environment(env_config={**self.env_config, name: value})
-        if exact_interval is not None:
-            self.exact_interval = exact_interval
+        if exact_evaluation_interval is not None:
+            self.exact_evaluation_interval = exact_evaluation_interval
         return self
 
     def get_default_rl_module_spec(self: Any) -> RLModuleSpec:
@@ -128,7 +129,7 @@ class SelfPlayConfig:
         """Return the columns of `[M]` moves that the learner of this algorithm wants."""
         raise NotImplementedError
 
-    def exploration(self, epsilon: float) -> Choose:
+    def exploration_sampler(self, epsilon: float) -> ActionSampler:
         """Return how moves are chosen while sampling.
 
         Args:

@@ -23,13 +23,14 @@ from ray.rllib.utils.schedules.scheduler import Scheduler
 from ttt_rllib.agents.policies import AgentPolicy, SeatPolicies
 from ttt_rllib.config.pettingzoo_envs import known_game
 from ttt_rllib.errors import InputError
+from ttt_rllib.metrics import EPSILON, LEARN_S, SAMPLE_S, SYNC_S
 from ttt_rllib.rl.actor_critic import MODULE_ID, BoardActorCritic
 from ttt_rllib.rl.dqn import REPLAY_BUFFER, SelfPlayDQN
 from ttt_rllib.rl.env_runner import DRAWS, O_WINS, X_WINS
-from ttt_rllib.rl.exact_evaluation import Measured
+from ttt_rllib.rl.exact_evaluation import ExactEvaluationMixin
 from ttt_rllib.rl.pettingzoo_adapter import MaskedAECEnv
 from ttt_rllib.rl.ppo import SelfPlayPPO
-from ttt_rllib.rl.self_play import play_both_seats
+from ttt_rllib.rl.self_play import shared_policy_mapping_fn
 from ttt_rllib.rl.stock_module import StockQNetwork
 
 __all__ = ["StockDQN", "StockDQNConfig", "StockPPO", "StockPPOConfig"]
@@ -41,7 +42,7 @@ SEATS = 2
 """X moves first; where there are more agents, nobody is X or O."""
 
 
-def play_own_seat(agent_id: str, episode: Any, **kwargs: Any) -> str:
+def separate_policy_mapping_fn(agent_id: str, episode: Any, **kwargs: Any) -> str:
     """Map each agent to the module of its own name."""
     return agent_id
 
@@ -82,12 +83,12 @@ class StockConfig:
 
     def set_up_stock(self: Any) -> None:
         """Set what holds for every environment; to be called at the end of the constructor."""
-        self.exact_interval = 1
+        self.exact_evaluation_interval = 1
         # Tune would overwrite our "perf" with the machine's load under that name.
         self.log_sys_usage = False
         # RLlib's check plays random moves, most of which are illegal.
         self.disable_env_checking = True
-        self.rl_module(model_config={"hiddens": (128, 128), "activation": "relu"})
+        self.rl_module(model_config={"hidden_sizes": (128, 128), "activation": "relu"})
         self.callbacks(CountResults)
 
     def pettingzoo(
@@ -95,14 +96,14 @@ class StockConfig:
         make_env: Callable[[], AECEnv[str, Any, Any]],
         *,
         policies: Literal["shared", "separate"] = "shared",
-        exact_interval: int = 1,
+        exact_evaluation_interval: int = 1,
     ) -> Any:
         """Set what is played, by whom, and how it is measured.
 
         Args:
             make_env: Returns a new environment that has passed `check_env`.
             policies: One module for all agents, or one for each, under the agent's name.
-            exact_interval: Iterations between exact evaluations; 0 = never.
+            exact_evaluation_interval: Iterations between exact evaluations; 0 = never.
 
         Returns:
             This config.
@@ -121,7 +122,7 @@ class StockConfig:
         separate = policies == "separate"
         self.multi_agent(
             policies=set(agents) if separate else {MODULE_ID},
-            policy_mapping_fn=play_own_seat if separate else play_both_seats,
+            policy_mapping_fn=separate_policy_mapping_fn if separate else shared_policy_mapping_fn,
         )
         self.environment(
             MaskedAECEnv,
@@ -132,11 +133,11 @@ class StockConfig:
             },
         )
         env.close()
-        self.exact_interval = exact_interval
+        self.exact_evaluation_interval = exact_evaluation_interval
         return self
 
 
-class Stock(Measured):
+class Stock(ExactEvaluationMixin):
     """What StockPPO and StockDQN add to RLlib's Algorithm: seats, clocks and figures."""
 
     learner_group: Any
@@ -147,10 +148,10 @@ class Stock(Measured):
         """Build everything, as RLlib does, and put clocks on learning and sending weights."""
         self._seconds: dict[str, float] = defaultdict(float)
         super().setup(config)
-        self._put_clock_on(self.learner_group, "update", "learn_s")
-        self._put_clock_on(self.env_runner_group, "sync_weights", "sync_s")
+        self._put_clock_on(self.learner_group, "update", LEARN_S)
+        self._put_clock_on(self.env_runner_group, "sync_weights", SYNC_S)
         if self.local_replay_buffer is not None:
-            self._put_clock_on(self.local_replay_buffer, "sample", "learn_s")
+            self._put_clock_on(self.local_replay_buffer, "sample", LEARN_S)
 
     def network_policy(self) -> AgentPolicy:
         """Return the current agent, with a network a seat if they have their own."""
@@ -179,13 +180,13 @@ class Stock(Measured):
                 "worker-*.err in Ray's session logs tell why"
             )
         seconds, self._seconds = self._seconds, defaultdict(float)
-        learn_s, sync_s = seconds["learn_s"], seconds["sync_s"]
+        learn_s, sync_s = seconds[LEARN_S], seconds[SYNC_S]
         # What is left is sampling, and filling the replay buffer if there is one.
-        phases = {"sample_s": seconds["all"] - learn_s - sync_s, "learn_s": learn_s}
+        phases = {SAMPLE_S: seconds["all"] - learn_s - sync_s, LEARN_S: learn_s}
         moves = int(sampled[NUM_ENV_STEPS_SAMPLED])
         # Games under way are not counted, so neither are their moves.
         totals = {**sampled, NUM_ENV_STEPS_SAMPLED: sampled.get(MOVES_OF_GAMES, 0)}
-        self.measure({**phases, "sync_s": sync_s}, moves, totals=totals)
+        self.record_iteration({**phases, SYNC_S: sync_s}, moves, totals=totals)
 
     def _put_clock_on(self, owner: Any, method: str, phase: str) -> None:
         inner = getattr(owner, method)
@@ -269,4 +270,4 @@ class StockDQN(Stock, DQN):
         super().after_training(results)
         schedule = Scheduler(fixed_value_or_schedule=self.config.epsilon, framework=None)
         schedule.update(self.moves())
-        self._figures["play"]["epsilon"] = float(schedule.get_current_value())
+        self._figures[EPSILON] = float(schedule.get_current_value())

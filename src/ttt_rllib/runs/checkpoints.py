@@ -11,40 +11,40 @@ import hashlib
 import json
 from pathlib import Path
 
-__all__ = ["PREFIX", "is_whole", "seal", "whole_before"]
+__all__ = ["PREFIX", "is_complete", "latest_complete", "write_manifest"]
 
 PREFIX = "checkpoint_"
 """How Tune's checkpoint folders begin; six digits follow, ascending."""
 
-SEAL = "complete.json"
+MANIFEST = "complete.json"
 
 
-def seal(folder: Path) -> None:
+def write_manifest(folder: Path) -> None:
     """Declare the checkpoint in a folder as complete."""
-    (folder / SEAL).write_text(json.dumps(_hashes(folder), indent=1), encoding="utf-8")
+    (folder / MANIFEST).write_text(json.dumps(_hashes(folder), indent=1), encoding="utf-8")
 
 
-def is_whole(folder: Path) -> bool:
+def is_complete(folder: Path) -> bool:
     """Return whether a folder holds a complete, unchanged checkpoint.
 
     Files that Tune adds beside the listed ones do not matter.
     """
     try:
-        files = json.loads((folder / SEAL).read_text(encoding="utf-8"))
+        files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         return bool(files) and all(_sha256(folder / name) == said for name, said in files.items())
     except (OSError, ValueError, AttributeError):
         return False
 
 
-def whole_before(wanted: Path) -> Path | None:
+def latest_complete(wanted: Path) -> Path | None:
     """Return the newest complete checkpoint of a trial up to the wanted one; None = none is."""
     numbered = sorted(wanted.parent.glob(f"{PREFIX}*"), reverse=True)
     candidates = (folder for folder in numbered if folder.name <= wanted.name)
-    return next((folder for folder in candidates if is_whole(folder)), None)
+    return next((folder for folder in candidates if is_complete(folder)), None)
 
 
 def _hashes(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SEAL)
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     return {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
 
 

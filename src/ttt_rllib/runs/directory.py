@@ -23,7 +23,7 @@ from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import dump_experiment, load_experiment
 from ttt_rllib.config.section import NAME
 from ttt_rllib.errors import InputError
-from ttt_rllib.runs.files import write_whole
+from ttt_rllib.runs.files import write_atomic
 
 __all__ = [
     "RunDir",
@@ -125,7 +125,7 @@ def create_run_dir(run: RunDir, experiment: Experiment) -> None:
     part = RunDir(run.path.with_name(f".{run.path.name}.{os.getpid()}.part"))
     try:
         part.path.mkdir(parents=True)
-        write_whole(part.experiment, dump_experiment(experiment))
+        write_atomic(part.experiment, dump_experiment(experiment))
         part.path.rename(run.path)
     except OSError as error:
         shutil.rmtree(part.path, ignore_errors=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from io import FileIO
     from pathlib import Path
 
-__all__ = ["hold"]
+__all__ = ["run_lock"]
 
 LOCK_FILE = ".lock"
 HELD = (errno.EACCES, errno.EAGAIN)
@@ -25,22 +25,22 @@ POLL_S = 0.5
 
 
 @contextmanager
-def hold(run: Path, wait_s: float) -> Iterator[None]:
+def run_lock(path: Path, timeout_s: float) -> Iterator[None]:
     """Keep other processes from working on a run, on this machine or on the same network folder.
 
     The kernel lets go when this process ends, however it does. File systems without locks are
     used without. The lock's file is removed at the end.
 
     Args:
-        run: The run directory.
-        wait_s: Seconds to wait at most for another process to end.
+        path: The run directory.
+        timeout_s: Seconds to wait at most for another process to end.
 
     Raises:
         InputError: If another process holds it still, or the folder cannot be written to.
     """
-    path = run / LOCK_FILE
-    deadline_s = time.monotonic() + wait_s
-    with _take(path, deadline_s) as file:
+    lock = path / LOCK_FILE
+    deadline_s = time.monotonic() + timeout_s
+    with _take(lock, deadline_s) as file:
         with suppress(OSError):  # a full disk
             file.truncate(0)
             file.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
@@ -48,7 +48,7 @@ def hold(run: Path, wait_s: float) -> Iterator[None]:
             yield
         finally:
             with suppress(OSError):  # a disk that is gone
-                path.unlink()
+                lock.unlink()
 
 
 def _take(path: Path, deadline_s: float) -> FileIO:

@@ -6,14 +6,14 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ttt_rllib.metrics import METRICS
+from ttt_rllib.metrics import ITERATION, METRICS
 
-__all__ = ["METRICS_FILE", "MetricsFile"]
+__all__ = ["METRICS_FILE", "MetricsCsv"]
 
 METRICS_FILE = "metrics.csv"
 
 
-class MetricsFile:
+class MetricsCsv:
     """A CSV file with one row an iteration, in order, none twice.
 
     A resumed trial repeats the iterations after its checkpoint; their rows replace the
@@ -38,7 +38,7 @@ class MetricsFile:
 
     def append(self, row: Mapping[str, float]) -> None:
         """Add the row of an iteration, dropping rows of the same and later iterations."""
-        iteration = int(row["perf/iteration"])
+        iteration = int(row[ITERATION])
         if iteration <= self._last_iteration or not self.path.is_file():
             kept = [old for old in self.rows() if self._iteration(old) < iteration]
             self._rewrite(kept)
@@ -57,4 +57,4 @@ class MetricsFile:
 
     @staticmethod
     def _iteration(row: Mapping[str, str]) -> int:
-        return int(float(row["perf/iteration"]))
+        return int(float(row[ITERATION]))

@@ -11,13 +11,13 @@ from typing import Any
 
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.metrics import METRICS, flatten
-from ttt_rllib.runs.files import write_whole
-from ttt_rllib.tuning.run import TrialOutcome
+from ttt_rllib.runs.files import write_atomic
+from ttt_rllib.runs.outcome import TrialResult
 
 __all__ = ["write_table"]
 
 
-def write_table(path: Path, experiment: Experiment, trials: Sequence[TrialOutcome]) -> None:
+def write_table(path: Path, experiment: Experiment, trials: Sequence[TrialResult]) -> None:
     """Write all trials of a search, in the order of their numbers.
 
     Args:
@@ -37,7 +37,7 @@ def write_table(path: Path, experiment: Experiment, trials: Sequence[TrialOutcom
         rows.writerow(
             (trial.name, trial.status, trial.seed, *settings, _cell(trial.objective), *measured)
         )
-    write_whole(path, text.getvalue())
+    write_atomic(path, text.getvalue())
 
 
 def _cell(value: Any) -> str:

@@ -14,9 +14,23 @@ from rich.live import Live
 from rich.table import Table
 
 from ttt_rllib.config.stopping import Stop
-from ttt_rllib.metrics import flatten
+from ttt_rllib.metrics import (
+    ITERATION,
+    MOVES,
+    MOVES_PER_S,
+    NASH_CONV,
+    NASH_CONV_GREEDY,
+    OPTIMAL_MOVE_RATE,
+    SCORE_VS_ALPHA_BETA,
+    SCORE_VS_ONE_PLY,
+    SCORE_VS_RANDOM,
+    SCORE_VS_RANDOM_O,
+    SCORE_VS_RANDOM_X,
+    TRAIN_S,
+    flatten,
+)
 
-__all__ = ["Progress", "duration", "longest_s"]
+__all__ = ["Progress", "format_duration", "max_remaining_s"]
 
 LINES_ON_SCREEN = 12
 PLAIN_INTERVAL_S = 1.0
@@ -58,8 +72,8 @@ class Progress(Callback):
             column.form.format(row[column.metric]) if column.metric in row else "-"
             for column in self._columns
         )
-        if row["perf/iteration"] >= ITERATIONS_BEFORE_ESTIMATE:
-            left = f"at most about {duration(longest_s(row, self._stop))} to go"
+        if row[ITERATION] >= ITERATIONS_BEFORE_ESTIMATE:
+            left = f"at most about {format_duration(max_remaining_s(row, self._stop))} to go"
             if self._left is None and not self._console.is_terminal:
                 self._console.print(left)
             self._left = left
@@ -135,33 +149,33 @@ class Column(NamedTuple):
 
 
 EXACT_COLUMNS = (
-    Column("greedy", 7, "exact/nash_conv_greedy", "{:.3f}"),
-    Column("NashConv", 9, "exact/nash_conv", "{:.3f}"),
-    Column("optimal", 8, "exact/optimal_move_rate", "{:.2%}"),
-    Column("rand X", 7, "exact/score_vs_random_x", "{:.3f}"),
-    Column("rand O", 7, "exact/score_vs_random_o", "{:.3f}"),
+    Column("greedy", 7, NASH_CONV_GREEDY, "{:.3f}"),
+    Column("NashConv", 9, NASH_CONV, "{:.3f}"),
+    Column("optimal", 8, OPTIMAL_MOVE_RATE, "{:.2%}"),
+    Column("rand X", 7, SCORE_VS_RANDOM_X, "{:.3f}"),
+    Column("rand O", 7, SCORE_VS_RANDOM_O, "{:.3f}"),
 )
 SAMPLED_COLUMNS = (
-    Column("vs random", 10, "play/score_vs_random", "{:.2f}"),
-    Column("one-ply", 8, "play/score_vs_one_ply", "{:.2f}"),
-    Column("alpha-beta", 11, "play/score_vs_alpha_beta", "{:.2f}"),
+    Column("vs random", 10, SCORE_VS_RANDOM, "{:.2f}"),
+    Column("one-ply", 8, SCORE_VS_ONE_PLY, "{:.2f}"),
+    Column("alpha-beta", 11, SCORE_VS_ALPHA_BETA, "{:.2f}"),
 )
 
 
-def longest_s(row: Mapping[str, float], stop: Stop) -> float:
+def max_remaining_s(row: Mapping[str, float], stop: Stop) -> float:
     """Return the seconds of training until a limit of moves, time or iterations is reached.
 
     Args:
         row: The metrics of an iteration.
         stop: The limits; a proof may come earlier. Infinite if none of the three is set.
     """
-    train_s = row["perf/train_s"]
+    train_s = row[TRAIN_S]
     shares = [
         row[name] / limit
         for name, limit in (
-            ("play/moves", stop.moves),
-            ("perf/train_s", stop.train_s),
-            ("perf/iteration", stop.iterations),
+            (MOVES, stop.moves),
+            (TRAIN_S, stop.train_s),
+            (ITERATION, stop.iterations),
         )
         if limit is not None
     ]
@@ -169,7 +183,7 @@ def longest_s(row: Mapping[str, float], stop: Stop) -> float:
     return max(0.0, train_s / share - train_s) if share else math.inf
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Say a time in the unit that people would take."""
     if not math.isfinite(seconds):
         return "for ever"
@@ -181,11 +195,11 @@ def duration(seconds: float) -> str:
 
 def _columns(exact: bool) -> tuple[Column, ...]:
     return (
-        Column("iter", 5, "perf/iteration", "{:.0f}"),
-        Column("moves", 10, "play/moves", "{:,.0f}"),
-        Column("moves/s", 8, "perf/moves_per_s", "{:,.0f}"),
+        Column("iter", 5, ITERATION, "{:.0f}"),
+        Column("moves", 10, MOVES, "{:,.0f}"),
+        Column("moves/s", 8, MOVES_PER_S, "{:,.0f}"),
         *(EXACT_COLUMNS if exact else SAMPLED_COLUMNS),
-        Column("time", 7, "perf/train_s", "{:.1f}s"),
+        Column("time", 7, TRAIN_S, "{:.1f}s"),
     )
 
 

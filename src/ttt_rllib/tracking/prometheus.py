@@ -11,12 +11,12 @@ from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.metrics import METRICS, flatten
 from ttt_rllib.runs.directory import RunDir
 
-__all__ = ["Gauges"]
+__all__ = ["PrometheusCallback"]
 
 LABELS = ("experiment", "run", "trial")
 
 
-class Gauges(Callback):
+class PrometheusCallback(Callback):
     """Sets a gauge for every metric that is marked as one.
 
     Args:

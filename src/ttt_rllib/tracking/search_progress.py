@@ -12,8 +12,8 @@ from rich.live import Live
 from rich.table import Table
 
 from ttt_rllib.config.experiment import Experiment
-from ttt_rllib.metrics import flatten
-from ttt_rllib.tracking.progress import duration
+from ttt_rllib.metrics import MOVES, flatten
+from ttt_rllib.tracking.progress import format_duration
 from ttt_rllib.tuning.search_algorithm import status_of
 
 __all__ = ["SearchProgress"]
@@ -136,7 +136,7 @@ class SearchProgress(Callback):
         return _Row(
             trial.trial_id,
             status_of(trial, trial.status) if trial in self._done else trial.status.lower(),
-            f"{figures.get('play/moves', 0):,.0f}",
+            f"{figures.get(MOVES, 0):,.0f}",
             "-" if objective is None else f"{objective:,.6g}",
             " ".join(settings),
         )
@@ -151,7 +151,7 @@ class SearchProgress(Callback):
         new = done - (self._done_before or 0)
         if new and done < total:
             left_s = (time.monotonic() - self._started_s) / new * (total - done)
-            parts.append(f"about {duration(left_s)} left")
+            parts.append(f"about {format_duration(left_s)} left")
         return ", ".join(parts)
 
     def _value(self, trial: Trial) -> float:

@@ -15,13 +15,13 @@ from typing import Any
 from ray.tune.logger import LoggerCallback
 
 from ttt_rllib.config.experiment import Experiment
-from ttt_rllib.metrics import flatten
+from ttt_rllib.metrics import ITERATION, flatten
 from ttt_rllib.runs.directory import RunDir
-from ttt_rllib.runs.metrics_csv import METRICS_FILE, MetricsFile
+from ttt_rllib.runs.metrics_csv import METRICS_FILE, MetricsCsv
 from ttt_rllib.tracking.wandb_writer import WandbRun, WandbWriter, resolve_mode
 from ttt_rllib.tuning.trainable import experiment_of
 
-__all__ = ["WandbRuns"]
+__all__ = ["WandbCallback"]
 
 TIME_KEYS = ("time_this_iter_s", "time_total_s")
 MOST_LETTERS = 64
@@ -30,8 +30,8 @@ MOST_LETTERS = 64
 FAILED = 1
 
 
-class WandbRuns(LoggerCallback):
-    """Gives every trial a W&B run. To be listed after `MetricsFiles`, whose rows it reads.
+class WandbCallback(LoggerCallback):
+    """Gives every trial a W&B run. To be listed after `MetricsCsvCallback`, whose rows it reads.
 
     Args:
         experiment: What runs.
@@ -78,18 +78,18 @@ class WandbRuns(LoggerCallback):
         rows: list[dict[str, float]] = []
         if folder.name not in self._started:
             self._started.add(folder.name)
-            written = MetricsFile(folder / METRICS_FILE).rows()[:-1]
+            written = MetricsCsv(folder / METRICS_FILE).rows()[:-1]
             rows = [{name: float(text) for name, text in row.items() if text} for row in written]
         times = {key: float(result[key]) for key in TIME_KEYS if key in result}
         self._writer.log(self._runs[folder.name].id, [*rows, {**flatten(result), **times}])
 
     def log_trial_end(self, trial: Any, failed: bool = False) -> None:
-        """Close the trial's run, unless it is the only one: `conclude` has more for it."""
+        """Close the trial's run, unless it is the only one: `log_final_artifacts` adds to it."""
         if self._writer is not None and len(self._runs) > 1:
             run_id = self._runs[Path(trial.path).name].id
             self._writer.finish(run_id, FAILED if failed else 0)
 
-    def conclude(self, folder: Path | None) -> None:
+    def log_final_artifacts(self, folder: Path | None) -> None:
         """Keep the agent, its proof, the report and the verdict with the best trial's run.
 
         Args:
@@ -122,13 +122,13 @@ class WandbRuns(LoggerCallback):
 
     def _run_of(self, folder: Path, config: Mapping[str, Any]) -> WandbRun:
         """Return the W&B run of the trial with this folder; its id is the same in all sessions."""
-        rows = MetricsFile(folder / METRICS_FILE).rows()
+        rows = MetricsCsv(folder / METRICS_FILE).rows()
         run_id = f"{self._experiment.name}-{self._run.path.name}-{folder.name}"
         return WandbRun(
             id=run_id[-MOST_LETTERS:].lstrip("-"),
             group=f"{self._experiment.name}/{self._run.path.name}",
             config=config,
-            known=int(float(rows[-1]["perf/iteration"])) if rows else 0,
+            known=int(float(rows[-1][ITERATION])) if rows else 0,
         )
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ttt_rllib.config.tracking import Wandb
+from ttt_rllib.metrics import ITERATION
 
 __all__ = ["WandbRun", "WandbWriter", "resolve_mode"]
 
@@ -231,7 +232,7 @@ class WandbWriter:
     def _log(self, run_id: str, rows: Sequence[Row]) -> None:
         entry = self._runs[run_id]
         for row in rows:
-            iteration = int(row["perf/iteration"])
+            iteration = int(row[ITERATION])
             if iteration > entry.last:
                 entry.run.log(dict(row), step=iteration)
                 entry.last = iteration

@@ -17,27 +17,28 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from ttt_rllib.cluster.connection import await_room, cluster_nodes, connect, disconnect
+from ttt_rllib.cluster.connection import cluster_nodes, connect, disconnect, wait_for_resources
 from ttt_rllib.cluster.dashboard import dashboard_notice, dashboard_place
-from ttt_rllib.cluster.placement import check_plan, make_plan
+from ttt_rllib.cluster.placement import check_resources, resource_request
 from ttt_rllib.cluster.shared_storage import check_shared
 from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, warn
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import load_experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.evaluation.evaluate_agent import is_done
-from ttt_rllib.evaluation.text import NOT_PROVABLE, describe
-from ttt_rllib.exact.evaluation import known_truth
+from ttt_rllib.evaluation.text import NOT_PROVABLE, format_report
+from ttt_rllib.exact.evaluation import solved_game
+from ttt_rllib.metrics import EXACT_GROUPS
 from ttt_rllib.runs.directory import RunDir, create_run_dir, new_run_dir, open_run_dir
-from ttt_rllib.runs.lock import hold
+from ttt_rllib.runs.lock import run_lock
 from ttt_rllib.signals import deferred_interrupts, raise_on_interrupts
 
 if TYPE_CHECKING:
-    from ttt_rllib.tuning.run import RunOutcome
+    from ttt_rllib.runs.outcome import RunResult
 
 __all__ = ["train"]
 
-IN_HASTE_S = 2.0
+ABORT_TIMEOUT_S = 2.0
 """How long W&B may take to end after an error or a second Ctrl-C."""
 
 UNKNOWN_GAME = (
@@ -144,12 +145,12 @@ def _prepare(
         raise InputError("--keep-dashboard: the cluster of --address has its own")
     if run is not None and _is_over(run, request, console, held):
         return None
-    plan = make_plan(experiment)
+    plan = resource_request(experiment)
     if request.address is not None:
         connect(request.address)
-        await_room(plan, request.wait_s)
+        wait_for_resources(plan, request.wait_s)
     nodes = cluster_nodes(request.address)
-    check_plan(plan, nodes)
+    check_resources(plan, nodes)
     console.print(plan.describe(nodes), soft_wrap=True)
     if request.plan:
         return None
@@ -165,7 +166,7 @@ def _prepare(
         import_module("ttt_rllib.tuning.run")
     if is_new:
         create_run_dir(run, experiment)
-        held.enter_context(hold(run.path, 0.0))
+        held.enter_context(run_lock(run.path, 0.0))
     notice = dashboard_notice(experiment.ray, request.address is not None, warn)
     if notice is not None:
         console.print(notice, soft_wrap=True)
@@ -175,7 +176,7 @@ def _prepare(
 def _is_over(run: RunDir, request: Request, console: Console, held: ExitStack) -> bool:
     """Tell whether an earlier run needs nothing more; if not, keep other processes from it."""
     if not request.plan and not is_done(run.path):
-        held.enter_context(hold(run.path, request.wait_s))
+        held.enter_context(run_lock(run.path, request.wait_s))
     # The process that was waited for may have ended it.
     if not is_done(run.path):
         return False
@@ -199,16 +200,16 @@ def _keep_dashboard(experiment: Experiment, has_ray: bool, console: Console) -> 
 def _check_measurable(experiment: Experiment, console: Console) -> None:
     """Say so if the agent cannot be measured exactly, and refuse to wait until it is."""
     game = experiment.env.game
-    if known_truth(game) is not None:
+    if solved_game(game) is not None:
         return
     reason = UNKNOWN_GAME if game is None else NOT_PROVABLE
-    if experiment.stop.unexploitable_evals:
+    if experiment.stop.consecutive_unexploitable_evals:
         raise InputError(
-            f"stop.unexploitable_evals can never be met: {reason}; "
+            f"stop.consecutive_unexploitable_evals can never be met: {reason}; "
             "stop by moves, train_s or iterations"
         )
     objective, _ = experiment.objective
-    if experiment.search and objective.startswith(("exact/", "search/")):
+    if experiment.search and objective.startswith(EXACT_GROUPS):
         raise InputError(
             f"search.objective {objective} can never be measured: {reason}; set one of play/"
         )
@@ -218,24 +219,24 @@ def _check_measurable(experiment: Experiment, console: Console) -> None:
 
 def _execute(experiment: Experiment, run: RunDir, request: Request, console: Console) -> int:
     from ttt_rllib.tracking.progress import Progress
-    from ttt_rllib.tracking.prometheus import Gauges
+    from ttt_rllib.tracking.prometheus import PrometheusCallback
     from ttt_rllib.tracking.search_progress import SearchProgress
-    from ttt_rllib.tracking.wandb import WandbRuns
+    from ttt_rllib.tracking.wandb import WandbCallback
     from ttt_rllib.tuning.run import RunFailedError, run_trials
 
-    truth = known_truth(experiment.env.game)
+    truth = solved_game(experiment.env.game)
     progress: Progress | SearchProgress
     if experiment.search:
         progress = SearchProgress(console, experiment)
     else:
         progress = Progress(console, truth.ceilings if truth else None, experiment.stop)
     resume = request.resume is not None or request.resume_if_exists
-    wandb = WandbRuns(experiment, run, warn)
-    observers = (Gauges(experiment, run), wandb)
+    wandb = WandbCallback(experiment, run, warn)
+    callbacks = (PrometheusCallback(experiment, run), wandb)
     try:
-        outcome = run_trials(experiment, run, progress, warn, resume=resume, observers=observers)
-        code = _conclude(experiment, run, outcome, progress.first_result_s, console)
-        wandb.conclude(outcome.best.folder if outcome.best else None)
+        outcome = run_trials(experiment, run, progress, warn, resume=resume, callbacks=callbacks)
+        code = _finalize(experiment, run, outcome, progress.first_result_s, console)
+        wandb.log_final_artifacts(outcome.best.folder if outcome.best else None)
         wandb.close(code)
     except KeyboardInterrupt:
         warn("interrupted")
@@ -243,21 +244,21 @@ def _execute(experiment: Experiment, run: RunDir, request: Request, console: Con
     except (RunFailedError, OSError) as error:
         warn(f"error: the run failed: {error}")
         code = EXIT_FAILED
-    wandb.close(code, timeout_s=IN_HASTE_S)
+    wandb.close(code, timeout_s=ABORT_TIMEOUT_S)
     if code != EXIT_DONE:
         warn(f"go on with: python -m ttt_rllib.train --resume {run.path}")
     console.print(f"results: {run.path}", soft_wrap=True)
     return code
 
 
-def _conclude(
+def _finalize(
     experiment: Experiment,
     run: RunDir,
-    outcome: RunOutcome,
+    outcome: RunResult,
     first_result_s: float | None,
     console: Console,
 ) -> int:
-    from ttt_rllib.train.finalize import conclude
+    from ttt_rllib.train.finalize import finalize_run
 
     started_s, ended_s = _process_start_s(), time.time()
     session = {
@@ -266,10 +267,10 @@ def _conclude(
     }
     best = outcome.best
     train_s = float(best.result.get("perf", {}).get("train_s", 0.0)) if best else 0.0
-    assessed = conclude(experiment, run, outcome, session)
+    assessed = finalize_run(experiment, run, outcome, session)
     _renew_report(run)
     if assessed is not None:
-        console.print("\n" + describe(*assessed) + "\n", soft_wrap=True)
+        console.print("\n" + format_report(*assessed) + "\n", soft_wrap=True)
     console.print(
         f"set-up {session['setup_s']:.1f} s, training {train_s:.1f} s, "
         f"this session {session['total_s']:.1f} s"

@@ -17,24 +17,28 @@ import ttt_rllib
 from ttt_rllib.agents.bundle import Bundle, load_bundle
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import dump_experiment, with_settings
-from ttt_rllib.evaluation.evaluate_agent import Report, assess, certificate_json, report_metrics
+from ttt_rllib.evaluation.evaluate_agent import (
+    Report,
+    certificate_json,
+    evaluate_agent,
+)
 from ttt_rllib.evaluation.text import verdict
 from ttt_rllib.exact.evaluation import ExactReport
-from ttt_rllib.metrics import flatten
+from ttt_rllib.metrics import EVAL_S, LEARN_S, MOVES, SAMPLE_S, SYNC_S, TRAIN_S, flatten
 from ttt_rllib.runs.directory import RunDir
-from ttt_rllib.runs.files import write_json, write_whole
-from ttt_rllib.runs.metrics_csv import METRICS_FILE, MetricsFile
+from ttt_rllib.runs.files import write_atomic, write_json
+from ttt_rllib.runs.metrics_csv import METRICS_FILE, MetricsCsv
+from ttt_rllib.runs.outcome import RunResult, TrialResult
 from ttt_rllib.runs.trials_csv import write_table
-from ttt_rllib.tuning.run import RunOutcome, TrialOutcome
 
-__all__ = ["conclude"]
+__all__ = ["finalize_run"]
 
-PHASES = ("sample_s", "learn_s", "sync_s", "eval_s")
+PHASES = (SAMPLE_S, LEARN_S, SYNC_S, EVAL_S)
 PACKAGES = ("ray", "torch", "numpy", "gymnasium", "pettingzoo")
 
 
-def conclude(
-    experiment: Experiment, run: RunDir, outcome: RunOutcome, session: dict[str, float]
+def finalize_run(
+    experiment: Experiment, run: RunDir, outcome: RunResult, session: dict[str, float]
 ) -> tuple[Bundle, Report] | None:
     """Write everything a finished, failed or interrupted run has to show.
 
@@ -50,14 +54,14 @@ def conclude(
     best = outcome.best
     rows: list[dict[str, str]] = []
     if best and (best.folder / METRICS_FILE).is_file():
-        rows = MetricsFile(best.folder / METRICS_FILE).rows()
-        write_whole(run.metrics, (best.folder / METRICS_FILE).read_text(encoding="utf-8"))
+        rows = MetricsCsv(best.folder / METRICS_FILE).rows()
+        write_atomic(run.metrics, (best.folder / METRICS_FILE).read_text(encoding="utf-8"))
     assessed = _assess(run, best.checkpoint if best else None)
     report = assessed[1] if assessed else None
     metrics = flatten(best.result) if best else {}
     if experiment.search and best:
         write_table(run.table, experiment, outcome.trials)
-        write_whole(run.best, _best_experiment(experiment, best))
+        write_atomic(run.best, _best_experiment(experiment, best))
     sessions = [*_earlier_sessions(run), session]
     summary = {
         "experiment": experiment.name,
@@ -68,11 +72,11 @@ def conclude(
         "best_trial": best.name if best else None,
         **_search_summary(experiment, outcome),
         "checkpoint": _relative(best.checkpoint, run) if best else None,
-        "moves": int(metrics.get("play/moves", 0)),
-        "metrics": {**metrics, **(report_metrics(report) if report else {})},
+        "moves": int(metrics.get(MOVES, 0)),
+        "metrics": {**metrics, **(report.metrics() if report else {})},
         "wall_s": {
             "setup_s": round(sum(one["setup_s"] for one in sessions), 3),
-            "train_s": round(metrics.get("perf/train_s", 0.0), 3),
+            "train_s": round(metrics.get(TRAIN_S, 0.0), 3),
             "total_s": round(sum(one["total_s"] for one in sessions), 3),
             **_phases(rows),
         },
@@ -99,7 +103,7 @@ def _assess(run: RunDir, checkpoint: Path | None) -> tuple[Bundle, Report] | Non
     shutil.rmtree(run.agent, ignore_errors=True)
     part.rename(run.agent)
     bundle = load_bundle(run.agent)
-    report = assess(bundle)
+    report = evaluate_agent(bundle)
     if isinstance(report, ExactReport):
         write_json(run.certificate, certificate_json(bundle, report))
     return bundle, report
@@ -115,20 +119,20 @@ def _earlier_sessions(run: RunDir) -> list[dict[str, float]]:
     return sessions
 
 
-def _status(outcome: RunOutcome) -> str:
+def _status(outcome: RunResult) -> str:
     if outcome.interrupted:
         return "interrupted"
     return "failed" if _error(outcome) else "done"
 
 
-def _error(outcome: RunOutcome) -> str | None:
+def _error(outcome: RunResult) -> str | None:
     """Return why the run failed: a search fails only if all of its trials do."""
     if outcome.best is None:
         return "no trial was started"
     return outcome.best.error
 
 
-def _search_summary(experiment: Experiment, outcome: RunOutcome) -> dict[str, Any]:
+def _search_summary(experiment: Experiment, outcome: RunResult) -> dict[str, Any]:
     search, best = experiment.search, outcome.best
     if search is None or best is None:
         return {}
@@ -149,7 +153,7 @@ def _search_summary(experiment: Experiment, outcome: RunOutcome) -> dict[str, An
     }
 
 
-def _best_experiment(experiment: Experiment, best: TrialOutcome) -> str:
+def _best_experiment(experiment: Experiment, best: TrialResult) -> str:
     """Return the best configuration as a file to train again."""
     found = with_settings(
         experiment, {**best.settings, "seed": best.seed, "name": f"{experiment.name}_best"}
@@ -164,7 +168,8 @@ def _best_experiment(experiment: Experiment, best: TrialOutcome) -> str:
 def _phases(rows: list[dict[str, str]]) -> dict[str, float]:
     """Add up the phases of all iterations."""
     return {
-        name: round(sum(float(row[f"perf/{name}"] or 0.0) for row in rows), 3) for name in PHASES
+        phase.split("/")[1]: round(sum(float(row[phase] or 0.0) for row in rows), 3)
+        for phase in PHASES
     }
 
 

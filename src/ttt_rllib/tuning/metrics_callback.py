@@ -8,16 +8,16 @@ from typing import Any
 from ray.tune import Callback
 
 from ttt_rllib.metrics import flatten
-from ttt_rllib.runs.metrics_csv import METRICS_FILE, MetricsFile
+from ttt_rllib.runs.metrics_csv import METRICS_FILE, MetricsCsv
 
-__all__ = ["MetricsFiles"]
+__all__ = ["MetricsCsvCallback"]
 
 
-class MetricsFiles(Callback):
+class MetricsCsvCallback(Callback):
     """Writes `metrics.csv` in the folder of each trial, a row an iteration."""
 
     def __init__(self) -> None:
-        self._files: dict[str, MetricsFile] = {}
+        self._files: dict[str, MetricsCsv] = {}
 
     def on_trial_result(self, **info: Any) -> None:
         """Append the iteration's row."""
@@ -25,5 +25,5 @@ class MetricsFiles(Callback):
         if trial.trial_id not in self._files:
             folder = Path(trial.path)
             folder.mkdir(parents=True, exist_ok=True)
-            self._files[trial.trial_id] = MetricsFile(folder / METRICS_FILE)
+            self._files[trial.trial_id] = MetricsCsv(folder / METRICS_FILE)
         self._files[trial.trial_id].append(flatten(result))

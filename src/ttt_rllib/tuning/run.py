@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +20,26 @@ from ray.tune.experiment import Trial
 
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
-from ttt_rllib.metrics import BETTER, flatten
+from ttt_rllib.metrics import (
+    BETTER,
+    CONSECUTIVE_UNEXPLOITABLE_EVALS,
+    ITERATION,
+    MOVES,
+    OPTIMAL_MOVE_RATE,
+    TRAIN_S,
+    flatten,
+)
 from ttt_rllib.runs.checkpoints import PREFIX
 from ttt_rllib.runs.directory import RunDir
+from ttt_rllib.runs.outcome import RunResult, TrialResult
 from ttt_rllib.tuning.interrupt import CheckpointOnInterrupt
-from ttt_rllib.tuning.metrics_callback import MetricsFiles
+from ttt_rllib.tuning.metrics_callback import MetricsCsvCallback
 from ttt_rllib.tuning.schedulers import scheduler_of
-from ttt_rllib.tuning.search_algorithm import Status, Trials, searched_settings, status_of
-from ttt_rllib.tuning.trainable import EXPERIMENT, SelfPlayTrial
-from ttt_rllib.tuning.tune_state import Snapshots, put_back
+from ttt_rllib.tuning.search_algorithm import ExperimentSearch, searched_settings, status_of
+from ttt_rllib.tuning.trainable import EXPERIMENT, SelfPlayTrainable
+from ttt_rllib.tuning.tune_state import TuneStateCallback, restore_state
 
-__all__ = ["RunFailedError", "RunOutcome", "TrialOutcome", "run_trials"]
+__all__ = ["RunFailedError", "run_trials"]
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 QUIET = ("ray.tune", "ray.rllib", "ray.train", "ray.air")
@@ -49,48 +57,6 @@ class RunFailedError(RuntimeError):
     """Tune itself ended with an error, for example on a full disk."""
 
 
-@dataclass(frozen=True)
-class TrialOutcome:
-    """What is left of a trial.
-
-    Attributes:
-        name: Its folder under `trials/`.
-        status: How it ended.
-        settings: The searched settings by dotted keys.
-        seed: Its seed.
-        objective: The last value of the objective; None if it was never measured.
-        folder: Its folder.
-        checkpoint: The checkpoint its agent is taken from; None if it never came to one.
-        result: Its last result, nested as the algorithm reports it.
-        error: What its error ends with; None if it has none.
-    """
-
-    name: str
-    status: Status
-    settings: dict[str, Any]
-    seed: int
-    objective: float | None
-    folder: Path
-    checkpoint: Path | None
-    result: dict[str, Any]
-    error: str | None
-
-
-@dataclass(frozen=True)
-class RunOutcome:
-    """What is left of a run.
-
-    Attributes:
-        trials: All of them, in the order of their numbers.
-        best: The best one; None if there is none.
-        interrupted: Whether Ctrl-C or SIGTERM ended the run.
-    """
-
-    trials: tuple[TrialOutcome, ...]
-    best: TrialOutcome | None
-    interrupted: bool
-
-
 def run_trials(
     experiment: Experiment,
     run: RunDir,
@@ -98,8 +64,8 @@ def run_trials(
     notify: Callable[[str], None],
     *,
     resume: bool,
-    observers: Sequence[Callback] = (),
-) -> RunOutcome:
+    callbacks: Sequence[Callback] = (),
+) -> RunResult:
     """Train until all trials have reached a limit, an error or an interrupt.
 
     Args:
@@ -108,7 +74,7 @@ def run_trials(
         progress: What shows the progress, a Tune callback with `close()`.
         notify: Called with a sentence for the user when a signal comes.
         resume: Go on with what is in `run`.
-        observers: Further Tune callbacks, called after metrics.csv has its row.
+        callbacks: Further Tune callbacks, called after metrics.csv has its row.
 
     Raises:
         InputError: If there is nothing to resume, or its state is damaged.
@@ -117,19 +83,19 @@ def run_trials(
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     os.environ.update(SETTINGS)
-    scheduler, search = scheduler_of(experiment), Trials(experiment, run.path)
+    scheduler, search = scheduler_of(experiment), ExperimentSearch(experiment, run.path)
     restored = _restored(run, notify) if resume else None
     # A run that was ended before Tune saved anything begins anew.
     tuner, memory = restored or (_new(experiment, run), None)
     if memory is not None:
         scheduler.memory = memory
     followed, interrupt = _Followed(), CheckpointOnInterrupt(notify)
-    snapshots = Snapshots(run, scheduler)
+    snapshots = TuneStateCallback(run, scheduler)
     # Tune pickles what it is constructed with, but a console and signal handlers are of this
     # process only, and a restored scheduler has a memory; there is no public way to give them
     # later.
     local = tuner._local_tuner  # noqa: SLF001 - see above
-    callbacks = [MetricsFiles(), progress, interrupt, *observers, snapshots, followed]
+    callbacks = [MetricsCsvCallback(), progress, interrupt, *callbacks, snapshots, followed]
     local._run_config.callbacks = callbacks  # noqa: SLF001
     local._tune_config.scheduler, local._tune_config.search_alg = scheduler, search  # noqa: SLF001
     try:
@@ -141,7 +107,7 @@ def run_trials(
         interrupt.release()
     ended = sorted(followed.statuses.items(), key=lambda one: str(one[0].trial_id))
     trials = tuple(_outcome(experiment, *one) for one in ended)
-    return RunOutcome(trials, _best(experiment, trials), interrupt.interrupted)
+    return RunResult(trials, _best(experiment, trials), interrupt.interrupted)
 
 
 class _Followed(Callback):
@@ -164,7 +130,7 @@ def _new(experiment: Experiment, run: RunDir) -> Any:
     checkpoint = experiment.checkpoint
     score = checkpoint.checkpoint_score_attribute
     return tune.Tuner(
-        SelfPlayTrial,
+        SelfPlayTrainable,
         param_space={EXPERIMENT: experiment.model_dump_json()},
         tune_config=tune.TuneConfig(reuse_actors=True),
         run_config=tune.RunConfig(
@@ -174,7 +140,7 @@ def _new(experiment: Experiment, run: RunDir) -> Any:
             failure_config=tune.FailureConfig(max_failures=experiment.max_failures),
             checkpoint_config=tune.CheckpointConfig(
                 checkpoint_frequency=checkpoint.checkpoint_frequency,
-                # Of every trial as many are kept as `Trials` says; to Tune's driver this
+                # Of every trial as many are kept as `ExperimentSearch` says; to Tune's driver this
                 # figure means how many it may save until it saves its own state, too.
                 num_to_keep=1,
                 checkpoint_at_end=True,
@@ -189,7 +155,7 @@ def _new(experiment: Experiment, run: RunDir) -> Any:
 def _restored(run: RunDir, notify: Callable[[str], None]) -> tuple[Any, dict[str, Any]] | None:
     """Return what goes on with a run and the scheduler's memory; None if nothing had begun."""
     try:
-        memory = put_back(run, notify)
+        memory = restore_state(run, notify)
         return None if memory is None else (_tuner_of(run), memory)
     except InputError:
         raise
@@ -200,22 +166,22 @@ def _restored(run: RunDir, notify: Callable[[str], None]) -> tuple[Any, dict[str
 
 def _tuner_of(run: RunDir) -> Any:
     return tune.Tuner.restore(
-        str(run.trials), trainable=SelfPlayTrial, resume_unfinished=True, resume_errored=True
+        str(run.trials), trainable=SelfPlayTrainable, resume_unfinished=True, resume_errored=True
     )
 
 
 def _stop(experiment: Experiment) -> dict[str, float]:
     limits = {
-        "exact/unexploitable_evals": experiment.stop.unexploitable_evals,
-        "exact/optimal_move_rate": experiment.stop.optimal_move_rate,
-        "play/moves": experiment.stop.moves,
-        "perf/train_s": experiment.stop.train_s,
-        "perf/iteration": experiment.stop.iterations,
+        CONSECUTIVE_UNEXPLOITABLE_EVALS: experiment.stop.consecutive_unexploitable_evals,
+        OPTIMAL_MOVE_RATE: experiment.stop.optimal_move_rate,
+        MOVES: experiment.stop.moves,
+        TRAIN_S: experiment.stop.train_s,
+        ITERATION: experiment.stop.iterations,
     }
     return {name: limit for name, limit in limits.items() if limit is not None}
 
 
-def _outcome(experiment: Experiment, trial: Trial, tunes_status: str) -> TrialOutcome:
+def _outcome(experiment: Experiment, trial: Trial, tunes_status: str) -> TrialResult:
     result = trial.last_result or {}
     status = status_of(trial, tunes_status)
     folder = Path(trial.path)
@@ -228,7 +194,7 @@ def _outcome(experiment: Experiment, trial: Trial, tunes_status: str) -> TrialOu
     by_score = experiment.checkpoint.checkpoint_score_attribute
     chosen = known[-1] if by_score and known else latest and Path(latest.checkpoint.path)
     error = trial.get_error() if status == "failed" else None
-    return TrialOutcome(
+    return TrialResult(
         name=folder.name,
         status=status,
         settings=searched_settings(experiment.search, trial.config),
@@ -248,16 +214,16 @@ def _prune(folder: Path, kept: list[Path]) -> None:
             shutil.rmtree(path)
 
 
-def _best(experiment: Experiment, trials: tuple[TrialOutcome, ...]) -> TrialOutcome | None:
+def _best(experiment: Experiment, trials: tuple[TrialResult, ...]) -> TrialResult | None:
     """Return the best trial of the configuration whose mean over its seeds is best.
 
     Trials that came to an end are better than those that did not, measured ones than others.
     """
     _, mode = experiment.objective
     sign = -1.0 if mode == "max" else 1.0
-    seeds = experiment.search.seeds if experiment.search else 1
+    seeds = experiment.search.num_seeds if experiment.search else 1
 
-    def rank(trial: TrialOutcome) -> tuple[Any, ...]:
+    def rank(trial: TrialResult) -> tuple[Any, ...]:
         number = int(trial.name) // seeds * seeds
         mates = [one for one in trials if number <= int(one.name) < number + seeds]
         known = [one.objective for one in mates if one.objective is not None]

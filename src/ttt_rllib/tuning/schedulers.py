@@ -11,23 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from ray import tune
+from ray.tune import schedulers
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import (
     AsyncHyperBandScheduler,
-    FIFOScheduler,
     PopulationBasedTraining,
 )
 
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.search import Distribution
+from ttt_rllib.metrics import MOVES
 
-__all__ = ["EXPLOITS_FILE", "Saving", "scheduler_of"]
+__all__ = ["EXPLOITS_FILE", "ResumableScheduler", "scheduler_of"]
 
 EXPLOITS_FILE = "exploits.csv"
-MOVES = "play/moves"
 
 
-class Saving:
+class ResumableScheduler:
     """Mixed into a scheduler: Tune saves its state whenever a trial has saved a checkpoint.
 
     So a killed run knows which trials had ended. Tune itself saves every ten seconds.
@@ -49,11 +49,11 @@ class Saving:
         pass
 
 
-class FirstComeFirstServed(Saving, FIFOScheduler):
+class FIFOScheduler(ResumableScheduler, schedulers.FIFOScheduler):
     """Lets every trial run to its end."""
 
 
-class SuccessiveHalving(Saving, AsyncHyperBandScheduler):
+class ASHAScheduler(ResumableScheduler, AsyncHyperBandScheduler):
     """ASHA over moves."""
 
     def __init__(self, experiment: Experiment) -> None:
@@ -81,7 +81,7 @@ class SuccessiveHalving(Saving, AsyncHyperBandScheduler):
         self._brackets = memory["brackets"]
 
 
-class Population(Saving, PopulationBasedTraining):
+class PBTScheduler(ResumableScheduler, PopulationBasedTraining):
     """PBT over moves; every exploit is a row in `exploits.csv` of the trial that copied."""
 
     def __init__(self, experiment: Experiment) -> None:
@@ -143,12 +143,12 @@ class Population(Saving, PopulationBasedTraining):
         return config
 
 
-def scheduler_of(experiment: Experiment) -> Saving:
+def scheduler_of(experiment: Experiment) -> ResumableScheduler:
     """Return the scheduler that an experiment asks for."""
     name = experiment.search.scheduler if experiment.search else "none"
     if name == "asha":
-        return SuccessiveHalving(experiment)
-    return Population(experiment) if name == "pbt" else FirstComeFirstServed()
+        return ASHAScheduler(experiment)
+    return PBTScheduler(experiment) if name == "pbt" else FIFOScheduler()
 
 
 def _mutations(one: Distribution) -> Any:

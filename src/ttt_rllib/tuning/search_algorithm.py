@@ -10,7 +10,7 @@ import copy
 import pickle
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ray.tune.experiment import Trial
 from ray.tune.search import SearchAlgorithm
@@ -18,14 +18,12 @@ from ray.tune.search import SearchAlgorithm
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.search import Distribution, Search
 from ttt_rllib.metrics import flatten
+from ttt_rllib.runs.outcome import Status
 
 if TYPE_CHECKING:
     import optuna
 
-__all__ = ["Status", "Trials", "searched_settings", "status_of"]
-
-Status = Literal["done", "stopped early", "failed", "unfinished"]
-"""A trial that met one of its own limits is done; one that a scheduler ended, stopped early."""
+__all__ = ["ExperimentSearch", "searched_settings", "status_of"]
 
 STATE_FILE = "search-{}.pkl"
 
@@ -33,7 +31,7 @@ LEAST_KEPT = 2
 """Checkpoints kept while a trial runs: the newest, and the one that Tune's last state knows."""
 
 
-class Trials(SearchAlgorithm):
+class ExperimentSearch(SearchAlgorithm):
     """Makes the trials of an experiment: `00000`, `00001`, ..., seeds next to each other.
 
     Args:
@@ -101,7 +99,7 @@ class Trials(SearchAlgorithm):
     def _settings(self, number: int) -> dict[str, Any]:
         if self._search is None or self._configurations is None:
             return {}
-        configuration, index = divmod(number, self._search.seeds)
+        configuration, index = divmod(number, self._search.num_seeds)
         settings = self._configurations.settings(configuration)
         # Members of a population differ in their seed too: one game would be played many times.
         index = number if self._search.algorithm == "pbt" else index
@@ -117,7 +115,7 @@ class Trials(SearchAlgorithm):
         self._live.discard(trial_id)
         if self._search is None or self._configurations is None:
             return
-        configuration, index = divmod(int(trial_id), self._search.seeds)
+        configuration, index = divmod(int(trial_id), self._search.num_seeds)
         value = None if error else (result or {}).get(self.metric)
         self._configurations.note(configuration, index, value)
 
@@ -180,9 +178,9 @@ class _Configurations:
         import optuna
 
         values = self._values.setdefault(number, {})
-        is_new = len(values) < self._search.seeds
+        is_new = len(values) < self._search.num_seeds
         values[index] = value
-        if len(values) < self._search.seeds or not is_new:
+        if len(values) < self._search.num_seeds or not is_new:
             # A failed trial that was resumed ends twice; the study keeps the first answer.
             return
         known = [one for one in values.values() if one is not None]

@@ -12,19 +12,18 @@ from typing import Any
 
 from ray.tune import PlacementGroupFactory, Trainable
 
-from ttt_rllib.cluster.placement import plan_of_trial
-from ttt_rllib.config.experiment import PENALISED_MOVES, Experiment
+from ttt_rllib.cluster.placement import trial_resource_request
+from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import with_settings
-from ttt_rllib.metrics import METRICS
-from ttt_rllib.runs.checkpoints import seal, whole_before
+from ttt_rllib.metrics import NASH_CONV, PENALISED_MOVES, flatten, nest, penalised_moves
+from ttt_rllib.runs.checkpoints import latest_complete, write_manifest
 
-__all__ = ["EXPERIMENT", "SelfPlayTrial", "experiment_of"]
+__all__ = ["EXPERIMENT", "SelfPlayTrainable", "experiment_of"]
 
 EXPERIMENT = "experiment"
 """Key of the resolved experiment in a trial's config; the other keys are searched settings."""
 
 OBJECTIVE_FILE = "objective.json"
-GROUPS = tuple(dict.fromkeys(metric.name.split("/")[0] for metric in METRICS))
 
 
 def experiment_of(config: dict[str, Any]) -> Experiment:
@@ -41,13 +40,13 @@ def experiment_of(config: dict[str, Any]) -> Experiment:
     return with_settings(base, settings)
 
 
-class SelfPlayTrial(Trainable):
+class SelfPlayTrainable(Trainable):
     """Tune's interface to an Algorithm; a checkpoint is RLlib's, with a seal."""
 
     @classmethod
     def default_resource_request(cls, config: dict[str, Any]) -> PlacementGroupFactory:
         """Return the bundles of a trial: its own process, then the actors it will start."""
-        plan = plan_of_trial(experiment_of(config))
+        plan = trial_resource_request(experiment_of(config))
         return PlacementGroupFactory(plan.bundles, strategy="PACK")
 
     def setup(self, config: dict[str, Any]) -> None:
@@ -69,43 +68,37 @@ class SelfPlayTrial(Trainable):
 
     def step(self) -> dict[str, Any]:
         """Run one iteration; only the metrics of `ttt_rllib.metrics` are reported."""
-        result = self._algorithm.train()
-        figures = {group: dict(result[group]) for group in GROUPS if group in result}
-        self._add_penalised_moves(figures)
+        row = flatten(self._algorithm.train())
+        stop = self._experiment.stop
+        if stop.moves and stop.consecutive_unexploitable_evals and NASH_CONV in row:
+            row[PENALISED_MOVES] = penalised_moves(
+                row, max_moves=stop.moves, required_evals=stop.consecutive_unexploitable_evals
+            )
         if self._searched is not None:
-            self._keep_objective(figures, *self._searched.split("/"))
-        return figures
+            self._repeat_objective(row, self._searched)
+        return nest(row)
 
-    def _add_penalised_moves(self, figures: dict[str, dict[str, float]]) -> None:
-        stop, exact = self._experiment.stop, figures.get("exact", {})
-        if not stop.moves or not stop.unexploitable_evals or "nash_conv" not in exact:
-            return
-        is_proved = exact["unexploitable_evals"] >= stop.unexploitable_evals
-        penalised = stop.moves * (1.0 + exact["nash_conv"])
-        group, name = PENALISED_MOVES.split("/")
-        figures[group] = {name: figures["play"]["moves"] if is_proved else penalised}
-
-    def _keep_objective(self, figures: dict[str, dict[str, float]], group: str, name: str) -> None:
+    def _repeat_objective(self, row: dict[str, float], objective: str) -> None:
         """Report the objective's last value in iterations that do not measure it.
 
         Schedulers compare in any iteration, and the last one decides which trial is best.
         """
-        self._objective = figures.get(group, {}).get(name, self._objective)
+        self._objective = row.get(objective, self._objective)
         if self._objective is not None:
-            figures.setdefault(group, {})[name] = self._objective
+            row[objective] = self._objective
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Save RLlib's checkpoint and the agent's bundle, and seal them."""
         self._algorithm.save_to_path(checkpoint_dir)
         (Path(checkpoint_dir) / OBJECTIVE_FILE).write_text(json.dumps(self._objective))
-        seal(Path(checkpoint_dir))
+        write_manifest(Path(checkpoint_dir))
 
     def restore(self, checkpoint_path: Any) -> None:
         """Go on from a checkpoint, or from the newest whole one before it if it is damaged.
 
         Without any the trial begins anew: its rows are replaced as it goes.
         """
-        whole = whole_before(Path(getattr(checkpoint_path, "checkpoint", checkpoint_path).path))
+        whole = latest_complete(Path(getattr(checkpoint_path, "checkpoint", checkpoint_path).path))
         if whole is None:
             return
         self._algorithm.restore_from_path(str(whole))

@@ -18,11 +18,11 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from ttt_rllib.errors import InputError
-from ttt_rllib.runs.checkpoints import PREFIX, is_whole
+from ttt_rllib.runs.checkpoints import PREFIX, is_complete
 from ttt_rllib.runs.directory import RunDir
-from ttt_rllib.tuning.schedulers import Saving
+from ttt_rllib.tuning.schedulers import ResumableScheduler
 
-__all__ = ["Snapshots", "put_back"]
+__all__ = ["TuneStateCallback", "restore_state"]
 
 TUNE_STATE = "experiment_state-*.json"
 STATE_FILES = (TUNE_STATE, "search-*.pkl")
@@ -32,7 +32,7 @@ TUNER_FILE = "tuner.pkl"
 SCHEDULER_FILE = "scheduler.pkl"
 
 
-class Snapshots(Callback):
+class TuneStateCallback(Callback):
     """Copies each new state of Tune, and the scheduler's memory, to `.state/`.
 
     Args:
@@ -40,7 +40,7 @@ class Snapshots(Callback):
         scheduler: Whose memory.
     """
 
-    def __init__(self, run: RunDir, scheduler: Saving) -> None:
+    def __init__(self, run: RunDir, scheduler: ResumableScheduler) -> None:
         self._run = run
         self._scheduler = scheduler
         # Read before Tune runs: then it is copied to and fro in the background.
@@ -54,7 +54,7 @@ class Snapshots(Callback):
         if not self._is_mended:
             self._is_mended = True
             for trial in info["trials"]:
-                _mend(trial)
+                reconcile_checkpoints(trial)
 
     def on_step_end(self, **info: Any) -> None:
         """Copy the state if Tune has saved a new one in this step."""
@@ -83,7 +83,7 @@ class Snapshots(Callback):
             shutil.rmtree(old)
 
 
-def put_back(run: RunDir, notify: Callable[[str], None]) -> dict[str, Any] | None:
+def restore_state(run: RunDir, notify: Callable[[str], None]) -> dict[str, Any] | None:
     """Give Tune the newest whole state, and remove what is not in it.
 
     Args:
@@ -119,7 +119,7 @@ def put_back(run: RunDir, notify: Callable[[str], None]) -> dict[str, Any] | Non
     return memory
 
 
-def _mend(trial: Trial) -> None:
+def reconcile_checkpoints(trial: Trial) -> None:
     """Forget checkpoints that are gone, and number new ones behind all that are there.
 
     A kill may come after Tune removed a checkpoint and before it saved that it did. Tune fails
@@ -136,7 +136,7 @@ def _mend(trial: Trial) -> None:
 
 def _damaged(run: RunDir) -> list[Path]:
     checkpoints = sorted(run.trials.glob(f"*/{PREFIX}*"))
-    return [folder for folder in checkpoints if not is_whole(folder)]
+    return [folder for folder in checkpoints if not is_complete(folder)]
 
 
 def _snapshots(run: RunDir) -> list[Path]:

@@ -18,8 +18,8 @@ import pytest
 from ttt_envs import TIC_TAC_TOE
 from ttt_rllib.agents.bundle import load_bundle, save_bundle
 from ttt_rllib.agents.policies import NetworkPolicy
-from ttt_rllib.evaluation.evaluate_agent import assess, certificate_json
-from ttt_rllib.exact.evaluation import truth_of
+from ttt_rllib.evaluation.evaluate_agent import certificate_json, evaluate_agent
+from ttt_rllib.exact.evaluation import solve_or_raise
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e .[browser]")
 expect = playwright.expect
@@ -39,7 +39,7 @@ MARKS = ".board .mark"
 
 def fitted_network():
     """Return a network that plays perfectly: its last layer is fitted to the solver."""
-    truth = truth_of(TIC_TAC_TOE)
+    truth = solve_or_raise(TIC_TAC_TOE)
     rows = truth.positions.decisions
     inputs = truth.positions.boards[rows].observe().reshape(len(rows), -1).astype(float)
     wanted = np.where(truth.solution.optimal[rows], 8.0, -8.0) * truth.positions.legal[rows]
@@ -62,7 +62,7 @@ def address(tmp_path_factory):
     run = results / "ppo" / "fitted"
     save_bundle(fitted_network(), run / "agent", {})
     bundle = load_bundle(run / "agent")
-    certificate = certificate_json(bundle, assess(bundle))
+    certificate = certificate_json(bundle, evaluate_agent(bundle))
     assert certificate["unexploitable"]
     (run / "certificate.json").write_text(json.dumps(certificate))
     command = [sys.executable, "-m", "ttt_rllib.play", "--web", "--port", "0"]

@@ -23,7 +23,7 @@ from ttt_rllib.analysis.openings import openings
 from ttt_rllib.errors import InputError
 from ttt_rllib.play.agents import list_agents
 from ttt_rllib.play.web.app import create_app, serve
-from ttt_rllib.play.web.lru_cache import Kept
+from ttt_rllib.play.web.lru_cache import LruCache
 from ttt_rllib.play.web.middleware import MAX_BODY_BYTES
 
 TRAINED = "ppo~seven"
@@ -187,7 +187,7 @@ def test_a_board_has_as_many_symmetries_as_geometry_says():
 
 def test_a_store_forgets_what_was_used_least_recently():
     made = []
-    store = Kept(2)
+    store = LruCache(2)
     for key in "abacb":
         assert store.get(key, lambda key=key: made.append(key) or key.upper()) == key.upper()
     # c drives b out, which a's second use had made the older one.

@@ -27,7 +27,7 @@ from ttt_rllib.analysis.game_record import IllegalMoveError
 from ttt_rllib.commands import warn
 from ttt_rllib.errors import InputError
 from ttt_rllib.play.agents import AgentList, choose_agent, list_agents
-from ttt_rllib.play.web.middleware import Guard
+from ttt_rllib.play.web.middleware import BodyLimitMiddleware
 from ttt_rllib.play.web.replies import agents_reply
 from ttt_rllib.play.web.schemas import (
     AgentId,
@@ -40,11 +40,11 @@ from ttt_rllib.play.web.schemas import (
     PositionReply,
     PositionRequest,
 )
-from ttt_rllib.play.web.service import Answers
+from ttt_rllib.play.web.service import AgentService
 
 __all__ = ["create_app", "listed_app", "serve"]
 
-DRAIN_S = 10
+SHUTDOWN_TIMEOUT_S = 10
 """For requests under way, after which a server that was asked to end does end."""
 
 SEARCHES_AT_ONCE = 2
@@ -94,8 +94,8 @@ def create_app(agents: AgentList, preferred: str) -> FastAPI:
         redoc_url=None,
         routes=_page_routes(),
     )
-    _add_api(app, Answers(agents), agents_reply(agents, preferred))
-    app.add_middleware(Guard)
+    _add_api(app, AgentService(agents), agents_reply(agents, preferred))
+    app.add_middleware(BodyLimitMiddleware)
     app.add_exception_handler(HTTPException, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse)
     app.add_exception_handler(InputError, _refuse)
@@ -135,7 +135,7 @@ def serve(agent: str | None, results: Path, host: str, port: int) -> None:
     shown = f"[{host}]" if ":" in host else host
     warn(f"playing on http://{shown}:{listener.getsockname()[1]}/ (Ctrl-C ends)")
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=DRAIN_S
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S
     )
     # uvicorn raises the signals that ended it once more, for whoever handled them before.
     handlers = {
@@ -149,7 +149,7 @@ def serve(agent: str | None, results: Path, host: str, port: int) -> None:
         listener.close()
 
 
-def _add_api(app: FastAPI, answers: Answers, agents: AgentsReply) -> None:
+def _add_api(app: FastAPI, answers: AgentService, agents: AgentsReply) -> None:
     agents_json = agents.model_dump_json().encode()
     searches = CapacityLimiter(SEARCHES_AT_ONCE)
 

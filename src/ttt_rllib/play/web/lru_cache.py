@@ -7,12 +7,12 @@ from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Generic, TypeVar
 
-__all__ = ["Kept"]
+__all__ = ["LruCache"]
 
 Thing = TypeVar("Thing")
 
 
-class Kept(Generic[Thing]):
+class LruCache(Generic[Thing]):
     """Keeps at most `size` things; threads may share it.
 
     Unlike `functools.lru_cache`, the key is not what the thing is made of.

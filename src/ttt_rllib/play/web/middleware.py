@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ttt_rllib.play.web.schemas import ErrorReply
 
-__all__ = ["MAX_BODY_BYTES", "Guard"]
+__all__ = ["MAX_BODY_BYTES", "BodyLimitMiddleware"]
 
 MAX_BODY_BYTES = 16_384
 """A game of 64 moves takes 300."""
@@ -24,7 +24,7 @@ HEADERS = {
 }
 
 
-class Guard:
+class BodyLimitMiddleware:
     """ASGI middleware: refuses long bodies with 413, and adds the headers.
 
     Args:

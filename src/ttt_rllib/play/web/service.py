@@ -14,13 +14,13 @@ from ttt_rllib.analysis.game_record import GameRecord, IllegalMoveError, Seat
 from ttt_rllib.analysis.openings import openings
 from ttt_rllib.analysis.position import Analysis, analyse, move_sentence, position_sentence
 from ttt_rllib.analysis.squares import landing_squares, last_square, owners
-from ttt_rllib.exact.evaluation import known_truth
+from ttt_rllib.exact.evaluation import solved_game
 from ttt_rllib.play.agents import AgentList, choose_move
-from ttt_rllib.play.web.lru_cache import Kept
+from ttt_rllib.play.web.lru_cache import LruCache
 from ttt_rllib.play.web.replies import action_replies, game_reply, opening_reply
 from ttt_rllib.play.web.schemas import AtlasReply, CoursePoint, MoveReply, PositionReply
 
-__all__ = ["Answers"]
+__all__ = ["AgentService"]
 
 KEPT_GAMES, KEPT_POSITIONS = 2048, 4096
 """About 30 MB in all; tic-tac-toe has 5,478 positions, in 986,410 orders of moves."""
@@ -28,8 +28,8 @@ KEPT_GAMES, KEPT_POSITIONS = 2048, 4096
 KEPT_ATLASES = 64
 
 
-class Answers:
-    """Answers about the agents of a list; the same questions get the same bytes.
+class AgentService:
+    """AgentService about the agents of a list; the same questions get the same bytes.
 
     Attributes:
         agents: Who can be asked.
@@ -37,11 +37,11 @@ class Answers:
 
     def __init__(self, agents: AgentList) -> None:
         self.agents = agents
-        self._positions: Kept[bytes] = Kept(KEPT_GAMES)
-        self._records: Kept[GameRecord] = Kept(KEPT_GAMES)
-        self._points: Kept[CoursePoint] = Kept(KEPT_POSITIONS)
-        self._analyses: Kept[Analysis] = Kept(KEPT_POSITIONS)
-        self._atlases: Kept[bytes] = Kept(KEPT_ATLASES)
+        self._positions: LruCache[bytes] = LruCache(KEPT_GAMES)
+        self._records: LruCache[GameRecord] = LruCache(KEPT_GAMES)
+        self._points: LruCache[CoursePoint] = LruCache(KEPT_POSITIONS)
+        self._analyses: LruCache[Analysis] = LruCache(KEPT_POSITIONS)
+        self._atlases: LruCache[bytes] = LruCache(KEPT_ATLASES)
 
     def is_quick(self, slug: str) -> bool:
         """Tell whether answers about this agent take about a millisecond.
@@ -49,7 +49,7 @@ class Answers:
         Raises:
             InputError: If there is no such agent.
         """
-        return known_truth(self.agents.find(slug).game) is not None
+        return solved_game(self.agents.find(slug).game) is not None
 
     def position(self, slug: str, moves: tuple[int, ...], you: Seat | None) -> bytes:
         """Return a `PositionReply` as JSON.
@@ -95,7 +95,7 @@ class Answers:
         course = [self._point(slug, moves[:ply], you) for ply in range(len(moves) + 1)]
         reply = PositionReply(
             game=game_reply(agent.game),
-            solved=known_truth(agent.game) is not None,
+            solved=solved_game(agent.game) is not None,
             squares=owners(record),
             turn=None if record.is_over else record.turn,
             result=record.result,
