@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -52,6 +53,7 @@ def run_command(*commands: Callable[..., None], **settings: Any) -> None:
 
 def call(app: typer.Typer) -> int:
     """Run an app and return its exit code; wrong usage is one line on stderr."""
+    show_log()
     try:
         load_environment_file()
         return int(app(standalone_mode=False) or EXIT_DONE)
@@ -88,5 +90,22 @@ def load_environment_file() -> None:
 
 
 def warn(sentence: str) -> None:
-    """Tell the user on stderr, which leaves stdout to results; the only place that does."""
+    """Tell the user on stderr, which leaves stdout to results."""
     print(sentence, file=sys.stderr, flush=True)
+
+
+class UserHandler(logging.Handler):
+    """Shows what the package logs to the user, one plain line each, as `warn` does."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the message alone; stderr may have been replaced since the start."""
+        warn(self.format(record))
+
+
+def show_log() -> None:
+    """Let the package's log, whose loggers are named after its modules, reach the user."""
+    logger = logging.getLogger("ttt_rllib")
+    if not any(isinstance(handler, UserHandler) for handler in logger.handlers):
+        logger.addHandler(UserHandler())
+    # Ray's root handlers would show every line twice.
+    logger.propagate = False

@@ -6,12 +6,15 @@ of the interpreter; Ray's own handlers would end the process with a stack dump.
 
 from __future__ import annotations
 
+import logging
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 __all__ = ["SIGNALS", "deferred_interrupts", "raise_on_interrupts"]
+
+logger = logging.getLogger(__name__)
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -23,11 +26,8 @@ def raise_on_interrupts() -> None:
 
 
 @contextmanager
-def deferred_interrupts(notify: Callable[[str], None]) -> Iterator[None]:
+def deferred_interrupts() -> Iterator[None]:
     """Hold the first signal back until the block is left; a second one raises at once.
-
-    Args:
-        notify: Called from the handler with a sentence for the user.
 
     Raises:
         KeyboardInterrupt: On leaving the block, if a signal came.
@@ -38,7 +38,7 @@ def deferred_interrupts(notify: Callable[[str], None]) -> Iterator[None]:
         if came:
             raise KeyboardInterrupt
         came.append(number)
-        notify("interrupted: ending as soon as Ray has started; once more to end at once")
+        logger.warning("interrupted: ending as soon as Ray has started; once more to end at once")
 
     for number in SIGNALS:
         signal.signal(number, note)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
-from collections.abc import Callable
 
 from ttt_rllib.config.cluster import Ray
 from ttt_rllib.errors import InputError
 
 __all__ = ["dashboard_notice", "dashboard_place"]
+
+logger = logging.getLogger(__name__)
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
@@ -36,23 +38,24 @@ def dashboard_place(settings: Ray) -> tuple[str, int] | None:
     return host, port
 
 
-def dashboard_notice(settings: Ray, joined: bool, warn: Callable[[str], None]) -> str | None:
+def dashboard_notice(settings: Ray, joined: bool) -> str | None:
     """Return where the dashboard is and how to get in; None if this run starts none.
 
     Args:
         settings: The section `ray`.
         joined: Whether the cluster is not of this run's making.
-        warn: Called with a sentence on what is dangerous or without effect.
     """
     if not settings.include_dashboard:
         return None
     if joined:
-        warn("ray.include_dashboard is without effect: the cluster that is joined has its own")
+        logger.warning(
+            "ray.include_dashboard is without effect: the cluster that is joined has its own"
+        )
         return None
     where = f"dashboard: http://{settings.dashboard_host}:{settings.dashboard_port}"
     if os.environ.get("RAY_AUTH_MODE") != "token":
         if settings.dashboard_host not in LOOPBACK:
-            warn(
+            logger.warning(
                 f"the dashboard at {settings.dashboard_host} asks for no token (RAY_AUTH_MODE is "
                 "not token): whoever reaches it can run any command here"
             )

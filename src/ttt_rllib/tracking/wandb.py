@@ -7,7 +7,8 @@ integration `setup_wandb` opens the runs; its callback is not used (docs/decisio
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from ttt_rllib.tuning.trainable import experiment_of
 
 __all__ = ["WandbCallback"]
 
+logger = logging.getLogger(__name__)
+
 TIME_KEYS = ("time_this_iter_s", "time_total_s")
 MOST_LETTERS = 64
 """Of a run's id at W&B."""
@@ -36,18 +39,15 @@ class WandbCallback(LoggerCallback):
     Args:
         experiment: What runs.
         run: The run directory.
-        warn: Called with a sentence for the user.
     """
 
     def __init__(
         self,
         experiment: Experiment,
         run: RunDir,
-        warn: Callable[[str], None],
     ) -> None:
         self._experiment = experiment
         self._run = run
-        self._warn = warn
         self._writer: WandbWriter | None = None
         self._runs: dict[str, WandbRun] = {}
         self._started: set[str] = set()
@@ -56,10 +56,10 @@ class WandbCallback(LoggerCallback):
         """Begin, unless it is disabled; wandb is imported while the first trial starts."""
         mode, remark = resolve_mode(self._experiment.tracking.wandb)
         if remark is not None:
-            self._warn(remark)
+            logger.warning(remark)
         if mode != "disabled":
             settings = self._experiment.tracking.wandb
-            self._writer = WandbWriter(self._run.path, settings, mode, self._warn)
+            self._writer = WandbWriter(self._run.path, settings, mode)
 
     def log_trial_start(self, trial: Any) -> None:
         """Open the trial's run."""

@@ -7,6 +7,7 @@ offline becomes nothing.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
@@ -23,6 +24,8 @@ from ttt_rllib.config.tracking import Wandb
 from ttt_rllib.metrics import ITERATION
 
 __all__ = ["WandbRun", "WandbWriter", "resolve_mode"]
+
+logger = logging.getLogger(__name__)
 
 KEY_VARIABLE = "WANDB_API_KEY"
 MODE_VARIABLE = "WANDB_MODE"
@@ -70,13 +73,11 @@ class WandbWriter:
         folder: The run directory; W&B's files go to `wandb/` in it.
         settings: The section `tracking.wandb`.
         mode: online or offline.
-        warn: Called from the thread with a sentence for the user.
     """
 
     folder: Path
     settings: Wandb
     mode: str
-    warn: Callable[[str], None]
     _runs: dict[str, _Open] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -154,7 +155,7 @@ class WandbWriter:
 
     def _go_offline(self, error: Exception) -> None:
         self.mode = "offline"
-        self.warn(
+        logger.warning(
             f"W&B: {_reason(error)}; going on offline, later: "
             f"wandb sync {self.folder}/wandb/offline-run-*"
         )
@@ -252,7 +253,7 @@ class WandbWriter:
             run.log_artifact(artifact)
         except Exception as error:
             # The run's figures are worth finishing all the same.
-            self.warn(f"W&B: the artifact {name} is not kept: {_reason(error)}")
+            logger.warning(f"W&B: the artifact {name} is not kept: {_reason(error)}")
 
     def _finish(self, run_id: str, exit_code: int) -> None:
         entry = self._runs.pop(run_id, None)
@@ -261,7 +262,7 @@ class WandbWriter:
         try:
             entry.run.finish(exit_code=exit_code)
         except TimeoutError:
-            self.warn(
+            logger.warning(
                 f"W&B: {run_id} was not uploaded within {self.settings.finish_timeout:g} s; "
                 f"the rest: wandb sync --include-online {self.folder}/wandb/run-*-{run_id}"
             )
@@ -272,7 +273,7 @@ class WandbWriter:
 
     def _give_up(self, error: Exception) -> None:
         self.mode = "disabled"
-        self.warn(f"W&B: {_reason(error)}; going on without, metrics.csv has everything")
+        logger.warning(f"W&B: {_reason(error)}; going on without, metrics.csv has everything")
 
 
 def resolve_mode(settings: Wandb) -> tuple[str, str | None]:

@@ -160,14 +160,14 @@ def _prepare(
     if request.address is not None:
         check_shared(request.storage if is_new else run.path)
     console.print("starting Ray and the trial ...")
-    with deferred_interrupts(warn):
+    with deferred_interrupts():
         if request.address is None:
             connect(None, dashboard_place(experiment.ray))
         import_module("ttt_rllib.tuning.run")
     if is_new:
         create_run_dir(run, experiment)
         held.enter_context(run_lock(run.path, 0.0))
-    notice = dashboard_notice(experiment.ray, request.address is not None, warn)
+    notice = dashboard_notice(experiment.ray, request.address is not None)
     if notice is not None:
         console.print(notice, soft_wrap=True)
     return run
@@ -189,9 +189,9 @@ def _is_over(run: RunDir, request: Request, console: Console, held: ExitStack) -
 def _keep_dashboard(experiment: Experiment, has_ray: bool, console: Console) -> None:
     """Serve Ray's dashboard until Ctrl-C or SIGTERM, starting Ray if nothing did yet."""
     if not has_ray:
-        with deferred_interrupts(warn):
+        with deferred_interrupts():
             connect(None, dashboard_place(experiment.ray))
-    notice = dashboard_notice(experiment.ray, False, warn)
+    notice = dashboard_notice(experiment.ray, False)
     console.print(f"{notice}; Ctrl-C ends it", soft_wrap=True)
     with suppress(KeyboardInterrupt):
         Event().wait()
@@ -231,10 +231,10 @@ def _execute(experiment: Experiment, run: RunDir, request: Request, console: Con
     else:
         progress = Progress(console, truth.ceilings if truth else None, experiment.stop)
     resume = request.resume is not None or request.resume_if_exists
-    wandb = WandbCallback(experiment, run, warn)
+    wandb = WandbCallback(experiment, run)
     callbacks = (PrometheusCallback(experiment, run), wandb)
     try:
-        outcome = run_trials(experiment, run, progress, warn, resume=resume, callbacks=callbacks)
+        outcome = run_trials(experiment, run, progress, resume=resume, callbacks=callbacks)
         code = _finalize(experiment, run, outcome, progress.first_result_s, console)
         wandb.log_final_artifacts(outcome.best.folder if outcome.best else None)
         wandb.close(code)

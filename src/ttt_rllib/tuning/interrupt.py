@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import signal
 import time
-from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -14,6 +14,8 @@ from ray.tune import Callback
 from ttt_rllib.signals import SIGNALS, raise_on_interrupts
 
 __all__ = ["CheckpointOnInterrupt"]
+
+logger = logging.getLogger(__name__)
 
 CHECKPOINT_TIMEOUT_S = 20.0
 """How long an interrupted run waits for its checkpoints; Kubernetes kills after 30 s."""
@@ -24,16 +26,12 @@ class CheckpointOnInterrupt(Callback):
 
     A second Ctrl-C ends at once. Tune alone would end without a checkpoint.
 
-    Args:
-        notify: Called from the signal handler with a sentence for the user.
-
     Attributes:
         interrupted: Whether a signal came.
     """
 
-    def __init__(self, notify: Callable[[str], None]) -> None:
+    def __init__(self) -> None:
         self.interrupted = False
-        self._notify = notify
         self._saved: set[str] = set()
         self._end_tune: Any = None
         self._deadline_s = math.inf
@@ -72,4 +70,4 @@ class CheckpointOnInterrupt(Callback):
             raise KeyboardInterrupt
         self.interrupted = True
         self._deadline_s = time.monotonic() + CHECKPOINT_TIMEOUT_S
-        self._notify("interrupted: saving a checkpoint; once more to end at once")
+        logger.warning("interrupted: saving a checkpoint; once more to end at once")

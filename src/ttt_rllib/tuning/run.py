@@ -9,7 +9,7 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,6 @@ def run_trials(
     experiment: Experiment,
     run: RunDir,
     progress: Any,
-    notify: Callable[[str], None],
     *,
     resume: bool,
     callbacks: Sequence[Callback] = (),
@@ -72,7 +71,6 @@ def run_trials(
         experiment: What to run.
         run: Where to.
         progress: What shows the progress, a Tune callback with `close()`.
-        notify: Called with a sentence for the user when a signal comes.
         resume: Go on with what is in `run`.
         callbacks: Further Tune callbacks, called after metrics.csv has its row.
 
@@ -84,12 +82,12 @@ def run_trials(
         logging.getLogger(name).setLevel(logging.CRITICAL)
     os.environ.update(SETTINGS)
     scheduler, search = scheduler_of(experiment), ExperimentSearch(experiment, run.path)
-    restored = _restored(run, notify) if resume else None
+    restored = _restored(run) if resume else None
     # A run that was ended before Tune saved anything begins anew.
     tuner, memory = restored or (_new(experiment, run), None)
     if memory is not None:
         scheduler.memory = memory
-    followed, interrupt = _Followed(), CheckpointOnInterrupt(notify)
+    followed, interrupt = _Followed(), CheckpointOnInterrupt()
     snapshots = TuneStateCallback(run, scheduler)
     # Tune pickles what it is constructed with, but a console and signal handlers are of this
     # process only, and a restored scheduler has a memory; there is no public way to give them
@@ -152,10 +150,10 @@ def _new(experiment: Experiment, run: RunDir) -> Any:
     )
 
 
-def _restored(run: RunDir, notify: Callable[[str], None]) -> tuple[Any, dict[str, Any]] | None:
+def _restored(run: RunDir) -> tuple[Any, dict[str, Any]] | None:
     """Return what goes on with a run and the scheduler's memory; None if nothing had begun."""
     try:
-        memory = restore_state(run, notify)
+        memory = restore_state(run)
         return None if memory is None else (_tuner_of(run), memory)
     except InputError:
         raise

@@ -8,9 +8,9 @@ appears by a rename.
 
 from __future__ import annotations
 
+import logging
 import pickle
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from ttt_rllib.runs.directory import RunDir
 from ttt_rllib.tuning.schedulers import ResumableScheduler
 
 __all__ = ["TuneStateCallback", "restore_state"]
+
+logger = logging.getLogger(__name__)
 
 TUNE_STATE = "experiment_state-*.json"
 STATE_FILES = (TUNE_STATE, "search-*.pkl")
@@ -83,12 +85,11 @@ class TuneStateCallback(Callback):
             shutil.rmtree(old)
 
 
-def restore_state(run: RunDir, notify: Callable[[str], None]) -> dict[str, Any] | None:
+def restore_state(run: RunDir) -> dict[str, Any] | None:
     """Give Tune the newest whole state, and remove what is not in it.
 
     Args:
         run: The run to go on with.
-        notify: Called with a sentence for the user for each damaged checkpoint.
 
     Returns:
         The scheduler's memory; None if no trial had begun.
@@ -112,7 +113,7 @@ def restore_state(run: RunDir, notify: Callable[[str], None]) -> dict[str, Any] 
         if path.name != SCHEDULER_FILE:
             shutil.copy(path, run.trials)
     for damaged in _damaged(run):
-        notify(f"{damaged}: incomplete, going on from the checkpoint before it")
+        logger.warning("%s: incomplete, resuming from the checkpoint before it", damaged)
         shutil.rmtree(damaged)
     # Our own file, in our own run directory, like Tune's pickles beside it.
     memory: dict[str, Any] = pickle.loads((snapshots[-1] / SCHEDULER_FILE).read_bytes())  # noqa: S301
