@@ -82,3 +82,20 @@ def test_a_game_is_a_value_equal_hashable_and_frozen():
     assert Game(6, 7, 4) != CONNECT_FOUR
     with pytest.raises(FrozenInstanceError):
         TIC_TAC_TOE.rows = 4
+
+
+@pytest.mark.parametrize(
+    ("game", "name", "title"),
+    [
+        (TIC_TAC_TOE, "tic_tac_toe", "Tic-tac-toe"),
+        (CONNECT_FOUR, "connect_four", "Connect Four"),
+        (Game(4, 4, 3), "4x4x3", "4 \N{MULTIPLICATION SIGN} 4, 3 in a row"),
+        (
+            Game(4, 5, 3, gravity=True),
+            "4x5x3_gravity",
+            "4 \N{MULTIPLICATION SIGN} 5, 3 in a row, stones fall",
+        ),
+    ],
+)
+def test_a_game_is_called_by_its_name_or_its_size(game, name, title):
+    assert (game.name, game.title) == (name, title)

@@ -8,6 +8,7 @@ from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Game, TooManyPositionsError
 from ttt_rllib.exact import evaluate
 from ttt_rllib.exact import evaluation as evaluation_module
 from ttt_rllib.exact.evaluation import solve_or_raise
+from ttt_rllib.metrics import NORMALIZED_SCORE_O, NORMALIZED_SCORE_X, SCORE_VS_RANDOM_X
 
 EXACT = 1e-12
 
@@ -65,13 +66,13 @@ def test_connect_four_has_no_exact_truth():
         solve_or_raise(CONNECT_FOUR)
 
 
-def test_a_share_of_a_ceiling_is_left_out_where_the_ceiling_is_not_above_zero():
+def test_a_normalised_score_is_left_out_where_its_ceiling_is_not_above_zero():
     # 2 x 3, connect 3: only rows win, and nobody can do better than 0 as O against random.
     truth = solve_or_raise(Game(2, 3, 3))
     figures = evaluate(truth, truth.uniform).metrics()
     assert truth.ceilings.as_o <= 0.0 < truth.ceilings.as_x
-    assert "normalized_score_o" not in figures
-    assert figures["normalized_score_x"] == figures["score_vs_random_x"] / truth.ceilings.as_x
+    assert NORMALIZED_SCORE_O not in figures
+    assert figures[NORMALIZED_SCORE_X] == figures[SCORE_VS_RANDOM_X] / truth.ceilings.as_x
 
 
 def test_a_game_too_large_is_enumerated_once_and_then_known_to_be(monkeypatch):

@@ -49,7 +49,7 @@ def test_of_many_that_wait_one_at_a_time_has_the_run(tmp_path):
     number.write_text("0")
     add = (
         "from pathlib import Path; from ttt_rllib.runs import lock; import sys, time\n"
-        "run_lock.POLL_S = 0.001; path = Path(sys.argv[1])\n"
+        "lock.POLL_S = 0.001; path = Path(sys.argv[1])\n"
         "for _ in range(50):\n"
         "    with lock.run_lock(path, 60.0):\n"
         "        seen = int((path / 'number').read_text()); time.sleep(0.0005)\n"

@@ -15,15 +15,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from ttt_envs import TIC_TAC_TOE, Boards
-from ttt_envs.game import CONNECT_FOUR, Game
-from ttt_envs.symmetry import symmetries
+from ttt_envs.game import Game
 from ttt_rllib.agents.bundle import save_bundle
 from ttt_rllib.agents.policies import NetworkPolicy
-from ttt_rllib.analysis.openings import openings
 from ttt_rllib.errors import InputError
 from ttt_rllib.play.agents import list_agents
 from ttt_rllib.play.web.app import create_app, serve
-from ttt_rllib.play.web.lru_cache import LruCache
 from ttt_rllib.play.web.middleware import MAX_BODY_BYTES
 
 TRAINED = "ppo~seven"
@@ -175,23 +172,6 @@ def test_the_atlas_has_one_position_of_each_kind_as_turning_a_printed_board_show
         assert position["choice"] == best
         is_kept = best["outlook"]["value"] == position["outlook"]["value"]
         assert position["keeps_value"] is is_kept
-
-
-def test_a_board_has_as_many_symmetries_as_geometry_says():
-    games = [TIC_TAC_TOE, Game(2, 3, 2), CONNECT_FOUR, Game(1, 4, 2), Game(1, 1, 1)]
-    assert [len(symmetries(game)) for game in games] == [8, 4, 2, 2, 1]
-    # 7 columns have 4 kinds under the mirror; of 49 pairs one is its own mirror image.
-    lengths = [len(record.moves) for record in openings(CONNECT_FOUR)]
-    assert [lengths.count(ply) for ply in range(3)] == [1, 4, 25]
-
-
-def test_a_store_forgets_what_was_used_least_recently():
-    made = []
-    store = LruCache(2)
-    for key in "abacb":
-        assert store.get(key, lambda key=key: made.append(key) or key.upper()) == key.upper()
-    # c drives b out, which a's second use had made the older one.
-    assert (made, len(store)) == (["a", "b", "c", "b"], 2)
 
 
 WRONG = {
