@@ -48,9 +48,9 @@ def verdict(report: Report) -> str:
         return "perfect: every move in every position of the game keeps its value"
     if certificate.unexploitable:
         return (
-            "unexploitable: no opponent whatever beats it"
+            "unexploitable: no opponent can beat it"
             if certificate.game_value == 0
-            else "unexploitable: no opponent whatever gets more than perfect play gives"
+            else "unexploitable: no opponent can get more than perfect play gives"
         )
     return (
         f"exploitable: opponents can bring about {certificate.losing_positions} positions "
