@@ -17,6 +17,29 @@ os.environ.setdefault("WANDB_MODE", "offline")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+class _Lines(logging.Handler):
+    """Keeps the messages that it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+@pytest.fixture
+def logged() -> Iterator[list[str]]:
+    """Return the list to which the package's log is added, a line per message.
+
+    Pytest's own caplog listens at the root, which hears nothing after `commands.show_log`.
+    """
+    logger, handler = logging.getLogger("ttt_rllib"), _Lines()
+    logger.addHandler(handler)
+    yield handler.lines
+    logger.removeHandler(handler)
+
+
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[None]:
     """Start Ray with more logical CPUs than the machine has, so that actors fit."""

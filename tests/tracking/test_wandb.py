@@ -69,11 +69,10 @@ class Session:
     """A session of one trial: the real callbacks in their order, without Tune."""
 
     def __init__(self, folder, **wandb):
-        self.warnings = []
         self.run = RunDir(folder / "debug" / "one")
         self.trial = self.trial_of(TRIAL)
         self.csv = MetricsCsvCallback()
-        self.wandb = WandbCallback(experiment(**wandb), self.run, self.warnings.append)
+        self.wandb = WandbCallback(experiment(**wandb), self.run)
         self.wandb.setup()
         self.wandb.log_trial_start(self.trial)
 
@@ -195,7 +194,7 @@ def test_online_without_a_key_is_offline_and_says_so():
 
 
 def test_a_run_that_was_killed_and_resumed_is_one_run_with_every_row_of_the_csv_once(
-    tmp_path, server
+    tmp_path, server, logged
 ):
     # Killed after 5 with a checkpoint at 3: what is repeated has other figures.
     first = Session(tmp_path).iterate(1, 2, 3, 4, 5).end(code=1)
@@ -203,7 +202,7 @@ def test_a_run_that_was_killed_and_resumed_is_one_run_with_every_row_of_the_csv_
     again = Session(tmp_path).iterate(*range(4, 301), moves_each=101).end()
     assert written(again.offline) == again.rows
     assert len(again.rows) == 300
-    assert again.warnings == []
+    assert logged == []
     sync(server, again.run)
     assert [as_written(row) for row in server.rows(RUN_ID)] == again.rows
     assert {opened["name"] for opened in server.opened} == {RUN_ID}
@@ -218,7 +217,7 @@ def test_a_run_that_was_killed_and_resumed_is_one_run_with_every_row_of_the_csv_
     assert [row["perf/iteration"] for row in server.rows(RUN_ID)] == list(range(1, 305))
 
 
-def test_online_the_server_gets_every_row_also_when_resumed(shell, tmp_path, server):
+def test_online_the_server_gets_every_row_also_when_resumed(shell, tmp_path, server, logged):
     shell.setenv("WANDB_API_KEY", KEY)
     shell.setenv("WANDB_BASE_URL", server.url)
     Session(tmp_path).iterate(1, 2, 3).end(code=1)
@@ -229,42 +228,47 @@ def test_online_the_server_gets_every_row_also_when_resumed(shell, tmp_path, ser
     session.end()
     assert server.artifacts == [("debug-one", RUN_ID)]
     assert [as_written(row) for row in server.rows(RUN_ID)] == session.rows
-    assert session.warnings == []
+    assert logged == []
     assert session.offline == []
     assert server.opened[-1]["groupName"] == "g"
     assert server.opened[-1]["tags"] == ["a"]
 
 
 def test_a_server_that_takes_no_rows_ends_in_a_warning_with_the_command_for_the_rest(
-    shell, tmp_path, server
+    shell, tmp_path, server, logged
 ):
     shell.setenv("WANDB_API_KEY", KEY)
     shell.setenv("WANDB_BASE_URL", server.url)
     server.stalls = True
     session = Session(tmp_path, finish_timeout=0.5).iterate(1, 2).end()
-    (warning,) = session.warnings
-    assert "was not uploaded within 0.5 s; the rest: wandb sync --include-online" in warning
+    (warning,) = logged
+    assert (
+        "was not uploaded within 0.5 s; upload the rest with: wandb sync --include-online"
+        in warning
+    )
     (folder,) = (session.run.path / "wandb").glob("run-*")
     assert written([folder]) == session.rows
 
 
 @pytest.mark.parametrize("what", ["refused", "absent", "malformed"])
 def test_a_key_or_server_that_fails_is_a_warning_and_the_run_goes_on_offline(
-    shell, tmp_path, refusing, what
+    shell, tmp_path, refusing, what, logged
 ):
     shell.setenv("WANDB_API_KEY", "short" if what == "malformed" else KEY)
     shell.setenv("WANDB_BASE_URL", "http://127.0.0.1:1" if what == "absent" else refusing.url)
     session = Session(tmp_path, init_timeout=0.5).iterate(1, 2, 3).end()
-    (warning,) = session.warnings
+    (warning,) = logged
     assert warning.startswith("W&B: ")
-    assert warning.endswith(f"later: wandb sync {session.run.path}/wandb/offline-run-*")
+    assert warning.endswith(f"upload later with: wandb sync {session.run.path}/wandb/offline-run-*")
     assert ("401" in warning) == (what == "refused")
     assert KEY not in warning
     assert written(session.offline) == session.rows
     assert (refusing.requests > 0) == (what == "refused")
 
 
-def test_the_best_of_several_trials_gets_the_artifact_though_its_run_was_finished(tmp_path, server):
+def test_the_best_of_several_trials_gets_the_artifact_though_its_run_was_finished(
+    tmp_path, server, logged
+):
     session = Session(tmp_path).iterate(1, 2)
     other = session.trial_of("0a1b2_00001")
     session.wandb.log_trial_start(other)
@@ -277,7 +281,7 @@ def test_the_best_of_several_trials_gets_the_artifact_though_its_run_was_finishe
     time.sleep(1.1)  # wandb names its folders by the second
     session.wandb.log_final_artifacts(Path(session.trial.path))
     session.end()
-    assert session.warnings == []
+    assert logged == []
     folders = [folder for folder in session.offline if folder.name.endswith(RUN_ID)]
     assert written(folders) == session.rows
     (artifact,) = [
@@ -314,19 +318,21 @@ def test_wrong_settings_are_refused_in_one_line(setting, complaint):
     assert "\n" not in str(refusal.value)
 
 
-def test_when_the_server_is_lost_between_two_trials_both_go_on_offline(shell, tmp_path, server):
+def test_when_the_server_is_lost_between_two_trials_both_go_on_offline(
+    shell, tmp_path, server, logged
+):
     shell.setenv("WANDB_API_KEY", KEY)
     shell.setenv("WANDB_BASE_URL", server.url)
-    warnings, tracebacks = [], []
+    tracebacks = []
     shell.setattr(threading, "excepthook", tracebacks.append)
-    writer = WandbWriter(tmp_path, experiment().tracking.wandb, "online", warnings.append)
+    writer = WandbWriter(tmp_path, experiment().tracking.wandb, "online")
     server.refused = "second"
     for name in ("first", "second"):
         writer.open(WandbRun(name, "group", {}))
         writer.log(name, [{"perf/iteration": 1.0}])
     writer.log("first", [{"perf/iteration": 1.0}, {"perf/iteration": 2.0}])
     writer.close(0)
-    assert len(warnings) == 1
+    assert len(logged) == 1
     assert [row["perf/iteration"] for row in server.rows("first")] == [1]
     offline = {
         name: written((tmp_path / "wandb").glob(f"offline-run-*-{name}"))

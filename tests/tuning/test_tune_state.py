@@ -81,9 +81,7 @@ def test_whenever_a_kill_comes_the_checkpoint_that_the_saved_state_knows_is_ther
         watch = Watch(run, iteration, killed.path)
         progress = SearchProgress(Console(file=io.StringIO()), experiment)
         callbacks = [watch]
-        outcome = run_trials(
-            experiment, run, progress, print, resume=number > 0, callbacks=callbacks
-        )
+        outcome = run_trials(experiment, run, progress, resume=number > 0, callbacks=callbacks)
         assert_newest_kept(outcome, num_to_keep)
         assert not watch.lost
         assert watch.looks >= ITERATIONS

@@ -56,8 +56,9 @@ def dashboard_notice(settings: Ray, joined: bool) -> str | None:
     if os.environ.get("RAY_AUTH_MODE") != "token":
         if settings.dashboard_host not in LOOPBACK:
             logger.warning(
-                f"the dashboard at {settings.dashboard_host} asks for no token (RAY_AUTH_MODE is "
-                "not token): whoever reaches it can run any command here"
+                "the dashboard at %s asks for no token (RAY_AUTH_MODE is not token): anyone who "
+                "reaches it can run any command here",
+                settings.dashboard_host,
             )
         return where
     if "RAY_AUTH_TOKEN" in os.environ:

@@ -156,8 +156,9 @@ class WandbWriter:
     def _go_offline(self, error: Exception) -> None:
         self.mode = "offline"
         logger.warning(
-            f"W&B: {_reason(error)}; going on offline, later: "
-            f"wandb sync {self.folder}/wandb/offline-run-*"
+            "W&B: %s; continuing offline, upload later with: wandb sync %s/wandb/offline-run-*",
+            _reason(error),
+            self.folder,
         )
         for entry in self._runs.values():
             # It would ask the service that is gone, and end in a traceback on the terminal.
@@ -253,7 +254,7 @@ class WandbWriter:
             run.log_artifact(artifact)
         except Exception as error:
             # The run's figures are worth finishing all the same.
-            logger.warning(f"W&B: the artifact {name} is not kept: {_reason(error)}")
+            logger.warning("W&B: the artifact %s is not kept: %s", name, _reason(error))
 
     def _finish(self, run_id: str, exit_code: int) -> None:
         entry = self._runs.pop(run_id, None)
@@ -263,8 +264,12 @@ class WandbWriter:
             entry.run.finish(exit_code=exit_code)
         except TimeoutError:
             logger.warning(
-                f"W&B: {run_id} was not uploaded within {self.settings.finish_timeout:g} s; "
-                f"the rest: wandb sync --include-online {self.folder}/wandb/run-*-{run_id}"
+                "W&B: %s was not uploaded within %g s; upload the rest with: "
+                "wandb sync --include-online %s/wandb/run-*-%s",
+                run_id,
+                self.settings.finish_timeout,
+                self.folder,
+                run_id,
             )
 
     def _finish_all(self, exit_code: int) -> None:
@@ -273,7 +278,7 @@ class WandbWriter:
 
     def _give_up(self, error: Exception) -> None:
         self.mode = "disabled"
-        logger.warning(f"W&B: {_reason(error)}; going on without, metrics.csv has everything")
+        logger.warning("W&B: %s; continuing without it, metrics.csv has everything", _reason(error))
 
 
 def resolve_mode(settings: Wandb) -> tuple[str, str | None]:
@@ -288,7 +293,7 @@ def resolve_mode(settings: Wandb) -> tuple[str, str | None]:
         return ("online" if key else "offline"), None
     if mode == "online" and key is None:
         return "offline", (
-            f"W&B: no key is known, neither {KEY_VARIABLE} nor netrc has one; going on offline"
+            f"W&B: no key is known, neither {KEY_VARIABLE} nor netrc has one; continuing offline"
         )
     return mode, None
 
