@@ -24,8 +24,8 @@ from ttt_rllib.analysis.game_record import GameRecord
 from ttt_rllib.analysis.position import Analysis, MoveAnalysis, analyse
 from ttt_rllib.commands import run_command
 from ttt_rllib.errors import InputError
-from ttt_rllib.evaluation.evaluate_agent import find_bundle
 from ttt_rllib.report.command import write_report
+from ttt_rllib.runs.bundles import find_bundle
 from ttt_rllib.runs.directory import RunDir
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ Each run is a process of its own, from nothing to the certificate; its figures a
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +14,8 @@ from pathlib import Path
 
 from benchmarks.program import last_line
 from benchmarks.rows import Row, Target, interleaved
+from ttt_rllib.runs.directory import RunDir
+from ttt_rllib.runs.record import read_run
 
 __all__ = [
     "EXPERIMENTS",
@@ -119,16 +120,18 @@ def cold_run(question: Question, seed: int) -> ColdRun:
         last_line("-m", "ttt_rllib.train", str(question.file), *options)
         command_s = time.perf_counter() - start_s
         run = Path(storage) / question.experiment / "run"
-        summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-        certificate = json.loads((run / "certificate.json").read_text(encoding="utf-8"))
-    wall_s = summary["wall_s"]
+        record = read_run(RunDir(run))
+    summary, certificate = record.summary, record.certificate
+    assert summary is not None  # noqa: S101 - a command that ended with 0 wrote both
+    assert certificate is not None  # noqa: S101
+    wall_s = summary.wall_s
     return ColdRun(
-        moves=summary["moves"],
-        setup_s=wall_s["setup_s"],
-        train_s=wall_s["train_s"],
+        moves=summary.moves,
+        setup_s=wall_s.setup_s,
+        train_s=wall_s.train_s,
         command_s=command_s,
-        phases={name: wall_s[name] for name in PHASES},
-        proven=bool(certificate[question.proof]),
+        phases={name: getattr(wall_s, name) for name in PHASES},
+        proven=bool(getattr(certificate, question.proof)),
     )
 
 

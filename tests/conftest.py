@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -89,6 +90,36 @@ def new_network() -> Callable[..., Any]:
             weights[f"{name}.weight"] = rng.normal(size=(outputs, inputs)).astype(np.float32)
             weights[f"{name}.bias"] = rng.normal(size=outputs).astype(np.float32)
         return NetworkPolicy(game, weights, activation)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def new_summary() -> Callable[..., Any]:
+    """Return a function that makes the summary of a run; `changes` replace its fields."""
+    from ttt_rllib.runs.summary import Machine, Session, Summary, WallSeconds
+
+    summary = Summary(
+        experiment="ppo",
+        run="one",
+        status="done",
+        verdict=None,
+        error=None,
+        best_trial="00000",
+        search=None,
+        checkpoint="trials/00000/checkpoint_000000",
+        moves=4100,
+        metrics={},
+        wall_s=WallSeconds(14.0, 6.2, 21.0, sample_s=1.0, learn_s=4.0, sync_s=0.5, eval_s=0.5),
+        sessions=(Session(14.0, 21.0),),
+        seeds=(0,),
+        versions={"ttt_rllib": "0.1.0", "python": "3.11.7", "ray": "2.60.0"},
+        git_commit="0123456789abcdef",
+        machine=Machine("Linux", "6.1", "x86_64", cpus=2, byte_order="little"),
+    )
+
+    def make(**changes: Any) -> Summary:
+        return replace(summary, **changes)
 
     return make
 

@@ -17,8 +17,8 @@ from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, enumerate_positions
 from ttt_rllib.agents.bundle import Bundle, load_bundle, save_bundle, weights_sha256
 from ttt_rllib.agents.onnx import OPSET, TOLERANCE, build_model, compare
 from ttt_rllib.agents.policies import NetworkPolicy, SeatPolicies
-from ttt_rllib.evaluation.evaluate_agent import find_bundle
 from ttt_rllib.export import export
+from ttt_rllib.runs.bundles import find_bundle
 
 KINDS = [
     {"q_head": False, "activation": "relu"},

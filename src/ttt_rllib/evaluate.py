@@ -13,16 +13,18 @@ import typer
 from ttt_rllib.agents.bundle import Bundle, BundleError
 from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run_command, warn
 from ttt_rllib.errors import InputError
-from ttt_rllib.evaluation.evaluate_agent import (
-    Report,
-    certificate_json,
-    evaluate_agent,
-    find_bundle,
-    same_certificate,
-)
+from ttt_rllib.evaluation.evaluate_agent import Report, evaluate_agent
 from ttt_rllib.evaluation.sampled import NUM_GAMES, SEED, SampledReport
 from ttt_rllib.evaluation.text import NOT_PROVABLE, format_report
 from ttt_rllib.exact.evaluation import ExactReport
+from ttt_rllib.runs.bundles import find_bundle
+from ttt_rllib.runs.certificate_json import (
+    CERTIFICATE_FILE,
+    AgentCertificate,
+    certificate_of,
+    read_certificate,
+    same_certificate,
+)
 
 __all__ = ["evaluate"]
 
@@ -56,7 +58,7 @@ def evaluate(
     try:
         _check_games(games)
         bundle = find_bundle(agent)
-        stored = _stored_certificate(agent)
+        stored = read_certificate(agent / CERTIFICATE_FILE)
     except (BundleError, InputError) as error:
         warn(f"error: {error}")
         raise typer.Exit(EXIT_BAD_INPUT) from None
@@ -71,40 +73,27 @@ def _judge(
     agent: Path,
     bundle: Bundle,
     report: Report,
-    stored: dict[str, Any] | None,
+    stored: AgentCertificate | None,
     require: Requirement | None,
 ) -> int:
     code = EXIT_DONE
     if isinstance(report, SampledReport):
         if stored is not None:
-            warn(f"{agent / 'certificate.json'}: cannot be checked: {NOT_PROVABLE}")
+            warn(f"{agent / CERTIFICATE_FILE}: cannot be checked: {NOT_PROVABLE}")
             code = EXIT_FAILED
         if require is not None:
             warn(f"{agent}: cannot be proved {require}: {NOT_PROVABLE}")
             code = EXIT_FAILED
         return code
     if stored is not None:
-        matches = same_certificate(certificate_json(bundle, report), stored)
+        matches = same_certificate(certificate_of(bundle, report), stored)
         if not matches:
-            warn(f"{agent / 'certificate.json'}: does not hold for these weights")
+            warn(f"{agent / CERTIFICATE_FILE}: does not hold for these weights")
             code = EXIT_FAILED
     if require is not None and not getattr(report.certificate, require):
         warn(f"{agent}: not {require}")
         code = EXIT_FAILED
     return code
-
-
-def _stored_certificate(agent: Path) -> dict[str, Any] | None:
-    path = agent / "certificate.json"
-    if not path.is_file():
-        return None
-    try:
-        certificate = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise BundleError(f"{path}: not readable as JSON: {error}") from None
-    if not isinstance(certificate, dict):
-        raise BundleError(f"{path}: holds no certificate")
-    return certificate
 
 
 def _check_games(games: int) -> None:
@@ -122,7 +111,7 @@ def _as_json(bundle: Bundle, report: Report) -> dict[str, Any]:
         "weights_sha256": bundle.sha256,
         "provenance": bundle.provenance,
         "metrics": report.metrics(),
-        "certificate": certificate_json(bundle, exact) if exact else None,
+        "certificate": certificate_of(bundle, exact).as_json() if exact else None,
         "sampled": sampled.as_json() if sampled else None,
     }
 

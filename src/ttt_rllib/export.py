@@ -16,12 +16,14 @@ from ttt_rllib.agents.bundle import AGENT_FILE, WEIGHTS_FILE, Bundle, BundleErro
 from ttt_rllib.agents.onnx import INSTALL, OPSET, TOLERANCE, build_model, compare
 from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run_command, warn
 from ttt_rllib.errors import InputError
-from ttt_rllib.evaluation.evaluate_agent import certificate_json, evaluate_agent, find_bundle
+from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.exact.evaluation import ExactReport, solved_game
+from ttt_rllib.runs.bundles import find_bundle
+from ttt_rllib.runs.certificate_json import CERTIFICATE_FILE, certificate_of, write_certificate
 
 __all__ = ["export"]
 
-ONNX_FILE, CERTIFICATE_FILE = "agent.onnx", "certificate.json"
+ONNX_FILE = "agent.onnx"
 BUNDLE_FILES = {AGENT_FILE, WEIGHTS_FILE, ONNX_FILE, CERTIFICATE_FILE}
 
 
@@ -36,7 +38,7 @@ def export(
     to: Annotated[
         Path, typer.Option(metavar="DIR", help="New folder, or a bundle to be replaced.")
     ],
-    onnx: Annotated[bool, typer.Option("--onnx", help="Add agent.onnx.")] = False,
+    onnx: Annotated[bool, typer.Option("--onnx", help=f"Add {ONNX_FILE}.")] = False,
 ) -> None:
     """Write an agent as a bundle that loads with numpy alone, with its certificate.
 
@@ -123,8 +125,7 @@ def _fill(folder: Path, bundle: Bundle, *, with_onnx: bool) -> str | None:
     if solved_game(bundle.policy.game) is not None:
         report = evaluate_agent(bundle)
         if isinstance(report, ExactReport):
-            text = json.dumps(certificate_json(bundle, report), indent=2)
-            (folder / CERTIFICATE_FILE).write_text(text + "\n", encoding="utf-8")
+            write_certificate(folder / CERTIFICATE_FILE, certificate_of(bundle, report))
     return _add_onnx(folder / ONNX_FILE, bundle) if with_onnx else None
 
 

@@ -11,7 +11,8 @@ import pytest
 from ttt_envs import TIC_TAC_TOE, Game, enumerate_positions
 from ttt_rllib.agents.bundle import BundleError, load_bundle, save_bundle, weights_sha256
 from ttt_rllib.agents.policies import NetworkPolicy, SeatPolicies
-from ttt_rllib.evaluation.evaluate_agent import find_bundle
+from ttt_rllib.runs.bundles import find_bundle
+from ttt_rllib.runs.summary import SUMMARY_FILE, write_summary
 
 
 def network(game=TIC_TAC_TOE, seed=0):
@@ -192,12 +193,12 @@ def test_an_agent_is_found_in_a_bundle_a_run_and_an_unfinished_run(bundle, tmp_p
         find_bundle(tmp_path / "nothing")
 
 
-def test_the_agent_of_a_done_run_counts_and_otherwise_its_newest_checkpoint(tmp_path):
+def test_the_agent_of_a_done_run_counts_and_otherwise_its_newest_checkpoint(tmp_path, new_summary):
     save_bundle(network(seed=1), tmp_path / "agent", {})
     checkpoint = tmp_path / "trials" / "t" / "checkpoint_000001"
     save_bundle(network(seed=2), checkpoint / "agent", {})
     for status, folder in (("done", tmp_path / "agent"), ("interrupted", checkpoint)):
-        (tmp_path / "summary.json").write_text(json.dumps({"status": status}))
+        write_summary(tmp_path / SUMMARY_FILE, new_summary(status=status))
         assert find_bundle(tmp_path).sha256 == find_bundle(folder).sha256
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Game
 from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
-from ttt_rllib.agents.bundle import load_bundle, save_bundle
+from ttt_rllib.agents.bundle import Bundle, load_bundle, save_bundle, weights_sha256
 from ttt_rllib.agents.policies import NetworkPolicy, RandomPolicy, policy_table
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.evaluation.matches import play_match
@@ -20,6 +20,7 @@ from ttt_rllib.evaluation.text import format_report, verdict
 from ttt_rllib.exact import greedy_table, match
 from ttt_rllib.exact.evaluation import solve_or_raise, solved_game, unsolved_reason
 from ttt_rllib.metrics import METRICS
+from ttt_rllib.runs.certificate_json import CERTIFICATE_FILE, certificate_of, write_certificate
 
 FOUR_BY_FOUR = Game(4, 4, 4)
 
@@ -161,9 +162,11 @@ def test_evaluate_exits_with_1_where_nothing_can_be_proved(agent, requirement):
     assert "against alpha-beta" in done.stdout
 
 
-def test_a_certificate_of_a_game_without_truth_is_found_out(agent, tmp_path):
+def test_a_certificate_of_a_game_without_truth_is_found_out(agent, tmp_path, new_network):
+    small = new_network()
+    bundle = Bundle(small, weights_sha256(small.weights), {})
     (tmp_path / "agent").symlink_to(agent)
-    (tmp_path / "certificate.json").write_text('{"unexploitable": true}')
+    write_certificate(tmp_path / CERTIFICATE_FILE, certificate_of(bundle, evaluate_agent(bundle)))
     done = evaluate(tmp_path)
     assert done.returncode == 1
     assert "certificate.json: cannot be checked" in done.stderr
@@ -195,6 +198,7 @@ def test_a_run_ends_without_certificate_and_with_the_verdict_and_scores_evaluate
     from ttt_rllib.config.experiment import Experiment
     from ttt_rllib.runs.directory import RunDir
     from ttt_rllib.runs.outcome import RunResult, TrialResult
+    from ttt_rllib.runs.summary import Session
     from ttt_rllib.train.finalize import finalize_run
 
     run = RunDir(tmp_path)
@@ -202,7 +206,7 @@ def test_a_run_ends_without_certificate_and_with_the_verdict_and_scores_evaluate
     trial = TrialResult("00000", "done", {}, 0, None, tmp_path, agent.parent, result, None)
     outcome = RunResult((trial,), trial, interrupted=False)
     experiment = Experiment(env="connect_four")
-    concluded = finalize_run(experiment, run, outcome, {"setup_s": 1.0, "total_s": 2.0})
+    concluded = finalize_run(experiment, run, outcome, Session(setup_s=1.0, total_s=2.0))
     assert concluded is not None
     summary = json.loads(run.summary.read_text())
     said = json.loads(evaluate(tmp_path, "--json").stdout)

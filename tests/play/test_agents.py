@@ -1,8 +1,8 @@
 """Who can be played: slugs, verdicts, damaged runs, and no path from outside."""
 
-import json
 import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game
 from ttt_rllib.agents.bundle import BundleError, load_bundle, save_bundle
 from ttt_rllib.errors import InputError
+from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.play.agents import (
     OWN_SLUG,
     agent_at,
@@ -19,14 +20,16 @@ from ttt_rllib.play.agents import (
     list_agents,
     newest_run,
 )
+from ttt_rllib.runs.certificate_json import CERTIFICATE_FILE, certificate_of, write_certificate
+from ttt_rllib.runs.summary import SUMMARY_FILE, write_summary
 
 
 @pytest.fixture
-def results(tmp_path, new_network):
+def results(tmp_path, new_network, new_summary):
     """Two runs, one of them unfinished, one damaged and one with a name that is none."""
     root = tmp_path / "results"
     save_bundle(new_network(seed=1), root / "ppo" / "done" / "agent", {})
-    (root / "ppo" / "done" / "summary.json").write_text('{"status": "done"}')
+    write_summary(root / "ppo" / "done" / SUMMARY_FILE, new_summary())
     checkpoint = root / "dqn" / "stopped" / "trials" / "t" / "checkpoint_000001"
     save_bundle(new_network(seed=2, q_head=True), checkpoint / "agent", {})
     save_bundle(new_network(seed=3), root / "ppo" / "broken" / "agent", {})
@@ -40,8 +43,9 @@ def results(tmp_path, new_network):
 
 
 def certify(run, **claims):
-    sha256 = load_bundle(run / "agent").sha256
-    (run / "certificate.json").write_text(json.dumps({"weights_sha256": sha256, **claims}))
+    bundle = load_bundle(run / "agent")
+    certificate = certificate_of(bundle, evaluate_agent(bundle))
+    write_certificate(run / CERTIFICATE_FILE, replace(certificate, **claims))
 
 
 def test_the_list_has_the_fixed_players_and_the_runs_newest_first(results):
@@ -84,8 +88,10 @@ def test_a_verdict_is_that_of_a_certificate_of_these_weights(results):
         certify(run, perfect=perfect, unexploitable=unexploitable)
         verdicts[perfect, unexploitable] = list_agents(results).find("ppo~done").verdict
     assert list(verdicts.values()) == ["perfect", "unexploitable", "exploitable"]
-    for text in ('{"weights_sha256": "other", "perfect": true}', "[]", "{", ""):
-        (run / "certificate.json").write_text(text)
+    certify(run, perfect=True, weights_sha256="other")
+    assert list_agents(results).find("ppo~done").verdict is None
+    for text in ('{"perfect": true}', "[]", "{", ""):
+        (run / CERTIFICATE_FILE).write_text(text)
         assert list_agents(results).find("ppo~done").verdict is None
 
 

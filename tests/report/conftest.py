@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import math
+from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -14,17 +16,16 @@ from ttt_envs import TIC_TAC_TOE
 from ttt_rllib.agents.bundle import load_bundle, save_bundle
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import dump_experiment
-from ttt_rllib.evaluation.evaluate_agent import certificate_json, evaluate_agent
+from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.evaluation.text import verdict
 from ttt_rllib.exact.evaluation import ExactReport
 from ttt_rllib.metrics import METRICS
+from ttt_rllib.runs.certificate_json import certificate_of, write_certificate
 from ttt_rllib.runs.directory import RunDir
-from ttt_rllib.runs.files import write_json
-from ttt_rllib.runs.metrics_csv import MetricsCsv
+from ttt_rllib.runs.metrics_csv import METRICS_FILE, MetricsCsv
+from ttt_rllib.runs.summary import SearchSummary, read_summary, write_summary
 
 VOID = {"meta", "link"}
-VERSIONS = {"ttt_rllib": "0.1.0", "python": "3.11.7", "ray": "2.60.0"}
-MACHINE = {"system": "Linux", "release": "6.1", "architecture": "x86_64", "cpus": 2}
 KEYS = ("training.lr", "training.entropy_coeff", "model.hidden_sizes")
 
 
@@ -71,15 +72,16 @@ def write_metrics(path, rows):
         file.append(row)
 
 
-def write_run(folder, policy=None, *, experiment=None, rows=None, **summary):
+def write_run(folder, summary, policy=None, *, experiment=None, rows=None, **changes):
     """Write a run directory as `train` leaves it; return it.
 
     Args:
         folder: Where to.
+        summary: Its verdict and its metrics are replaced; None writes no summary.
         policy: The agent; None = there is none.
         experiment: What ran.
         rows: Of metrics.csv; () = none.
-        summary: Instead of what the summary says; `summary=None` writes none.
+        changes: Further fields of the summary.
     """
     run = RunDir(folder)
     folder.mkdir(parents=True)
@@ -99,23 +101,12 @@ def write_run(folder, policy=None, *, experiment=None, rows=None, **summary):
         words = verdict(report)
         metrics |= report.metrics()
         if isinstance(report, ExactReport):
-            write_json(run.certificate, certificate_json(bundle, report))
-    if summary.get("summary", {}) is None:
-        return run
-    known = {
-        "status": "done",
-        "verdict": words,
-        "error": None,
-        "checkpoint": "trials/one/checkpoint_000000" if policy is not None else None,
-        "metrics": metrics,
-        "wall_s": {"setup_s": 14.0, "train_s": 6.2, "total_s": 21.0},
-        "sessions": [{}],
-        "seeds": [0],
-        "versions": VERSIONS,
-        "git_commit": "0123456789abcdef",
-        "machine": MACHINE,
-    }
-    write_json(run.summary, known | summary)
+            write_certificate(run.certificate, certificate_of(bundle, report))
+    if summary is not None:
+        known = {"verdict": words, "metrics": metrics}
+        if policy is None:
+            known["checkpoint"] = None
+        write_summary(run.summary, replace(summary, **(known | changes)))
     return run
 
 
@@ -154,36 +145,39 @@ def write_search(run, trials, *, exploits=(), **search):
     measured = [trial for trial in trials if trial["objective"]]
     best = min(measured, key=lambda trial: float(trial["objective"]), default=None)
     names = [metric.name for metric in METRICS]
-    with (run.path / "trials.csv").open("w", newline="") as file:
+    with run.table.open("w", newline="") as file:
         writer = csv.DictWriter(file, [*trials[0], *names], restval="")
         writer.writeheader()
         for number, trial in enumerate(trials):
             length = 10 if trial["status"] == "stopped early" else 24
             rows = made_rows(length, seed=number, falls_after=0.3 + 0.05 * (number % 9))
-            write_metrics(run.trials / trial["trial"] / "metrics.csv", rows)
+            write_metrics(run.trials / trial["trial"] / METRICS_FILE, rows)
             writer.writerow(trial | {"play/moves": rows[-1]["play/moves"]})
     for name in exploits:
         (run.trials / name / "exploits.csv").write_text("iteration,from_trial\n5,t00\n9,t01\n")
-    section = {
-        "objective": "moves to unexploitable",
-        "mode": "min",
-        "algorithm": "optuna",
-        "scheduler": "asha",
-        "num_trials": len(trials),
-        "best_trial": best["trial"] if best else None,
-        "best": {key: best[key] for key in KEYS} if best else None,
-    }
-    summary = json.loads(run.summary.read_text())
-    write_json(run.summary, {**summary, "search": section | search})
+    section = SearchSummary(
+        objective="moves to unexploitable",
+        mode="min",
+        algorithm="optuna",
+        scheduler="asha",
+        num_trials=len(trials),
+        statuses=dict(Counter(trial["status"] for trial in trials)),
+        best_trial=best["trial"] if best else None,
+        best_objective=float(best["objective"]) if best else None,
+        best={key: best[key] for key in KEYS} if best else {},
+    )
+    summary = replace(read_summary(run.summary), search=replace(section, **search))
+    write_summary(run.summary, summary)
 
 
 @pytest.fixture
-def new_run(tmp_path, new_network):
+def new_run(tmp_path, new_network, new_summary):
     """Return a function that writes a run of a random network, or of no agent."""
 
-    def make(name="one", *, agent=True, game=TIC_TAC_TOE, **settings):
+    def make(name="one", *, agent=True, game=TIC_TAC_TOE, has_summary=True, **settings):
         policy = new_network(game) if agent else None
-        return write_run(tmp_path / "ppo" / name, policy, **settings)
+        summary = new_summary() if has_summary else None
+        return write_run(tmp_path / "ppo" / name, summary, policy, **settings)
 
     return make
 

@@ -242,7 +242,7 @@ def test_an_interrupted_run_shows_what_it_has_and_how_to_go_on(new_run, read_pag
 
 
 def test_a_killed_run_has_a_page_of_what_its_trial_wrote(new_run, new_network, read_page):
-    run = new_run(agent=False, summary=None)
+    run = new_run(agent=False, has_summary=False)
     folder = run.trials / "trial_0"
     folder.mkdir(parents=True)
     run.metrics.rename(folder / "metrics.csv")
@@ -277,7 +277,7 @@ def test_an_environment_whose_rules_are_unknown_is_called_unmeasured(new_run, re
 def test_a_game_without_known_values_shows_scores_and_dots_for_probabilities(
     new_run, new_network, read_page
 ):
-    run = new_run(rows=(), summary=None, agent=False)
+    run = new_run(rows=(), has_summary=False, agent=False)
     save_bundle(new_network(CONNECT_FOUR), run.agent, {})
     page = read_page(write_report(run))
     boards = page.all("svg", class_="board")
@@ -308,7 +308,9 @@ def test_wrong_input_is_one_line_and_exit_code_2(tmp_path, capsys):
     ("file", "text", "sentence"),
     [
         ("summary.json", "{", "summary.json: not readable as JSON"),
-        ("summary.json", "{}", "summary.json: has no 'status'; remove it, or resume"),
+        ("summary.json", "{}", "summary.json: has no format_version, this version of ttt_rllib"),
+        ("summary.json", '{"format_version": 99}', "summary.json: format_version is 99, this"),
+        ("summary.json", '{"format_version": 1}', "summary.json: has no 'experiment'; remove it"),
         ("certificate.json", "[]", "certificate.json: holds no mapping"),
         ("certificate.json", "{}", "certificate.json: has no 'unexploitable'"),
         ("experiment.yaml", "nme: x", "nme: unknown key; did you mean name?"),

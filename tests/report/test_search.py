@@ -10,8 +10,9 @@ import pytest
 from ttt_rllib.errors import InputError
 from ttt_rllib.report.command import write_report
 from ttt_rllib.report.importance import MIN_TRIALS, importance
-from ttt_rllib.runs.record import Curves, read_run
-from ttt_rllib.runs.search_record import SearchRecord, Trial, read_search
+from ttt_rllib.runs.metrics_csv import Curves
+from ttt_rllib.runs.record import read_run
+from ttt_rllib.runs.search_record import SearchRecord, SearchTrial, read_search
 
 CURVES = "All trials: exact/nash_conv"
 PARALLEL = "Settings and objective of every measured trial"
@@ -104,7 +105,9 @@ def test_importance_looks_at_the_better_trials(mode, first):
         kind = "a" if place < 12 else "bcd"[rng.integers(3)]
         rate = 0.5 + 0.001 * rng.random() if place >= 48 else 0.618 * place % 1
         settings = {"kind": kind, "rate": repr(rate)}
-        trials.append(Trial(str(place), "done", "0", settings, float(place), {}, Curves(()), 0))
+        trials.append(
+            SearchTrial(str(place), "done", "0", settings, float(place), {}, Curves(()), 0)
+        )
     rng.shuffle(trials)
     search = SearchRecord("x", mode, "random", "none", None, ("kind", "rate"), tuple(trials))
     assert next(iter(importance(search))) == first
@@ -122,7 +125,7 @@ def test_long_categories_stand_below_each_other(new_search, read_page):
 @pytest.mark.parametrize("best", [4, 12])
 def test_where_the_best_are_as_good_as_the_worst_nothing_is_said_to_matter(best):
     trials = tuple(
-        Trial(
+        SearchTrial(
             str(place), "done", "0", {"rate": str(place)}, float(place >= best), {}, Curves(()), 0
         )
         for place in range(12)

@@ -24,6 +24,7 @@ from ttt_rllib.errors import InputError
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.runs.directory import RunDir
 from ttt_rllib.runs.metrics_csv import MetricsCsv
+from ttt_rllib.runs.summary import write_summary
 from ttt_rllib.tracking.wandb import WandbCallback
 from ttt_rllib.tracking.wandb_writer import WandbRun, WandbWriter, resolve_mode
 from ttt_rllib.tuning.metrics_callback import MetricsCsvCallback
@@ -217,13 +218,15 @@ def test_a_run_that_was_killed_and_resumed_is_one_run_with_every_row_of_the_csv_
     assert [row["perf/iteration"] for row in server.rows(RUN_ID)] == list(range(1, 305))
 
 
-def test_online_the_server_gets_every_row_also_when_resumed(shell, tmp_path, server, logged):
+def test_online_the_server_gets_every_row_also_when_resumed(
+    shell, tmp_path, server, logged, new_summary
+):
     shell.setenv("WANDB_API_KEY", KEY)
     shell.setenv("WANDB_BASE_URL", server.url)
     Session(tmp_path).iterate(1, 2, 3).end(code=1)
     assert [row["perf/iteration"] for row in server.rows(RUN_ID)] == [1, 2, 3]
     session = Session(tmp_path, tags=["a"], group="g").iterate(3, 4, 5)
-    session.run.summary.write_text('{"status": "done"}')
+    write_summary(session.run.summary, new_summary())
     session.wandb.log_final_artifacts(Path(session.trial.path))
     session.end()
     assert server.artifacts == [("debug-one", RUN_ID)]
@@ -267,14 +270,14 @@ def test_a_key_or_server_that_fails_is_a_warning_and_the_run_goes_on_offline(
 
 
 def test_the_best_of_several_trials_gets_the_artifact_though_its_run_was_finished(
-    tmp_path, server, logged
+    tmp_path, server, logged, new_summary
 ):
     session = Session(tmp_path).iterate(1, 2)
     other = session.trial_of("0a1b2_00001")
     session.wandb.log_trial_start(other)
     session.wandb.log_trial_end(session.trial)
     session.run.experiment.write_text("name: debug")
-    session.run.summary.write_text(json.dumps({"status": "done", "verdict": "perfect"}))
+    write_summary(session.run.summary, new_summary(verdict="perfect"))
     session.run.agent.mkdir()
     (session.run.agent / "agent.json").write_text("{}")
     (session.run.path / "report.html").write_text("<p>")

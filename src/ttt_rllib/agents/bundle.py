@@ -22,6 +22,7 @@ from ttt_rllib.agents.policies import AgentPolicy, NetworkPolicy, SeatPolicies, 
 
 __all__ = [
     "AGENT_FILE",
+    "BUNDLE_FOLDER",
     "FORMAT_VERSION",
     "WEIGHTS_FILE",
     "Bundle",
@@ -43,6 +44,9 @@ DAMAGE = (
     zlib.error,
 )
 AGENT_FILE, WEIGHTS_FILE = "agent.json", "weights.npz"
+BUNDLE_FOLDER = "agent"
+"""Name of the bundle's folder inside a run and inside a checkpoint."""
+
 SHARED, SEPARATE = "shared", "separate"
 """What an architecture can say of its seats: one network plays both, or each has its own."""
 

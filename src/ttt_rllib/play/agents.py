@@ -6,9 +6,7 @@ nothing else, so that a slug from outside never becomes a path.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +18,11 @@ from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
 from ttt_rllib.agents.bundle import Bundle, BundleError
 from ttt_rllib.agents.policies import PerfectPolicy, Policy, RandomPolicy
 from ttt_rllib.errors import InputError, did_you_mean
-from ttt_rllib.evaluation.evaluate_agent import find_bundle
 from ttt_rllib.evaluation.matches import greedy_actions, sampled_actions
 from ttt_rllib.evaluation.sampled import ALPHA_BETA_DEPTH
 from ttt_rllib.exact.evaluation import solved_game
+from ttt_rllib.runs.bundles import find_bundle, last_written_s, run_folders
+from ttt_rllib.runs.certificate_json import CERTIFICATE_FILE, Claim, read_certificate
 
 __all__ = [
     "FIXED_PLAYERS",
@@ -66,15 +65,15 @@ class Agent:
         policy: Plays.
         is_trained: It comes from a bundle. A trained agent plays its most probable move,
             which is what a certificate is about; a fixed player draws from its moves.
-        verdict: "perfect", "unexploitable" or "exploitable" by the certificate in the run;
-            None where there is none for these weights.
+        verdict: What the certificate in the run proves; None where there is none for these
+            weights.
     """
 
     slug: str
     name: str
     policy: Policy
     is_trained: bool
-    verdict: str | None
+    verdict: Claim | None
 
     @property
     def game(self) -> Game:
@@ -208,7 +207,7 @@ def choose_move(agent: Agent, board: Boards, rng: np.random.Generator) -> int:
 def _runs(results: Path) -> tuple[list[Agent], list[Skipped]]:
     """Load every run's agent, the one written last first."""
     agents, skipped = [], []
-    for run in sorted(_run_folders(results), key=_written, reverse=True):
+    for run in sorted(run_folders(results), key=last_written_s, reverse=True):
         experiment, name = run.parent.name, run.name
         try:
             slug = _slug(experiment, name)
@@ -216,18 +215,6 @@ def _runs(results: Path) -> tuple[list[Agent], list[Skipped]]:
         except (BundleError, InputError, OSError) as error:
             skipped.append(Skipped(f"{experiment}/{name}", str(error)))
     return agents, skipped
-
-
-def _run_folders(results: Path) -> Iterable[Path]:
-    """Find what looks like a run: two levels down, with an agent or trials."""
-    marks = {file.parent for mark in ("agent", "trials") for file in results.glob(f"*/*/{mark}")}
-    return sorted(folder for folder in marks if folder.is_dir())
-
-
-def _written(run: Path) -> float:
-    """Time of the run's newest agent in seconds, 0 if it has none yet."""
-    files = (*run.glob("agent/agent.json"), *run.glob("trials/*/checkpoint_*/agent/agent.json"))
-    return max((file.stat().st_mtime for file in files), default=0.0)
 
 
 def _slug(experiment: str, run: str) -> str:
@@ -250,15 +237,12 @@ def _trained(slug: str, name: str, folder: Path, bundle: Bundle) -> Agent:
     return Agent(slug, name, bundle.policy, is_trained=True, verdict=_verdict(folder, bundle))
 
 
-def _verdict(folder: Path, bundle: Bundle) -> str | None:
+def _verdict(folder: Path, bundle: Bundle) -> Claim | None:
     """Read the verdict of the run's certificate, if it is about these weights."""
     try:
-        certificate = json.loads((folder / "certificate.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        certificate = read_certificate(folder / CERTIFICATE_FILE)
+    except InputError:
+        # A damaged certificate proves nothing, but the agent can be played.
         return None
-    if not isinstance(certificate, dict) or certificate.get("weights_sha256") != bundle.sha256:
-        return None
-    for claim in ("perfect", "unexploitable"):
-        if certificate.get(claim) is True:
-            return claim
-    return "exploitable"
+    is_ours = certificate is not None and certificate.weights_sha256 == bundle.sha256
+    return certificate.claim if certificate is not None and is_ours else None

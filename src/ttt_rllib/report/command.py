@@ -1,4 +1,4 @@
-"""`python -m ttt_rllib.report RUN`: the report of a run as a page; no ray, no torch."""
+"""`python -m ttt_rllib.report RUN`: a run as a page; no ray, no torch."""
 
 from __future__ import annotations
 
@@ -14,25 +14,23 @@ from ttt_rllib.runs.directory import RunDir
 from ttt_rllib.runs.files import write_atomic
 from ttt_rllib.runs.record import read_run
 
-__all__ = ["REPORT_FILE", "is_newest", "report", "write_report"]
-
-REPORT_FILE = "report.html"
+__all__ = ["is_newest", "report", "write_report"]
 
 
 def write_report(run_dir: RunDir) -> Path:
-    """Write `report.html` into a run directory, whatever state the run is in.
+    """(Re)write `report.html` in a run directory, including for failed or running runs.
 
     Args:
-        run_dir: The run; it must hold `experiment.yaml`, all else may be missing.
+        run_dir: The run; it must hold `experiment.yaml`, everything else may be missing.
 
     Returns:
         The page.
 
     Raises:
-        InputError: If it is no run directory, a file in it is damaged, or the page cannot be
-            written.
+        InputError: If it is no run directory, was written by another version, a file in it is
+            damaged, or the page cannot be written.
     """
-    path = run_dir.path / REPORT_FILE
+    path = run_dir.report
     html = page(read_run(run_dir))
     try:
         write_atomic(path, html)
@@ -42,15 +40,15 @@ def write_report(run_dir: RunDir) -> Path:
 
 
 def is_newest(run_dir: RunDir) -> bool:
-    """Tell whether a run has a report, written after its summary."""
-    path = run_dir.path / REPORT_FILE
+    """Tell whether a run has a page that was written after its summary."""
+    path = run_dir.report
     return path.is_file() and path.stat().st_mtime_ns >= run_dir.summary.stat().st_mtime_ns
 
 
 def report(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")],
 ) -> None:
-    """Write report.html of a run: verdict, curves, openings, search; opens offline.
+    """Write the page of a run: verdict, curves, openings, search. It opens offline.
 
     Exit codes: 0 done, 2 no run there.
     """

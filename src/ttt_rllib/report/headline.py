@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from ttt_rllib.exact.evaluation import solved_game
 from ttt_rllib.metrics import (
@@ -44,12 +43,12 @@ class Tile:
 
 def sentence(record: RunRecord) -> str:
     """Return the verdict as a sentence."""
-    verdict = record.summary.get("verdict") if record.summary else None
-    if verdict:
-        return f"{verdict[0].upper()}{verdict[1:]}."
-    if record.status == "unfinished":
+    summary = record.summary
+    if summary is None:
         return "No verdict yet: this run has not come to its end."
-    if record.summary and record.summary.get("checkpoint") and record.bundle is None:
+    if summary.verdict:
+        return f"{summary.verdict[0].upper()}{summary.verdict[1:]}."
+    if summary.checkpoint and record.bundle is None:
         return UNMEASURED
     return NO_AGENT
 
@@ -59,7 +58,7 @@ def tone(record: RunRecord) -> str:
     # Colour is for what is proved; figures alone have none.
     if record.certificate is None:
         return "draw"
-    return "win" if record.certificate.get("unexploitable") else "loss"
+    return "win" if record.certificate.unexploitable else "loss"
 
 
 def status_note(record: RunRecord) -> str:
@@ -74,7 +73,7 @@ def status_note(record: RunRecord) -> str:
         record.status,
         "The run goes on or was killed: figures are of the trial heard of last.",
     )
-    error = (record.summary or {}).get("error")
+    error = record.summary.error if record.summary else None
     return f"{words} The error: {_first_line(error)}" if error else words
 
 
@@ -103,11 +102,11 @@ def tiles(record: RunRecord) -> tuple[Tile, ...]:
 
 
 def _exact_tiles(record: RunRecord) -> list[Tile]:
-    metrics, certificate = record.metrics, record.certificate or {}
+    metrics, certificate = record.metrics, record.certificate
     mistakes = "of all decision positions"
     if certificate:
-        positions = f"{certificate['decision_positions']:,} positions"
-        mistakes = f"{certificate['mistakes']:,} mistakes in {positions}"
+        positions = f"{certificate.decision_positions:,} positions"
+        mistakes = f"{certificate.mistakes:,} mistakes in {positions}"
     found = [
         Tile(
             "NashConv",
@@ -117,7 +116,7 @@ def _exact_tiles(record: RunRecord) -> list[Tile]:
         Tile("Optimal moves", in_percent(metrics[OPTIMAL_MOVE_RATE], 2), mistakes),
     ]
     if certificate:
-        as_x, as_o = certificate["positions_as_x"], certificate["positions_as_o"]
+        as_x, as_o = certificate.positions_as_x, certificate.positions_as_o
         detail = f"{as_x:,} as X, {as_o:,} as O: all that any opponent can reach"
         found.append(Tile("Positions checked", f"{as_x + as_o:,}", detail))
     truth = solved_game(record.bundle.policy.game) if record.bundle else None
@@ -142,8 +141,8 @@ def _sampled_tiles(metrics: dict[str, float]) -> list[Tile]:
     ]
 
 
-def _first_line(error: Any) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else "none was given"
+def _first_line(error: str) -> str:
+    return error.strip().splitlines()[0] if error.strip() else "none was given"
 
 
 def _signed(figure: float, digits: int) -> str:

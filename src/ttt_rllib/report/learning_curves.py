@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -41,7 +40,8 @@ from ttt_rllib.report.charts.axes import in_percent
 from ttt_rllib.report.charts.bars import Bar, parts_chart
 from ttt_rllib.report.charts.figure import Figure, Tone
 from ttt_rllib.report.charts.line_chart import Line, line_chart
-from ttt_rllib.runs.record import Curves
+from ttt_rllib.runs.metrics_csv import Curves
+from ttt_rllib.runs.summary import WallSeconds
 
 __all__ = ["learning_figures", "other_figures", "throughput_figures"]
 
@@ -106,12 +106,12 @@ def learning_figures(curves: Curves, ceilings: Ceilings | None) -> tuple[Figure,
     return tuple(figures)
 
 
-def throughput_figures(curves: Curves, wall_s: Mapping[str, float]) -> tuple[Figure, ...]:
+def throughput_figures(curves: Curves, wall_s: WallSeconds | None) -> tuple[Figure, ...]:
     """Draw how fast it went, where the time went, and what it took of the machine.
 
     Args:
         curves: The trial.
-        wall_s: As in `summary.json`; empty for a run without one.
+        wall_s: Those of the summary; None for a run without one.
     """
     figures = []
     if curves.has(MOVES_PER_S):
@@ -121,7 +121,7 @@ def throughput_figures(curves: Curves, wall_s: Mapping[str, float]) -> tuple[Fig
         line = Line("moves a second", curves[MOVES], speed, "win", value=middle)
         figures.append(line_chart("Throughput", [line], y_range=(0.0, float(np.nanmax(speed)))))
     wholes = {"Phases of training, seconds": _phases(curves)}
-    if wall_s.get("total_s"):
+    if wall_s and wall_s.total_s:
         wholes["The whole command, seconds"] = _wall(wall_s)
     known = {name: parts for name, parts in wholes.items() if any(part.size for part in parts)}
     if known:
@@ -211,9 +211,9 @@ def _phases(curves: Curves) -> list[Bar]:
     return [Bar(name, seconds, f"{seconds:.1f}", tone) for seconds, name, tone in sums]
 
 
-def _wall(wall_s: Mapping[str, float]) -> list[Bar]:
-    setup, training = wall_s.get("setup_s", 0.0), wall_s.get("train_s", 0.0)
-    rest = max(0.0, wall_s["total_s"] - setup - training)
+def _wall(wall_s: WallSeconds) -> list[Bar]:
+    setup, training = wall_s.setup_s, wall_s.train_s
+    rest = max(0.0, wall_s.total_s - setup - training)
     return [
         Bar("set-up", setup, f"{setup:.1f}", "draw"),
         Bar("training", training, f"{training:.1f}", "win"),

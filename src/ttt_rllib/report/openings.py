@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ttt_envs.game import Game
 from ttt_rllib.agents.policies import Policy
 from ttt_rllib.analysis.game_record import GameRecord
 from ttt_rllib.analysis.openings import ATLAS_PLIES, openings
 from ttt_rllib.analysis.position import analyse, move_sentence
+from ttt_rllib.exact.certificate import LosingLine
 from ttt_rllib.exact.evaluation import solved_game
 from ttt_rllib.report.charts.boards import (
     game_drawing,
@@ -107,14 +107,14 @@ def atlas(policy: Policy, plies: int = ATLAS_PLIES) -> Atlas:
     return Atlas(_verdict(groups), reading, is_exact, tuple(groups))
 
 
-def losing_games(game: Game, lines: Sequence[Mapping[str, Any]]) -> Atlas:
+def losing_games(game: Game, lines: Sequence[LosingLine]) -> Atlas:
     """Draw games in which an agent gets less than its seat can have.
 
     Args:
         game: The rules.
-        lines: As a certificate lists them: `seat`, "x" or "o", and `moves`.
+        lines: As a certificate lists them.
     """
-    cards = tuple(_losing_card(GameRecord(game, tuple(line["moves"])), line) for line in lines)
+    cards = tuple(_losing_card(GameRecord(game, line.moves), line) for line in lines)
     return Atlas("", "", is_exact=True, groups=(("", cards),) if cards else ())
 
 
@@ -143,9 +143,9 @@ def _card(record: GameRecord, policy: Policy) -> Card:
     return Card(drawing, words + could, detail, keeps)
 
 
-def _losing_card(record: GameRecord, line: Mapping[str, Any]) -> Card:
+def _losing_card(record: GameRecord, line: LosingLine) -> Card:
     """Mark the agent's last move that gave its seat's value away."""
-    seat = 0 if line["seat"] == "x" else 1
+    seat = 0 if line.seat == "x" else 1
     truth = solved_game(record.game)
     game_value = truth.solution.game_value if truth else 0
     seat_value = game_value if seat == 0 else -game_value

@@ -47,7 +47,7 @@ def _content(record: RunRecord) -> dict[str, Any]:
     policy = record.bundle.policy if record.bundle else None
     truth = solved_game(policy.game) if policy else None
     search = read_search(record)
-    wall_s = (record.summary or {}).get("wall_s", {})
+    wall_s = record.summary.wall_s if record.summary else None
     return {
         "stylesheet": stylesheet(),
         "experiment": record.experiment.name,
@@ -64,7 +64,7 @@ def _content(record: RunRecord) -> dict[str, Any]:
         "search": search_section(search) if search else None,
         "atlas": atlas(policy) if policy else None,
         "losing": _losing(record),
-        "losing_count": (record.certificate or {}).get("losing_line_count", 0),
+        "losing_count": record.certificate.losing_line_count if record.certificate else 0,
         "metrics": _metrics(record),
         "facts": tuple(_facts(record)),
         "steps": next_steps(record),
@@ -88,7 +88,7 @@ def _losing(record: RunRecord) -> Atlas | None:
     """Return the shortest losing games, None if there is none or nothing was proved."""
     if record.certificate is None or record.bundle is None:
         return None
-    lines = record.certificate["losing_lines"][:LOSING_GAMES_SHOWN]
+    lines = record.certificate.losing_lines[:LOSING_GAMES_SHOWN]
     return losing_games(record.bundle.policy.game, lines) if lines else None
 
 
@@ -103,27 +103,21 @@ def _metrics(record: RunRecord) -> list[tuple[str, str, str]]:
 
 def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
     """Return what one needs to repeat the run: seeds, hashes, versions, machine."""
-    summary = record.summary or {}
-    seeds = summary.get("seeds") or [record.experiment.seed]
+    summary = record.summary
+    seeds = summary.seeds if summary else (record.experiment.seed,)
     yield "seed" + "s" * (len(seeds) != 1), ", ".join(map(str, seeds))
     yield "iterations", f"{len(record.curves.rows):,}"
-    if len(summary.get("sessions", ())) > 1:
-        yield "sessions", f"{len(summary['sessions'])}: it was resumed"
+    if summary and len(summary.sessions) > 1:
+        yield "sessions", f"{len(summary.sessions)}: it was resumed"
     if record.bundle:
         yield "weights", f"sha256 {record.bundle.sha256}"
-    if summary.get("git_commit"):
-        yield "commit", str(summary["git_commit"])
-    if summary.get("versions"):
-        yield (
-            "versions",
-            ", ".join(f"{name} {number}" for name, number in summary["versions"].items()),
-        )
-    machine = summary.get("machine")
-    if machine:
-        yield (
-            "machine",
-            (
-                f"{machine['system']} {machine['release']}, {machine['architecture']}, "
-                f"{machine['cpus']} CPUs"
-            ),
-        )
+    if summary is None:
+        return
+    if summary.git_commit:
+        yield "commit", summary.git_commit
+    yield "versions", ", ".join(f"{name} {number}" for name, number in summary.versions.items())
+    machine = summary.machine
+    yield (
+        "machine",
+        f"{machine.system} {machine.release}, {machine.architecture}, {machine.cpus} CPUs",
+    )

@@ -9,7 +9,8 @@ from ttt_rllib.report.charts.figure import Figure, Key, Tone
 from ttt_rllib.report.charts.line_chart import Line, line_chart
 from ttt_rllib.report.charts.svg import number, tag
 from ttt_rllib.report.importance import importance, numbers, spans_decades
-from ttt_rllib.runs.search_record import STOPPED, SearchRecord, Trial
+from ttt_rllib.runs.outcome import STOPPED_EARLY
+from ttt_rllib.runs.search_record import SearchRecord, SearchTrial
 
 __all__ = ["curves_figure", "importance_figure", "parallel_figure"]
 
@@ -49,7 +50,7 @@ def curves_figure(search: SearchRecord) -> Figure | None:
     keys = (
         Key(f"the best, {search.best_trial}", "win"),
         Key("the others", "faint"),
-        Key(STOPPED, "loss"),
+        Key(STOPPED_EARLY, "loss"),
     )
     tones = {line.tone for line in lines}
     shown = tuple(key for key in keys if key.tone in tones)
@@ -98,15 +99,15 @@ def importance_figure(search: SearchRecord) -> Figure | None:
     return bar_chart("What mattered for the objective", bars, note)
 
 
-def _drawn(search: SearchRecord, metric: str) -> list[Trial]:
+def _drawn(search: SearchRecord, metric: str) -> list[SearchTrial]:
     """Return the trials that have a metric, the best last."""
     return [trial for trial in reversed(search.trials) if trial.curves.has(metric)]
 
 
-def _tone(trial: Trial, search: SearchRecord) -> Tone:
+def _tone(trial: SearchTrial, search: SearchRecord) -> Tone:
     if trial.name == search.best_trial:
         return "win"
-    return "loss" if trial.status == STOPPED else "faint"
+    return "loss" if trial.status == STOPPED_EARLY else "faint"
 
 
 def _rank_tone(rank: int, count: int) -> Tone:
@@ -115,7 +116,7 @@ def _rank_tone(rank: int, count: int) -> Tone:
     return "ink" if rank < count / 4 else "faint"
 
 
-def _thread(trial: Trial, points: list[tuple[float, float]], tone: Tone) -> str:
+def _thread(trial: SearchTrial, points: list[tuple[float, float]], tone: Tone) -> str:
     path = "M" + "L".join(f"{number(x)} {number(y)}" for x, y in points)
     words = ", ".join(f"{key} {value}" for key, value in trial.settings.items())
     title = tag("title", text=f"{trial.name}: {words}")

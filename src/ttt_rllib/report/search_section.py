@@ -12,15 +12,16 @@ from ttt_rllib.report.search_figures import (
     importance_figure,
     parallel_figure,
 )
-from ttt_rllib.runs.search_record import STOPPED, SearchRecord, Trial
+from ttt_rllib.runs.outcome import FAILED, STOPPED_EARLY
+from ttt_rllib.runs.search_record import SearchRecord, SearchTrial
 
-__all__ = ["SearchSection", "TrialRow", "search_section"]
+__all__ = ["SearchSection", "TableRow", "search_section"]
 
 NAMES = {"random": "random search", "optuna": "Optuna", "asha": "ASHA", "pbt": "PBT"}
 
 
 @dataclass(frozen=True)
-class TrialRow:
+class TableRow:
     """A line of the table.
 
     Attributes:
@@ -48,7 +49,7 @@ class SearchSection:
     figures: tuple[Figure, ...]
     note: str
     headings: tuple[str, ...]
-    rows: tuple[TrialRow, ...]
+    rows: tuple[TableRow, ...]
 
 
 def search_section(search: SearchRecord) -> SearchSection:
@@ -73,8 +74,8 @@ def search_section(search: SearchRecord) -> SearchSection:
 
 def _sentence(search: SearchRecord) -> str:
     count = len(search.trials)
-    stopped = sum(trial.status == STOPPED for trial in search.trials)
-    failed = sum(trial.status == "failed" for trial in search.trials)
+    stopped = sum(trial.status == STOPPED_EARLY for trial in search.trials)
+    failed = sum(trial.status == FAILED for trial in search.trials)
     goal = "least" if search.mode == "min" else "greatest"
     algorithm = NAMES.get(search.algorithm, search.algorithm)
     scheduler = NAMES.get(search.scheduler, search.scheduler)
@@ -88,7 +89,7 @@ def _sentence(search: SearchRecord) -> str:
     return f"{'; '.join(words)}.{result}"
 
 
-def _row(search: SearchRecord, trial: Trial, *, has_exploits: bool) -> TrialRow:
+def _row(search: SearchRecord, trial: SearchTrial, *, has_exploits: bool) -> TableRow:
     objective = "" if trial.objective is None else f"{trial.objective:,.6g}"
     moves = trial.metrics.get(MOVES)
     settings = (_shortened(trial.settings[key]) for key in search.keys)
@@ -102,8 +103,8 @@ def _row(search: SearchRecord, trial: Trial, *, has_exploits: bool) -> TrialRow:
         *([str(trial.exploits)] if has_exploits else []),
     )
     if trial.name == search.best_trial:
-        return TrialRow(cells, "best")
-    return TrialRow(cells, {STOPPED: "stopped", "failed": "failed"}.get(trial.status, ""))
+        return TableRow(cells, "best")
+    return TableRow(cells, {STOPPED_EARLY: "stopped", FAILED: "failed"}.get(trial.status, ""))
 
 
 def _shortened(cell: str) -> str:

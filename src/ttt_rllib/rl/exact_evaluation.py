@@ -23,7 +23,7 @@ from ray.rllib.utils.metrics import (
 )
 
 from ttt_envs.game import Game
-from ttt_rllib.agents.bundle import save_bundle
+from ttt_rllib.agents.bundle import BUNDLE_FOLDER, save_bundle
 from ttt_rllib.agents.policies import AgentPolicy, NetworkPolicy, policy_table
 from ttt_rllib.evaluation.sampled import sampled_report
 from ttt_rllib.exact.evaluation import ExactReport, evaluate, solved_game
@@ -154,7 +154,7 @@ class ExactEvaluationMixin:
             "iteration": self.iteration,
             "moves": self.moves(),
         }
-        save_bundle(self.network_policy(), Path(saved) / "agent", provenance)
+        save_bundle(self.network_policy(), Path(saved) / BUNDLE_FOLDER, provenance)
         return saved
 
     def moves(self) -> int:

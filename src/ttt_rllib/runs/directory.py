@@ -1,12 +1,13 @@
-"""The run directory: where everything about a run is found, and how it is written.
+"""The run directory: where everything about a run is found, and how it is made.
 
     results/<experiment>/<run id>/
-        experiment.yaml  summary.json  metrics.csv  certificate.json
+        experiment.yaml  summary.json  metrics.csv  certificate.json  report.html
         agent/           the bundle
-        trials/          Tune's own files, a folder a trial, with the checkpoints
+        trials/          Tune's own files, one folder per trial, with the checkpoints
+        trials.csv  best.yaml             of a search
 
-Files but `metrics.csv`, which grows a row at a time, appear whole or not at all: they are
-written beside their place and moved there.
+Every file appears complete or not at all, because it is written beside its place and moved
+there. Only `metrics.csv` grows row by row.
 """
 
 from __future__ import annotations
@@ -19,18 +20,27 @@ from datetime import datetime
 from itertools import chain, count
 from pathlib import Path
 
+from ttt_rllib.agents.bundle import BUNDLE_FOLDER
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import dump_experiment, load_experiment
 from ttt_rllib.config.section import NAME
 from ttt_rllib.errors import InputError
+from ttt_rllib.runs.certificate_json import CERTIFICATE_FILE
 from ttt_rllib.runs.files import write_atomic
+from ttt_rllib.runs.metrics_csv import METRICS_FILE
+from ttt_rllib.runs.summary import SUMMARY_FILE
+from ttt_rllib.runs.trials_csv import TRIALS_FILE
 
 __all__ = [
+    "TRIALS_FOLDER",
     "RunDir",
     "create_run_dir",
     "new_run_dir",
     "open_run_dir",
 ]
+
+EXPERIMENT_FILE, BEST_FILE, REPORT_FILE = "experiment.yaml", "best.yaml", "report.html"
+TRIALS_FOLDER, STATE_FOLDER = "trials", ".state"
 
 
 @dataclass(frozen=True)
@@ -46,56 +56,61 @@ class RunDir:
     @property
     def experiment(self) -> Path:
         """The resolved experiment."""
-        return self.path / "experiment.yaml"
+        return self.path / EXPERIMENT_FILE
 
     @property
     def trials(self) -> Path:
         """Tune's experiment directory."""
-        return self.path / "trials"
+        return self.path / TRIALS_FOLDER
 
     @property
     def state(self) -> Path:
-        """Whole states of Tune, to go on from after a kill."""
-        return self.path / ".state"
+        """Complete states of Tune, to resume from after a kill."""
+        return self.path / STATE_FOLDER
 
     @property
     def table(self) -> Path:
-        """A row a trial."""
-        return self.path / "trials.csv"
+        """One row per trial of a search."""
+        return self.path / TRIALS_FILE
 
     @property
     def best(self) -> Path:
-        """The best configuration of a search, as an experiment of its own."""
-        return self.path / "best.yaml"
+        """The best configuration of a search, as an experiment to train again."""
+        return self.path / BEST_FILE
 
     @property
     def summary(self) -> Path:
         """What came out, in figures."""
-        return self.path / "summary.json"
+        return self.path / SUMMARY_FILE
 
     @property
     def metrics(self) -> Path:
         """The best trial's metrics."""
-        return self.path / "metrics.csv"
+        return self.path / METRICS_FILE
 
     @property
     def certificate(self) -> Path:
         """The proof, or the losing lines."""
-        return self.path / "certificate.json"
+        return self.path / CERTIFICATE_FILE
 
     @property
     def agent(self) -> Path:
         """The bundle."""
-        return self.path / "agent"
+        return self.path / BUNDLE_FOLDER
+
+    @property
+    def report(self) -> Path:
+        """The page of the run."""
+        return self.path / REPORT_FILE
 
 
 def new_run_dir(experiment: Experiment, storage: Path, name: str | None) -> RunDir:
-    """Choose the directory of a new run; nothing is written yet.
+    """Choose the directory of a new run, writing nothing yet.
 
     Args:
         experiment: What will run.
         storage: Folder of all results.
-        name: The run id; None takes date and time.
+        name: The run id; None takes the date and time.
 
     Raises:
         InputError: If the run exists already, or the storage cannot be written to.
@@ -117,10 +132,10 @@ def new_run_dir(experiment: Experiment, storage: Path, name: str | None) -> RunD
 
 
 def create_run_dir(run: RunDir, experiment: Experiment) -> None:
-    """Make the directory of a new run, with the resolved experiment in it from the first moment.
+    """Make the directory of a new run; it holds the resolved experiment from the first moment.
 
     Raises:
-        InputError: If another run took the directory meanwhile, or it cannot be made.
+        InputError: If another run has taken the directory meanwhile, or it cannot be made.
     """
     part = RunDir(run.path.with_name(f".{run.path.name}.{os.getpid()}.part"))
     try:
@@ -133,7 +148,7 @@ def create_run_dir(run: RunDir, experiment: Experiment) -> None:
 
 
 def _free_run_id(folder: Path) -> str:
-    """Date and time, and a number where two runs start within a second."""
+    """Return date and time, with a number where two runs start within a second."""
     now = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     ids = chain([now], (f"{now}-{number}" for number in count(2)))
     return next(run_id for run_id in ids if not (folder / run_id).exists())
@@ -147,5 +162,5 @@ def open_run_dir(path: Path) -> tuple[RunDir, Experiment]:
     """
     run = RunDir(path.absolute())
     if not run.experiment.is_file():
-        raise InputError(f"--resume {path}: not a run directory; it has no experiment.yaml")
+        raise InputError(f"--resume {path}: not a run directory; it has no {EXPERIMENT_FILE}")
     return run, load_experiment(run.experiment)

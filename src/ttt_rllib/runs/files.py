@@ -1,4 +1,4 @@
-"""Files that a reader, or a crash, never sees in parts."""
+"""Files that neither a reader nor a crash ever sees in parts, and JSON that is checked."""
 
 from __future__ import annotations
 
@@ -6,13 +6,21 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["write_atomic", "write_json"]
+from pydantic import TypeAdapter, ValidationError
+
+from ttt_rllib.errors import InputError
+
+__all__ = ["read_json", "validated", "write_atomic", "write_json"]
+
+REMEDY = "remove it, or resume the run"
+
+Content = TypeVar("Content")
 
 
 def write_atomic(path: Path, text: str) -> None:
-    """Write a file such that a reader, or a crash, never sees a part of it."""
+    """Write a file so that neither a reader nor a crash sees a part of it."""
     part = path.with_name(f".{path.name}.part")
     with part.open("w", encoding="utf-8") as file:
         file.write(text)
@@ -24,3 +32,39 @@ def write_atomic(path: Path, text: str) -> None:
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write JSON for people: indented, in the order given."""
     write_atomic(path, json.dumps(content, indent=2) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON file that holds a mapping.
+
+    Raises:
+        InputError: If it cannot be read, or holds something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not readable as JSON: {error}; {REMEDY}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds no mapping; {REMEDY}")
+    return content
+
+
+def validated(path: Path, content: Mapping[str, Any], kind: type[Content]) -> Content:
+    """Turn the content of a JSON file into a dataclass.
+
+    Args:
+        path: The file, to be named in errors.
+        content: What it holds; keys that the dataclass does not have are ignored.
+        kind: The dataclass; those nested in it are made as well.
+
+    Raises:
+        InputError: If a key is missing or a value has another type.
+    """
+    try:
+        # Through JSON once more: only there does strict validation take lists as tuples.
+        return TypeAdapter(kind).validate_json(json.dumps(content), strict=True)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        key = ".".join(map(str, fault["loc"]))
+        wrong = f"has no {key!r}" if fault["type"] == "missing" else f"{key}: {fault['msg']}"
+        raise InputError(f"{path}: {wrong}; {REMEDY}") from None

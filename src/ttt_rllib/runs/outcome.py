@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-__all__ = ["RunResult", "Status", "TrialResult"]
+__all__ = [
+    "FAILED",
+    "STOPPED_EARLY",
+    "RunResult",
+    "RunStatus",
+    "TrialResult",
+    "TrialStatus",
+    "best_trial",
+]
 
-Status = Literal["done", "stopped early", "failed", "unfinished"]
+TrialStatus = Literal["done", "stopped early", "failed", "unfinished"]
 """A trial that met one of its own limits is done; one that a scheduler ended, stopped early."""
+
+RunStatus = Literal["done", "interrupted", "failed"]
+"""How a run ended that came to write a summary."""
+
+FAILED: TrialStatus = "failed"
+STOPPED_EARLY: TrialStatus = "stopped early"
+ENDED: tuple[TrialStatus, ...] = ("done", STOPPED_EARLY)
 
 
 @dataclass(frozen=True)
@@ -17,7 +33,7 @@ class TrialResult:
     """What is left of a trial.
 
     Attributes:
-        name: Its folder under `trials/`.
+        name: Its folder under `trials/`, a number.
         status: How it ended.
         settings: The searched settings by dotted keys.
         seed: Its seed.
@@ -25,11 +41,11 @@ class TrialResult:
         folder: Its folder.
         checkpoint: The checkpoint its agent is taken from; None if it never came to one.
         result: Its last result, nested as the algorithm reports it.
-        error: What its error ends with; None if it has none.
+        error: The last line of its error; None if it has none.
     """
 
     name: str
-    status: Status
+    status: TrialStatus
     settings: dict[str, Any]
     seed: int
     objective: float | None
@@ -52,3 +68,66 @@ class RunResult:
     trials: tuple[TrialResult, ...]
     best: TrialResult | None
     interrupted: bool
+
+
+class _Rank(NamedTuple):
+    """How good a trial is; the least rank is the best, and earlier fields outweigh later ones.
+
+    A configuration is judged before its trials, so that a lucky seed of a weak
+    configuration does not become the run's agent.
+    """
+
+    # Figures of a trial that failed or was cut off may be anything: they only count if
+    # nothing better is there.
+    has_not_ended: bool
+    # A scheduler stopped it because others were better; its objective is that of a shorter
+    # training, and must not be compared with theirs.
+    was_stopped_early: bool
+    # A mean over fewer seeds than the others have is not comparable either.
+    has_no_mean: bool
+    signed_mean: float
+    # Within the best configuration, the best seed.
+    is_unmeasured: bool
+    signed_objective: float
+    # Of equally good trials, one that left an agent.
+    has_no_checkpoint: bool
+
+
+def best_trial(
+    trials: Sequence[TrialResult], *, mode: Literal["min", "max"], num_seeds: int = 1
+) -> TrialResult | None:
+    """Return the best trial of the configuration whose mean objective over its seeds is best.
+
+    Trials that ended rank above those that did not, measured ones above others; of equal
+    trials the first is taken.
+
+    Args:
+        trials: All trials of the run. Their names are numbers: `num_seeds` in a row, from a
+            multiple of `num_seeds` on, are the seeds of one configuration.
+        mode: Whether the least or the greatest objective is best.
+        num_seeds: Seeds per configuration.
+
+    Returns:
+        None if there are no trials.
+    """
+    sign = -1.0 if mode == "max" else 1.0
+
+    def rank(trial: TrialResult) -> _Rank:
+        mates = [one for one in trials if _number(one) // num_seeds == _number(trial) // num_seeds]
+        known = [one.objective for one in mates if one.objective is not None]
+        mean = sum(known) / len(known) if len(known) == num_seeds else None
+        return _Rank(
+            has_not_ended=any(one.status not in ENDED for one in mates),
+            was_stopped_early=any(one.status != "done" for one in mates),
+            has_no_mean=mean is None,
+            signed_mean=sign * (mean or 0.0),
+            is_unmeasured=trial.objective is None,
+            signed_objective=sign * (trial.objective or 0.0),
+            has_no_checkpoint=trial.checkpoint is None,
+        )
+
+    return min(trials, key=rank, default=None)
+
+
+def _number(trial: TrialResult) -> int:
+    return int(trial.name)

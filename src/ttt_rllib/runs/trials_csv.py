@@ -1,23 +1,69 @@
-"""`trials.csv`: a row a trial of a search, with its settings and its last figures."""
+"""`trials.csv`: one row per trial of a search, with its settings and its last figures.
+
+Columns: trial, status and seed; the searched settings under their dotted keys; the
+objective; all metrics under their names.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from ttt_rllib.config.experiment import Experiment
+from ttt_rllib.errors import InputError
 from ttt_rllib.metrics import METRICS, flatten
 from ttt_rllib.runs.files import write_atomic
-from ttt_rllib.runs.outcome import TrialResult
+from ttt_rllib.runs.outcome import TrialResult, TrialStatus
 
-__all__ = ["write_table"]
+__all__ = ["TRIALS_FILE", "TrialRow", "TrialsTable", "read_trials", "write_trials"]
+
+TRIALS_FILE = "trials.csv"
+TRIAL, STATUS, SEED, OBJECTIVE = "trial", "status", "seed", "objective"
+FIRST = (TRIAL, STATUS, SEED)
+"""The columns before those of the settings; `OBJECTIVE` is the one behind them."""
 
 
-def write_table(path: Path, experiment: Experiment, trials: Sequence[TrialResult]) -> None:
+@dataclass(frozen=True)
+class TrialRow:
+    """A row.
+
+    Attributes:
+        name: Name of the trial's folder.
+        status: How it ended.
+        seed: Seed of its experiment.
+        settings: The searched settings by dotted key, as in the file.
+        objective: None if it was never measured.
+        metrics: The last figures by name, where there are any.
+    """
+
+    name: str
+    status: TrialStatus
+    seed: str
+    settings: dict[str, str]
+    objective: float | None
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class TrialsTable:
+    """The whole file.
+
+    Attributes:
+        keys: Dotted keys of the searched settings.
+        rows: The trials, in the order of their numbers.
+    """
+
+    keys: tuple[str, ...]
+    rows: tuple[TrialRow, ...]
+
+
+def write_trials(path: Path, experiment: Experiment, trials: Sequence[TrialResult]) -> None:
     """Write all trials of a search, in the order of their numbers.
 
     Args:
@@ -29,7 +75,7 @@ def write_table(path: Path, experiment: Experiment, trials: Sequence[TrialResult
     names = [metric.name for metric in METRICS]
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(("trial", "status", "seed", *experiment.search.space, "objective", *names))
+    rows.writerow((*FIRST, *experiment.search.space, OBJECTIVE, *names))
     for trial in trials:
         figures = flatten(trial.result)
         settings = (_cell(trial.settings[key]) for key in experiment.search.space)
@@ -38,6 +84,52 @@ def write_table(path: Path, experiment: Experiment, trials: Sequence[TrialResult
             (trial.name, trial.status, trial.seed, *settings, _cell(trial.objective), *measured)
         )
     write_atomic(path, text.getvalue())
+
+
+def read_trials(path: Path) -> TrialsTable | None:
+    """Read `trials.csv`; None if it is not there.
+
+    Raises:
+        InputError: If its columns are not those of such a table, or a status is unknown.
+    """
+    if not path.is_file():
+        return None
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        columns = tuple(reader.fieldnames or ())
+        rows = list(reader)
+    if columns[: len(FIRST)] != FIRST or OBJECTIVE not in columns:
+        raise InputError(
+            f"{path}: its columns are {', '.join(columns)}; they begin with {', '.join(FIRST)} "
+            f"and have {OBJECTIVE}"
+        )
+    keys = columns[len(FIRST) : columns.index(OBJECTIVE)]
+    metrics = columns[columns.index(OBJECTIVE) + 1 :]
+    return TrialsTable(keys, tuple(_row(path, row, keys, metrics) for row in rows))
+
+
+def _row(
+    path: Path, cells: Mapping[str, str], keys: Sequence[str], metrics: Sequence[str]
+) -> TrialRow:
+    known: tuple[TrialStatus, ...] = get_args(TrialStatus)
+    status = next((status for status in known if status == cells[STATUS]), None)
+    if status is None:
+        raise InputError(f"{path}: status {cells[STATUS]!r}: known are {', '.join(known)}")
+    figures = {name: _figure(cells[name]) for name in metrics}
+    return TrialRow(
+        name=cells[TRIAL],
+        status=status,
+        seed=cells[SEED],
+        settings={key: cells[key] for key in keys},
+        objective=_figure(cells[OBJECTIVE]),
+        metrics={name: figure for name, figure in figures.items() if figure is not None},
+    )
+
+
+def _figure(cell: str | None) -> float | None:
+    """Return a figure; an empty cell, nan and infinity are none."""
+    figure = float(cell) if cell else math.nan
+    return figure if math.isfinite(figure) else None
 
 
 def _cell(value: Any) -> str:

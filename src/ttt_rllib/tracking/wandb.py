@@ -6,7 +6,6 @@ integration `setup_wandb` opens the runs; its callback is not used (docs/decisio
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,6 +18,7 @@ from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.metrics import ITERATION, flatten
 from ttt_rllib.runs.directory import RunDir
 from ttt_rllib.runs.metrics_csv import METRICS_FILE, MetricsCsv
+from ttt_rllib.runs.summary import read_summary
 from ttt_rllib.tracking.wandb_writer import WandbRun, WandbWriter, resolve_mode
 from ttt_rllib.tuning.trainable import experiment_of
 
@@ -100,11 +100,13 @@ class WandbCallback(LoggerCallback):
         # Unless it is open still, it is opened once more; it may be of an earlier session.
         wanted = replace(self._runs.get(folder.name) or self._run_of(folder, {}), anew=False)
         run = self._run
-        paths = [run.experiment, run.summary, run.certificate, run.path / "report.html"]
+        paths = [run.experiment, run.summary, run.certificate, run.report]
         paths += sorted(run.agent.iterdir()) if run.agent.is_dir() else []
         files = {str(path.relative_to(run.path)): path for path in paths if path.is_file()}
-        summary = json.loads(run.summary.read_text(encoding="utf-8"))
-        words = {key: summary[key] for key in ("status", "verdict") if summary.get(key)}
+        summary = read_summary(run.summary)
+        words: dict[str, str] = {"status": summary.status} if summary else {}
+        if summary and summary.verdict:
+            words["verdict"] = summary.verdict
         self._writer.open(wanted)
         name = f"{self._experiment.name}-{run.path.name}"
         self._writer.keep(wanted.id, name, files, words)

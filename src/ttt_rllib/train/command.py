@@ -25,12 +25,12 @@ from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTE
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import load_experiment
 from ttt_rllib.errors import InputError
-from ttt_rllib.evaluation.evaluate_agent import is_done
 from ttt_rllib.evaluation.text import NOT_PROVABLE, format_report
 from ttt_rllib.exact.evaluation import solved_game
 from ttt_rllib.metrics import EXACT_GROUPS
 from ttt_rllib.runs.directory import RunDir, create_run_dir, new_run_dir, open_run_dir
 from ttt_rllib.runs.lock import run_lock
+from ttt_rllib.runs.summary import Session, is_done
 from ttt_rllib.signals import deferred_interrupts, raise_on_interrupts
 
 if TYPE_CHECKING:
@@ -261,10 +261,10 @@ def _finalize(
     from ttt_rllib.train.finalize import finalize_run
 
     started_s, ended_s = _process_start_s(), time.time()
-    session = {
-        "setup_s": round((first_result_s or ended_s) - started_s, 3),
-        "total_s": round(ended_s - started_s, 3),
-    }
+    session = Session(
+        setup_s=round((first_result_s or ended_s) - started_s, 3),
+        total_s=round(ended_s - started_s, 3),
+    )
     best = outcome.best
     train_s = float(best.result.get("perf", {}).get("train_s", 0.0)) if best else 0.0
     assessed = finalize_run(experiment, run, outcome, session)
@@ -272,8 +272,8 @@ def _finalize(
     if assessed is not None:
         console.print("\n" + format_report(*assessed) + "\n", soft_wrap=True)
     console.print(
-        f"set-up {session['setup_s']:.1f} s, training {train_s:.1f} s, "
-        f"this session {session['total_s']:.1f} s"
+        f"set-up {session.setup_s:.1f} s, training {train_s:.1f} s, "
+        f"this session {session.total_s:.1f} s"
     )
     if outcome.interrupted:
         warn("interrupted")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
@@ -11,115 +10,126 @@ import sys
 from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import ttt_rllib
-from ttt_rllib.agents.bundle import Bundle, load_bundle
+from ttt_rllib.agents.bundle import BUNDLE_FOLDER, Bundle, load_bundle
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import dump_experiment, with_settings
-from ttt_rllib.evaluation.evaluate_agent import (
-    Report,
-    certificate_json,
-    evaluate_agent,
-)
+from ttt_rllib.errors import InputError
+from ttt_rllib.evaluation.evaluate_agent import Report, evaluate_agent
 from ttt_rllib.evaluation.text import verdict
 from ttt_rllib.exact.evaluation import ExactReport
 from ttt_rllib.metrics import EVAL_S, LEARN_S, MOVES, SAMPLE_S, SYNC_S, TRAIN_S, flatten
+from ttt_rllib.runs.certificate_json import certificate_of, write_certificate
 from ttt_rllib.runs.directory import RunDir
-from ttt_rllib.runs.files import write_atomic, write_json
-from ttt_rllib.runs.metrics_csv import METRICS_FILE, MetricsCsv
-from ttt_rllib.runs.outcome import RunResult, TrialResult
-from ttt_rllib.runs.trials_csv import write_table
+from ttt_rllib.runs.files import write_atomic
+from ttt_rllib.runs.metrics_csv import METRICS_FILE, Curves, read_curves
+from ttt_rllib.runs.outcome import RunResult, RunStatus, TrialResult
+from ttt_rllib.runs.summary import (
+    Machine,
+    SearchSummary,
+    Session,
+    Summary,
+    WallSeconds,
+    read_summary,
+    write_summary,
+)
+from ttt_rllib.runs.trials_csv import write_trials
 
 __all__ = ["finalize_run"]
 
-PHASES = (SAMPLE_S, LEARN_S, SYNC_S, EVAL_S)
 PACKAGES = ("ray", "torch", "numpy", "gymnasium", "pettingzoo")
 
 
 def finalize_run(
-    experiment: Experiment, run: RunDir, outcome: RunResult, session: dict[str, float]
+    experiment: Experiment, run: RunDir, outcome: RunResult, session: Session
 ) -> tuple[Bundle, Report] | None:
     """Write everything a finished, failed or interrupted run has to show.
 
     Args:
         experiment: What ran.
-        run: Where to.
+        run: Where to write.
         outcome: What is left of its trials.
-        session: Wall seconds of this session: set-up, and in all.
+        session: Wall seconds of this session.
 
     Returns:
         The agent and its figures; None if there is no checkpoint with a bundle.
     """
     best = outcome.best
-    rows: list[dict[str, str]] = []
     if best and (best.folder / METRICS_FILE).is_file():
-        rows = MetricsCsv(best.folder / METRICS_FILE).rows()
         write_atomic(run.metrics, (best.folder / METRICS_FILE).read_text(encoding="utf-8"))
-    assessed = _assess(run, best.checkpoint if best else None)
-    report = assessed[1] if assessed else None
-    metrics = flatten(best.result) if best else {}
+    evaluated = _evaluate(run, best.checkpoint if best else None)
     if experiment.search and best:
-        write_table(run.table, experiment, outcome.trials)
+        write_trials(run.table, experiment, outcome.trials)
         write_atomic(run.best, _best_experiment(experiment, best))
-    sessions = [*_earlier_sessions(run), session]
-    summary = {
-        "experiment": experiment.name,
-        "run": run.path.name,
-        "status": _status(outcome),
-        "verdict": verdict(report) if report else None,
-        "error": _error(outcome),
-        "best_trial": best.name if best else None,
-        **_search_summary(experiment, outcome),
-        "checkpoint": _relative(best.checkpoint, run) if best else None,
-        "moves": int(metrics.get(MOVES, 0)),
-        "metrics": {**metrics, **(report.metrics() if report else {})},
-        "wall_s": {
-            "setup_s": round(sum(one["setup_s"] for one in sessions), 3),
-            "train_s": round(metrics.get(TRAIN_S, 0.0), 3),
-            "total_s": round(sum(one["total_s"] for one in sessions), 3),
-            **_phases(rows),
-        },
-        "sessions": sessions,
-        "seeds": sorted({trial.seed for trial in outcome.trials}) or [experiment.seed],
-        "versions": _versions(),
-        "git_commit": _git_commit(),
-        "machine": _machine(),
-    }
-    write_json(run.summary, summary)
-    if summary["status"] == "done":
-        # There is nothing to go on with any more.
+    sessions = (*_earlier_sessions(run), session)
+    report = evaluated[1] if evaluated else None
+    summary = _summary(experiment, run, outcome, sessions, report)
+    write_summary(run.summary, summary)
+    if summary.status == "done":
+        # There is nothing left to resume.
         shutil.rmtree(run.state, ignore_errors=True)
-    return assessed
+    return evaluated
 
 
-def _assess(run: RunDir, checkpoint: Path | None) -> tuple[Bundle, Report] | None:
-    # Without a bundle, the game is not one of ours.
-    if checkpoint is None or not (checkpoint / "agent").is_dir():
+def _evaluate(run: RunDir, checkpoint: Path | None) -> tuple[Bundle, Report] | None:
+    """Move the agent of a checkpoint into its place, and measure it."""
+    # There is no bundle if the game is not one of ours.
+    if checkpoint is None or not (checkpoint / BUNDLE_FOLDER).is_dir():
         return None
-    part = run.path / ".agent.part"
+    part = run.path / f".{BUNDLE_FOLDER}.part"
     shutil.rmtree(part, ignore_errors=True)
-    shutil.copytree(checkpoint / "agent", part)
+    shutil.copytree(checkpoint / BUNDLE_FOLDER, part)
     shutil.rmtree(run.agent, ignore_errors=True)
     part.rename(run.agent)
     bundle = load_bundle(run.agent)
     report = evaluate_agent(bundle)
     if isinstance(report, ExactReport):
-        write_json(run.certificate, certificate_json(bundle, report))
+        write_certificate(run.certificate, certificate_of(bundle, report))
     return bundle, report
 
 
-def _earlier_sessions(run: RunDir) -> list[dict[str, float]]:
+def _earlier_sessions(run: RunDir) -> tuple[Session, ...]:
     """Return the sessions of a resumed run that came to write a summary."""
-    if not run.summary.is_file():
-        return []
-    sessions: list[dict[str, float]] = json.loads(run.summary.read_text(encoding="utf-8"))[
-        "sessions"
-    ]
-    return sessions
+    try:
+        earlier = read_summary(run.summary)
+    except InputError:
+        # A damaged summary is no reason to lose the one that is about to be written.
+        return ()
+    return earlier.sessions if earlier else ()
 
 
-def _status(outcome: RunResult) -> str:
+def _summary(
+    experiment: Experiment,
+    run: RunDir,
+    outcome: RunResult,
+    sessions: tuple[Session, ...],
+    report: Report | None,
+) -> Summary:
+    best = outcome.best
+    metrics = flatten(best.result) if best else {}
+    curves = read_curves(best.folder / METRICS_FILE if best else None)
+    return Summary(
+        experiment=experiment.name,
+        run=run.path.name,
+        status=_status(outcome),
+        verdict=verdict(report) if report else None,
+        error=_error(outcome),
+        best_trial=best.name if best else None,
+        search=_search_summary(experiment, outcome),
+        checkpoint=_relative(best.checkpoint, run) if best else None,
+        moves=int(metrics.get(MOVES, 0)),
+        metrics={**metrics, **(report.metrics() if report else {})},
+        wall_s=_wall_seconds(sessions, metrics.get(TRAIN_S, 0.0), curves),
+        sessions=sessions,
+        seeds=tuple(sorted({trial.seed for trial in outcome.trials}) or [experiment.seed]),
+        versions=_versions(),
+        git_commit=_git_commit(),
+        machine=_machine(),
+    )
+
+
+def _status(outcome: RunResult) -> RunStatus:
     if outcome.interrupted:
         return "interrupted"
     return "failed" if _error(outcome) else "done"
@@ -132,25 +142,23 @@ def _error(outcome: RunResult) -> str | None:
     return outcome.best.error
 
 
-def _search_summary(experiment: Experiment, outcome: RunResult) -> dict[str, Any]:
+def _search_summary(experiment: Experiment, outcome: RunResult) -> SearchSummary | None:
     search, best = experiment.search, outcome.best
     if search is None or best is None:
-        return {}
+        return None
     objective, mode = experiment.objective
     statuses = Counter(trial.status for trial in outcome.trials)
-    return {
-        "search": {
-            "objective": objective,
-            "mode": mode,
-            "algorithm": search.algorithm,
-            "scheduler": search.scheduler,
-            "num_trials": len(outcome.trials),
-            "statuses": dict(sorted(statuses.items())),
-            "best_trial": best.name,
-            "best_objective": best.objective,
-            "best": best.settings,
-        }
-    }
+    return SearchSummary(
+        objective=objective,
+        mode=mode,
+        algorithm=search.algorithm,
+        scheduler=search.scheduler,
+        num_trials=len(outcome.trials),
+        statuses=dict(sorted(statuses.items())),
+        best_trial=best.name,
+        best_objective=best.objective,
+        best=best.settings,
+    )
 
 
 def _best_experiment(experiment: Experiment, best: TrialResult) -> str:
@@ -165,12 +173,16 @@ def _best_experiment(experiment: Experiment, best: TrialResult) -> str:
     )
 
 
-def _phases(rows: list[dict[str, str]]) -> dict[str, float]:
-    """Add up the phases of all iterations."""
-    return {
-        phase.split("/")[1]: round(sum(float(row[phase] or 0.0) for row in rows), 3)
-        for phase in PHASES
-    }
+def _wall_seconds(sessions: tuple[Session, ...], train_s: float, curves: Curves) -> WallSeconds:
+    return WallSeconds(
+        setup_s=round(sum(session.setup_s for session in sessions), 3),
+        train_s=round(train_s, 3),
+        total_s=round(sum(session.total_s for session in sessions), 3),
+        sample_s=round(curves.total(SAMPLE_S), 3),
+        learn_s=round(curves.total(LEARN_S), 3),
+        sync_s=round(curves.total(SYNC_S), 3),
+        eval_s=round(curves.total(EVAL_S), 3),
+    )
 
 
 def _relative(path: Path | None, run: RunDir) -> str | None:
@@ -183,7 +195,7 @@ def _versions() -> dict[str, str]:
 
 
 def _git_commit() -> str | None:
-    """Return the commit of the source tree, None outside of it."""
+    """Return the commit of the source tree, None outside one."""
     git, here = shutil.which("git"), Path(__file__).parent
     if git is None:
         return None
@@ -200,11 +212,11 @@ def _git_commit() -> str | None:
     return ask("describe", "--always", "--dirty", "--abbrev=40") or None
 
 
-def _machine() -> dict[str, Any]:
-    return {
-        "system": platform.system(),
-        "release": platform.release(),
-        "architecture": platform.machine(),
-        "cpus": os.cpu_count(),
-        "byte_order": sys.byteorder,
-    }
+def _machine() -> Machine:
+    return Machine(
+        system=platform.system(),
+        release=platform.release(),
+        architecture=platform.machine(),
+        cpus=os.cpu_count(),
+        byte_order=sys.byteorder,
+    )

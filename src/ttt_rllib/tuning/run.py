@@ -31,7 +31,7 @@ from ttt_rllib.metrics import (
 )
 from ttt_rllib.runs.checkpoints import PREFIX
 from ttt_rllib.runs.directory import RunDir
-from ttt_rllib.runs.outcome import RunResult, TrialResult
+from ttt_rllib.runs.outcome import RunResult, TrialResult, best_trial
 from ttt_rllib.tuning.interrupt import CheckpointOnInterrupt
 from ttt_rllib.tuning.metrics_callback import MetricsCsvCallback
 from ttt_rllib.tuning.schedulers import scheduler_of
@@ -105,7 +105,12 @@ def run_trials(
         interrupt.release()
     ended = sorted(followed.statuses.items(), key=lambda one: str(one[0].trial_id))
     trials = tuple(_outcome(experiment, *one) for one in ended)
-    return RunResult(trials, _best(experiment, trials), interrupt.interrupted)
+    best = best_trial(
+        trials,
+        mode=experiment.objective[1],
+        num_seeds=experiment.search.num_seeds if experiment.search else 1,
+    )
+    return RunResult(trials, best, interrupt.interrupted)
 
 
 class _Followed(Callback):
@@ -210,33 +215,6 @@ def _prune(folder: Path, kept: list[Path]) -> None:
     for path in folder.glob(f"{PREFIX}*"):
         if path not in kept:
             shutil.rmtree(path)
-
-
-def _best(experiment: Experiment, trials: tuple[TrialResult, ...]) -> TrialResult | None:
-    """Return the best trial of the configuration whose mean over its seeds is best.
-
-    Trials that came to an end are better than those that did not, measured ones than others.
-    """
-    _, mode = experiment.objective
-    sign = -1.0 if mode == "max" else 1.0
-    seeds = experiment.search.num_seeds if experiment.search else 1
-
-    def rank(trial: TrialResult) -> tuple[Any, ...]:
-        number = int(trial.name) // seeds * seeds
-        mates = [one for one in trials if number <= int(one.name) < number + seeds]
-        known = [one.objective for one in mates if one.objective is not None]
-        mean = sum(known) / len(known) if len(known) == seeds else None
-        return (
-            any(one.status not in {"done", "stopped early"} for one in mates),
-            any(one.status != "done" for one in mates),
-            mean is None,
-            sign * (mean or 0.0),
-            trial.objective is None,
-            sign * (trial.objective or 0.0),
-            trial.checkpoint is None,
-        )
-
-    return min(trials, key=rank, default=None)
 
 
 def _last_line(traceback: str) -> str:

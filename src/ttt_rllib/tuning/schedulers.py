@@ -5,7 +5,6 @@ Tune does not save schedulers; these have a `memory`, which is saved beside Tune
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,9 @@ from ray.tune.schedulers import (
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.search import Distribution
 from ttt_rllib.metrics import MOVES
+from ttt_rllib.runs.exploits_csv import append_exploit
 
-__all__ = ["EXPLOITS_FILE", "ResumableScheduler", "scheduler_of"]
-
-EXPLOITS_FILE = "exploits.csv"
+__all__ = ["ResumableScheduler", "scheduler_of"]
 
 
 class ResumableScheduler:
@@ -127,14 +125,8 @@ class PBTScheduler(ResumableScheduler, PopulationBasedTraining):
     def _exploit(self, tune_controller: Any, trial: Trial, trial_to_clone: Trial) -> None:
         iteration = (trial.last_result or {}).get("training_iteration", 0)
         super()._exploit(tune_controller, trial, trial_to_clone)
-        path = Path(trial.path) / EXPLOITS_FILE
-        is_new = not path.exists()
-        with path.open("a", newline="", encoding="utf-8") as file:
-            rows = csv.writer(file)
-            if is_new:
-                rows.writerow(("iteration", "from_trial", *self._hyperparam_mutations))
-            changed = (trial.config[key] for key in self._hyperparam_mutations)
-            rows.writerow((iteration, trial_to_clone.trial_id, *changed))
+        changed = {key: trial.config[key] for key in self._hyperparam_mutations}
+        append_exploit(Path(trial.path), iteration, trial_to_clone.trial_id, changed)
 
     def _within_ranges(self, config: dict[str, Any]) -> dict[str, Any]:
         """Keep what was multiplied within its range."""

@@ -18,7 +18,7 @@ from ray.tune.search import SearchAlgorithm
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.search import Distribution, Search
 from ttt_rllib.metrics import flatten
-from ttt_rllib.runs.outcome import Status
+from ttt_rllib.runs.outcome import TrialStatus
 
 if TYPE_CHECKING:
     import optuna
@@ -190,7 +190,7 @@ class _Configurations:
             self._study.tell(self._drawn[number], sum(known) / len(known))
 
 
-def status_of(trial: Trial, tunes_status: str) -> Status:
+def status_of(trial: Trial, tunes_status: str) -> TrialStatus:
     """Return how a trial ended, or that it has not.
 
     Args:

@@ -3,7 +3,6 @@
 What the page shows is held to plain recursion over strings, not to the server.
 """
 
-import json
 import random
 import re
 import shutil
@@ -18,8 +17,9 @@ import pytest
 from ttt_envs import TIC_TAC_TOE
 from ttt_rllib.agents.bundle import load_bundle, save_bundle
 from ttt_rllib.agents.policies import NetworkPolicy
-from ttt_rllib.evaluation.evaluate_agent import certificate_json, evaluate_agent
+from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.exact.evaluation import solve_or_raise
+from ttt_rllib.runs.certificate_json import CERTIFICATE_FILE, certificate_of, write_certificate
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e .[browser]")
 expect = playwright.expect
@@ -62,9 +62,9 @@ def address(tmp_path_factory):
     run = results / "ppo" / "fitted"
     save_bundle(fitted_network(), run / "agent", {})
     bundle = load_bundle(run / "agent")
-    certificate = certificate_json(bundle, evaluate_agent(bundle))
-    assert certificate["unexploitable"]
-    (run / "certificate.json").write_text(json.dumps(certificate))
+    certificate = certificate_of(bundle, evaluate_agent(bundle))
+    assert certificate.unexploitable
+    write_certificate(run / CERTIFICATE_FILE, certificate)
     command = [sys.executable, "-m", "ttt_rllib.play", "--web", "--port", "0"]
     with subprocess.Popen(
         [*command, "--results", results], stderr=subprocess.PIPE, text=True

@@ -53,7 +53,7 @@ def agents_reply(agents: AgentList, preferred: str) -> AgentsReply:
             name=agent.name,
             about=_about(agent),
             is_trained=agent.is_trained,
-            verdict=agent.verdict,  # type: ignore[arg-type]  # agents.py knows three words
+            verdict=agent.verdict,
             game=game_reply(agent.game),
         )
         for agent in agents.agents

@@ -1,0 +1,105 @@
+"""`certificate.json`: what is proved of an agent, and of which weights.
+
+Needs neither ray nor torch.
+"""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+import ttt_rllib
+from ttt_envs.game import Game
+from ttt_rllib.agents.bundle import Bundle
+from ttt_rllib.errors import InputError
+from ttt_rllib.exact.certificate import Certificate
+from ttt_rllib.exact.evaluation import ExactReport
+from ttt_rllib.runs.files import read_json, validated, write_json
+
+__all__ = [
+    "CERTIFICATE_FILE",
+    "AgentCertificate",
+    "Claim",
+    "certificate_of",
+    "read_certificate",
+    "same_certificate",
+    "write_certificate",
+]
+
+CERTIFICATE_FILE = "certificate.json"
+
+Claim = Literal["perfect", "unexploitable", "exploitable"]
+
+
+@dataclass(frozen=True)
+class AgentCertificate(Certificate):
+    """A certificate that names the agent it is about; its fields are the keys of the file.
+
+    Attributes:
+        game: The rules.
+        weights_sha256: Hash of the agent's weights.
+        versions: Versions of the packages that made it, by name; no part of what it claims.
+    """
+
+    game: Game
+    weights_sha256: str
+    versions: dict[str, str]
+
+    @property
+    def claim(self) -> Claim:
+        """The strongest thing that is proved."""
+        if self.perfect:
+            return "perfect"
+        return "unexploitable" if self.unexploitable else "exploitable"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the content of the file."""
+        return asdict(self)
+
+
+def certificate_of(bundle: Bundle, report: ExactReport) -> AgentCertificate:
+    """Return the certificate of an agent.
+
+    Args:
+        bundle: The agent.
+        report: Its exact evaluation.
+    """
+    return AgentCertificate(
+        **vars(report.certificate),
+        game=bundle.policy.game,
+        weights_sha256=bundle.sha256,
+        versions={
+            "ttt_rllib": ttt_rllib.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+    )
+
+
+def write_certificate(path: Path, certificate: AgentCertificate) -> None:
+    """Write `certificate.json`."""
+    write_json(path, certificate.as_json())
+
+
+def read_certificate(path: Path) -> AgentCertificate | None:
+    """Read `certificate.json`; None if it is not there.
+
+    Raises:
+        InputError: If it is damaged, or claims something that nobody can check.
+    """
+    if not path.is_file():
+        return None
+    content = read_json(path)
+    unknown = sorted(content.keys() - {field.name for field in fields(AgentCertificate)})
+    if unknown:
+        raise InputError(f"{path}: {unknown[0]}: no key of a certificate; remove it")
+    return validated(path, content, AgentCertificate)
+
+
+def same_certificate(ours: AgentCertificate, theirs: AgentCertificate) -> bool:
+    """Tell whether two certificates say the same of the same weights; versions may differ."""
+    return replace(ours, versions={}) == replace(theirs, versions={})

@@ -1,0 +1,201 @@
+"""`summary.json`: what came out of a run, in figures.
+
+Written once at the end of every session, read by everything that asks how a run ended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ttt_rllib.errors import InputError
+from ttt_rllib.runs.files import read_json, validated, write_json
+from ttt_rllib.runs.outcome import RunStatus, TrialStatus
+
+__all__ = [
+    "FORMAT_VERSION",
+    "SUMMARY_FILE",
+    "EarlierVersionError",
+    "Machine",
+    "SearchSummary",
+    "Session",
+    "Summary",
+    "WallSeconds",
+    "is_done",
+    "read_summary",
+    "write_summary",
+]
+
+SUMMARY_FILE = "summary.json"
+
+FORMAT_VERSION = 1
+"""Of the run directory as a whole; runs of 0.1.0 have none."""
+
+VERSION_KEY = "format_version"
+
+
+class EarlierVersionError(InputError):
+    """The run was written by another version, whose settings and metrics have other names."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """One process that worked on the run.
+
+    Attributes:
+        setup_s: Wall seconds from the start of the process to the first result.
+        total_s: Wall seconds from the start of the process to the end.
+    """
+
+    setup_s: float
+    total_s: float
+
+
+@dataclass(frozen=True)
+class WallSeconds:
+    """Where the time went, in wall seconds.
+
+    Attributes:
+        setup_s: Set-up of all sessions.
+        train_s: Training of the best trial.
+        total_s: All sessions.
+        sample_s: Sampling by the best trial.
+        learn_s: Learning by the best trial.
+        sync_s: Sending weights, by the best trial.
+        eval_s: Exact evaluation of the best trial.
+    """
+
+    setup_s: float
+    train_s: float
+    total_s: float
+    sample_s: float
+    learn_s: float
+    sync_s: float
+    eval_s: float
+
+
+@dataclass(frozen=True)
+class SearchSummary:
+    """What a search asked, and what it found.
+
+    Attributes:
+        objective: The metric that the search optimises.
+        mode: Whether the least or the greatest objective is best.
+        algorithm: random, optuna or pbt.
+        scheduler: asha, pbt or none.
+        num_trials: Number of trials that were started.
+        statuses: Number of trials by status.
+        best_trial: Name of the best trial; None if there is none.
+        best_objective: Its objective; None if it was never measured.
+        best: Its settings by dotted keys.
+    """
+
+    objective: str
+    mode: Literal["min", "max"]
+    algorithm: str
+    scheduler: str
+    num_trials: int
+    statuses: dict[TrialStatus, int]
+    best_trial: str | None
+    best_objective: float | None
+    best: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The machine that the driver ran on, in the words of `platform`."""
+
+    system: str
+    release: str
+    architecture: str
+    cpus: int | None
+    byte_order: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A run that came to an end.
+
+    Attributes:
+        experiment: Name of the experiment.
+        run: The run id.
+        status: How the last session ended.
+        verdict: What was proved of the agent, in a sentence; None without an agent of ours.
+        error: Why the run failed; None if it did not.
+        best_trial: Name of the trial that the agent is taken from; None if none was started.
+        search: The search; None, and no key in the file, for a single trial.
+        checkpoint: The agent's checkpoint, relative to the run; None if there is none.
+        moves: Plies that the best trial was trained on.
+        metrics: Its last metrics, and those of the final evaluation, by name.
+        wall_s: Where the time went.
+        sessions: All sessions that came to write a summary, in order.
+        seeds: Seeds of the trials, each once.
+        versions: Versions of the packages by name.
+        git_commit: Commit of the source tree; None outside of one.
+        machine: Where the driver ran.
+    """
+
+    experiment: str
+    run: str
+    status: RunStatus
+    verdict: str | None
+    error: str | None
+    best_trial: str | None
+    search: SearchSummary | None
+    checkpoint: str | None
+    moves: int
+    metrics: dict[str, float]
+    wall_s: WallSeconds
+    sessions: tuple[Session, ...]
+    seeds: tuple[int, ...]
+    versions: dict[str, str]
+    git_commit: str | None
+    machine: Machine
+
+
+def write_summary(path: Path, summary: Summary) -> None:
+    """Write `summary.json`."""
+    content = {VERSION_KEY: FORMAT_VERSION, **asdict(summary)}
+    if summary.search is None:
+        del content["search"]
+    write_json(path, content)
+
+
+def read_summary(path: Path) -> Summary | None:
+    """Read `summary.json`; None if it is not there.
+
+    Raises:
+        EarlierVersionError: If another version wrote it.
+        InputError: If it is damaged.
+    """
+    if not path.is_file():
+        return None
+    content = read_json(path)
+    version = content.get(VERSION_KEY)
+    if version != FORMAT_VERSION:
+        wrong = "has no format_version" if version is None else f"format_version is {version!r}"
+        raise EarlierVersionError(
+            f"{path}: {wrong}, this version of ttt_rllib reads {FORMAT_VERSION}; start a new run, "
+            "give the run's agent/ folder, or use the version that wrote it"
+        )
+    return validated(path, {"search": None, **content}, Summary)
+
+
+def is_done(run: Path) -> bool:
+    """Tell whether a run came to its end, neither interrupted nor failed.
+
+    Args:
+        run: The run directory, or any other folder. A damaged summary does not make a run
+            done: resuming the run writes it again.
+
+    Raises:
+        EarlierVersionError: If another version wrote the run.
+    """
+    try:
+        summary = read_summary(run / SUMMARY_FILE)
+    except EarlierVersionError:
+        raise
+    except InputError:
+        return False
+    return summary is not None and summary.status == "done"
