@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 import ttt_rllib
 from ttt_rllib.metrics import METRICS, markdown_table
@@ -92,8 +93,14 @@ def test_the_changelog_begins_with_this_version():
     assert versions[0] == ttt_rllib.__version__
 
 
+def test_the_citation_has_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == ttt_rllib.__version__
+
+
 PAGES = (
     "README.md",
+    "CONTRIBUTING.md",
     "k8s/README.md",
     *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")),
 )
@@ -102,7 +109,7 @@ PAGES = (
 @pytest.mark.parametrize("page", PAGES)
 def test_files_that_a_page_links_to_exist(page):
     text = (ROOT / page).read_text()
-    for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
+    for link in re.findall(r"(?:\]\(|src=\")(?!https?:)([^)#\"]+)", text):
         assert (ROOT / page).parent.joinpath(link).exists(), link
 
 

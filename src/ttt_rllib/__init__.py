@@ -1,3 +1,3 @@
 """Self-play reinforcement learning on RLlib, on games whose truth is known exactly."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
