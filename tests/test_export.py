@@ -78,8 +78,12 @@ def test_onnx_equals_numpy_in_all_4520_positions_and_in_any_batch(new_agent, kin
     boards = decisions()
     assert len(boards) == 4520
     probabilities, values = ask(model, boards)
-    assert np.abs(probabilities - policy(boards)).max() <= 1e-5
-    assert np.abs(values - policy.values(boards)).max() <= 1e-5
+    # BLAS kernels add in different orders: differences grow with the numbers that are added.
+    logits = policy.logits(boards)[boards.legal_mask()]
+    close = 1e-5 * max(1.0, np.abs(logits).max())
+    assert np.abs(probabilities - policy(boards)).max() <= close
+    expected = policy.values(boards)
+    assert np.abs(values - expected).max() <= 1e-5 * np.abs(expected).max()
     assert (probabilities.dtype, values.dtype) == (np.float32, np.float32)
     assert not probabilities[~boards.legal_mask()].any()
     if kind.get("q_head"):
@@ -88,7 +92,7 @@ def test_onnx_equals_numpy_in_all_4520_positions_and_in_any_batch(new_agent, kin
         # Neither a constant nor a greedy answer would pass.
         assert np.ptp(probabilities.max(axis=1)) > 0.1
     alone, _ = ask(model, boards[17:18])
-    assert np.abs(alone - policy(boards[17:18])).max() <= 1e-5
+    assert np.abs(alone - policy(boards[17:18])).max() <= close
 
 
 def test_the_model_says_what_it_is_by_onnx_itself(new_network):
@@ -297,11 +301,25 @@ def test_without_onnxruntime_the_model_is_written_and_said_to_be_unchecked(
     assert (tmp_path / "agent" / "agent.onnx").is_file()
 
 
-def test_a_model_that_answers_differently_is_not_written(run, tmp_path, capsys, new_network):
-    # Weights so great that summing in another order rounds to something else.
-    policy = new_network()
-    policy.weights["value.weight"][:] *= np.float32(1e6)
-    save_bundle(policy, tmp_path / "great", {})
-    assert exit_code(tmp_path / "great", to=tmp_path / "agent", onnx=True) == 1
-    assert "more than 1e-05; nothing was written" in capsys.readouterr().err
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["great", "run"]
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize("magnitude", [1e-3, 1e6])
+def test_agents_of_small_and_of_great_values_are_sound(new_agent, tmp_path, magnitude, kind):
+    agents = [new_agent(seed=seed, **kind) for seed in (1, 2)]
+    for policy in agents:
+        for name, array in policy.weights.items():
+            if name.rpartition(".")[0].endswith(("q", "value")):
+                array[:] *= np.float32(magnitude)
+    path = tmp_path / "agent.onnx"
+    path.write_bytes(build_model(as_bundle(agents[0])))
+    assert compare(path, as_bundle(agents[0])).greatest <= TOLERANCE
+    assert compare(path, as_bundle(agents[1])).greatest > 1e-3
+
+
+def test_a_model_that_answers_differently_is_not_written(
+    run, tmp_path, capsys, new_network, monkeypatch
+):
+    model = build_model(as_bundle(new_network(seed=1)))
+    monkeypatch.setattr("ttt_rllib.export.build_model", lambda bundle: model)
+    assert exit_code(run, to=tmp_path / "agent", onnx=True) == 1
+    assert "of the greatest value, more than 1e-05; nothing was" in capsys.readouterr().err
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["run"]

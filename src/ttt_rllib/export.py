@@ -141,12 +141,12 @@ def _add_onnx(path: Path, bundle: Bundle) -> str | None:
         return None
     if difference.greatest > TOLERANCE:
         raise ExportError(
-            f"{ONNX_FILE} differs from the agent by {difference.greatest:.1e}, more than "
-            f"{TOLERANCE:.0e}; nothing was written"
+            f"{ONNX_FILE} differs from the agent by {difference.greatest:.1e} of the greatest "
+            f"value, more than {TOLERANCE:.0e}; nothing was written"
         )
     return (
-        f"{ONNX_FILE}: opset {OPSET}, within {difference.greatest:.1e} of the agent "
-        f"in {difference.positions:,} positions"
+        f"{ONNX_FILE}: opset {OPSET}, within {difference.greatest:.1e} of the agent's "
+        f"greatest value in {difference.positions:,} positions"
     )
 
 

@@ -34,7 +34,12 @@ OPSET = 28
 INSTALL = "pip install 'ttt-rllib[onnx]'"
 
 TOLERANCE = 1e-5
-"""Greatest difference between the model's outputs and the agent's."""
+"""Greatest difference between the model's outputs and the agent's, relative to their magnitude.
+
+float32 rounds to 6e-8 of a number, and the rounding of a layer grows with the square root of
+the number of its inputs: 1e-5 leaves room for some hundred roundings in a row and is far below
+what another agent's outputs differ by.
+"""
 
 SAMPLED_POSITIONS = 4096
 """Compared where a game is too large to compare all."""
@@ -48,10 +53,17 @@ OPERATORS = {"relu": "Relu", "tanh": "Tanh"}
 class Difference:
     """What a comparison found.
 
+    Which last bits a sum has depends on the order in which a processor's BLAS kernel adds, so
+    differences are relative to the greatest magnitude of the numbers that were rounded, or to
+    1 where that is less.
+
     Attributes:
         positions: Number of positions compared.
-        probabilities: Greatest absolute difference; moves of equal Q value count as equal.
-        values: Greatest absolute difference.
+        probabilities: Greatest difference, relative to the greatest logit: where no logit is
+            off by more than `d`, no probability of a softmax is off by more than `d / 2`. With
+            a Q head it is 1 if the moves differ and 0 if not; moves of equal Q value count as
+            equal.
+        values: Greatest difference, relative to the greatest value.
     """
 
     positions: int
@@ -154,17 +166,24 @@ def compare(path: Path, bundle: Bundle) -> Difference:
         return list(session.run(["probabilities", "value"], feed))
 
     everywhere = np.arange(len(boards))
+    policy = bundle.policy
     probabilities, values = ask(everywhere, boards.legal_mask())
-    expected, expected_values = bundle.policy(boards), bundle.policy.values(boards)
+    expected, expected_values = policy(boards), policy.values(boards)
     apart = np.abs(probabilities - expected).max(axis=1)
-    ties = np.flatnonzero(apart == 1.0)
-    if len(ties):
+    magnitude = _magnitude(expected_values)
+    if not policy.has_q_head:
+        apart /= _magnitude(policy.logits(boards)[boards.legal_mask()])
+    elif len(other := np.flatnonzero(apart)):
         # Rounding may choose between equals: what counts is the value of the agent's move.
-        _, chosen = ask(ties, expected[ties] == 1.0)
-        apart[ties] = np.where(np.abs(chosen - values[ties]) <= TOLERANCE, 0.0, 1.0)
-    return Difference(
-        len(boards), float(apart.max()), float(np.abs(values - expected_values).max())
-    )
+        _, chosen = ask(other, expected[other] == 1.0)
+        apart[other] = np.abs(chosen - values[other]) > TOLERANCE * magnitude
+    values_apart = np.abs(values - expected_values) / magnitude
+    return Difference(len(boards), float(apart.max()), float(values_apart.max()))
+
+
+def _magnitude(numbers: npt.NDArray[Any]) -> float:
+    """Return the greatest absolute value, at least 1: what differences are relative to."""
+    return max(1.0, float(np.abs(numbers).max()))
 
 
 def _positions(game: Game) -> Boards:

@@ -109,19 +109,21 @@ class NetworkPolicy:
 
     def __call__(self, boards: Boards) -> Table:
         """Return probabilities `[B, A]`: the softmax of the logits, or the greedy move."""
-        outputs = self._head("q" if self.has_q_head else "policy", self._trunk(boards))
-        logits = np.where(boards.legal_mask(), outputs.astype(np.float64), -np.inf)
+        logits = np.where(boards.legal_mask(), self.logits(boards).astype(np.float64), -np.inf)
         if self.has_q_head:
             greedy = logits.argmax(axis=1)[:, None]
             return (np.arange(logits.shape[1]) == greedy).astype(np.float64)
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
         return odds / odds.sum(axis=1, keepdims=True)
 
+    def logits(self, boards: Boards) -> npt.NDArray[np.float32]:
+        """Return the logits of the moves, or their Q values, `[B, A]`, of illegal moves too."""
+        return self._head("q" if self.has_q_head else "policy", self._trunk(boards))
+
     def values(self, boards: Boards) -> npt.NDArray[np.float32]:
         """Return the estimates `[B]` of the value, +1 = the mover wins."""
         if self.has_q_head:
-            q_values = self._head("q", self._trunk(boards))
-            return np.where(boards.legal_mask(), q_values, -np.inf).max(axis=1)
+            return np.where(boards.legal_mask(), self.logits(boards), -np.inf).max(axis=1)
         return self._head("value", self._trunk(boards))[:, 0]
 
     @property
@@ -172,6 +174,11 @@ class SeatPolicies:
         return self.x.activation
 
     @property
+    def has_q_head(self) -> bool:
+        """Whether both networks were trained by Q-learning."""
+        return self.x.has_q_head and self.o.has_q_head
+
+    @property
     def weights(self) -> Weights:
         """The weights of both: X's with "x." before their names, O's with "o."."""
         return {
@@ -183,6 +190,11 @@ class SeatPolicies:
     def __call__(self, boards: Boards) -> Table:
         """Return probabilities `[B, A]`, each row from the network whose turn it is."""
         return np.where((boards.ply % 2 == 0)[:, None], self.x(boards), self.o(boards))
+
+    def logits(self, boards: Boards) -> npt.NDArray[np.float32]:
+        """Return the logits or Q values `[B, A]` of the network on move, of illegal moves too."""
+        x_moves = (boards.ply % 2 == 0)[:, None]
+        return np.where(x_moves, self.x.logits(boards), self.o.logits(boards))
 
     def values(self, boards: Boards) -> npt.NDArray[np.float32]:
         """Return the value estimates `[B]` of the network on move, +1 = the mover wins."""
