@@ -62,7 +62,7 @@ def evaluate(
     except (BundleError, InputError) as error:
         warn(f"error: {error}")
         raise typer.Exit(EXIT_BAD_INPUT) from None
-    report = evaluate_agent(bundle, seed=seed, num_games=games)
+    report = evaluate_agent(bundle.policy, seed=seed, num_games=games)
     print(
         json.dumps(_as_json(bundle, report), indent=2) if as_json else format_report(bundle, report)
     )

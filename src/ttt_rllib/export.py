@@ -123,7 +123,7 @@ def _fill(folder: Path, bundle: Bundle, *, with_onnx: bool) -> str | None:
     """
     save_bundle(bundle.policy, folder, bundle.provenance)
     if solved_game(bundle.policy.game) is not None:
-        report = evaluate_agent(bundle)
+        report = evaluate_agent(bundle.policy)
         if isinstance(report, ExactReport):
             write_certificate(folder / CERTIFICATE_FILE, certificate_of(bundle, report))
     return _add_onnx(folder / ONNX_FILE, bundle) if with_onnx else None

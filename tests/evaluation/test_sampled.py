@@ -111,7 +111,7 @@ def test_why_a_game_has_no_truth_is_told_and_a_small_game_has_one():
 def test_the_description_fits_80_columns_even_with_a_million_games(game, tmp_path):
     save_bundle(random_network(game), tmp_path, {})
     bundle = load_bundle(tmp_path)
-    report = evaluate_agent(bundle, seed=2**31 - 1, num_games=2)
+    report = evaluate_agent(bundle.policy, seed=2**31 - 1, num_games=2)
     text = format_report(bundle, report)
     assert max(map(len, text.splitlines())) <= 80
     # A record of a million games is 10 digits a seat longer than that of two.
@@ -166,7 +166,9 @@ def test_a_certificate_of_a_game_without_truth_is_found_out(agent, tmp_path, new
     small = new_network()
     bundle = Bundle(small, weights_sha256(small.weights), {})
     (tmp_path / "agent").symlink_to(agent)
-    write_certificate(tmp_path / CERTIFICATE_FILE, certificate_of(bundle, evaluate_agent(bundle)))
+    write_certificate(
+        tmp_path / CERTIFICATE_FILE, certificate_of(bundle, evaluate_agent(bundle.policy))
+    )
     done = evaluate(tmp_path)
     assert done.returncode == 1
     assert "certificate.json: cannot be checked" in done.stderr

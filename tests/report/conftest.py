@@ -97,7 +97,7 @@ def write_run(folder, summary, policy=None, *, experiment=None, rows=None, **cha
     if policy is not None:
         save_bundle(policy, run.agent, {})
         bundle = load_bundle(run.agent)
-        report = evaluate_agent(bundle, num_games=2)
+        report = evaluate_agent(bundle.policy, num_games=2)
         words = verdict(report)
         metrics |= report.metrics()
         if isinstance(report, ExactReport):

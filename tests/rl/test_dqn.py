@@ -46,7 +46,7 @@ def test_every_metric_is_reported_and_equals_what_evaluate_says_of_the_checkpoin
     assert set(row) == {metric.name for metric in METRICS if metric.only in ("", "dqn")}
     assert 0.2 <= row["play/epsilon"] < 1.0
     algorithm.save_to_path(tmp_path / "checkpoint")
-    report = evaluate_agent(load_bundle(tmp_path / "checkpoint" / "agent"))
+    report = evaluate_agent(load_bundle(tmp_path / "checkpoint" / "agent").policy)
     assert report.metrics().items() <= row.items()
 
 

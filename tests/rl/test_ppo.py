@@ -65,7 +65,7 @@ def test_every_metric_is_reported_and_equals_what_evaluate_says_of_the_checkpoin
     row = flatten(algorithm.train())
     assert set(row) == {metric.name for metric in METRICS if metric.only in ("", "ppo")}
     algorithm.save_to_path(tmp_path / "checkpoint")
-    report = evaluate_agent(load_bundle(tmp_path / "checkpoint" / "agent"))
+    report = evaluate_agent(load_bundle(tmp_path / "checkpoint" / "agent").policy)
     assert report.metrics().items() <= row.items()
 
 

@@ -83,7 +83,7 @@ def _evaluate(run: RunDir, checkpoint: Path | None) -> tuple[Bundle, Report] | N
     shutil.rmtree(run.agent, ignore_errors=True)
     part.rename(run.agent)
     bundle = load_bundle(run.agent)
-    report = evaluate_agent(bundle)
+    report = evaluate_agent(bundle.policy)
     if isinstance(report, ExactReport):
         write_certificate(run.certificate, certificate_of(bundle, report))
     return bundle, report

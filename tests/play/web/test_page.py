@@ -62,7 +62,7 @@ def address(tmp_path_factory):
     run = results / "ppo" / "fitted"
     save_bundle(fitted_network(), run / "agent", {})
     bundle = load_bundle(run / "agent")
-    certificate = certificate_of(bundle, evaluate_agent(bundle))
+    certificate = certificate_of(bundle, evaluate_agent(bundle.policy))
     assert certificate.unexploitable
     write_certificate(run / CERTIFICATE_FILE, certificate)
     command = [sys.executable, "-m", "ttt_rllib.play", "--web", "--port", "0"]
