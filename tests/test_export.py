@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import onnxruntime
 import pytest
 import typer
 
+from tests.commands import RAY_AND_TORCH, run_command, run_program
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, enumerate_positions
 from ttt_rllib.agents.bundle import Bundle, load_bundle, save_bundle, weights_sha256
 from ttt_rllib.agents.onnx import OPSET, TOLERANCE, build_model, compare
@@ -162,35 +162,23 @@ def test_a_run_becomes_a_bundle_with_a_certificate_that_evaluate_confirms(run, t
     }
     certificate = json.loads((to / "certificate.json").read_text())
     assert certificate["weights_sha256"] == original.sha256
-    command = [sys.executable, "-m", "ttt_rllib.evaluate", str(to)]
-    assert subprocess.run(command, capture_output=True).returncode == 0
+    assert run_command("evaluate", to).returncode == 0
     certificate["mistakes"] += 1
     (to / "certificate.json").write_text(json.dumps(certificate))
-    assert subprocess.run(command, capture_output=True).returncode == 1
+    assert run_command("evaluate", to).returncode == 1
 
 
 def test_export_and_play_work_where_importing_ray_or_torch_raises(run, tmp_path):
-    program = (
-        "import sys; sys.modules['ray'] = sys.modules['torch'] = None\n"
-        "import runpy; sys.argv = ['export', *sys.argv[1:]]\n"
-        "runpy.run_module('ttt_rllib.export', run_name='__main__')\n"
-    )
-    arguments = [str(run), "--to", str(tmp_path / "taken"), "--onnx"]
-    done = subprocess.run(
-        [sys.executable, "-c", program, *arguments], capture_output=True, text=True
-    )
+    to = tmp_path / "taken"
+    done = run_command("export", run, "--to", to, "--onnx", without=RAY_AND_TORCH)
     assert (done.returncode, done.stderr) == (0, "")
     answer = (
-        "import sys\n"
-        "for name in ('ray', 'torch', 'onnx', 'onnxruntime', 'typer'): sys.modules[name] = None\n"
-        "from pathlib import Path; from ttt_envs import Boards\n"
+        "import sys; from pathlib import Path; from ttt_envs import Boards\n"
         "import ttt_rllib.agents.bundle as b\n"
         "policy = b.load_bundle(Path(sys.argv[1])).policy\n"
         "print(policy(Boards.empty(policy.game, 1)).tolist())\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", answer, str(tmp_path / "taken")], capture_output=True, text=True
-    )
+    done = run_program(answer, to, without=(*RAY_AND_TORCH, "onnx", "onnxruntime", "typer"))
     expected = find_bundle(run).policy(Boards.empty(TIC_TAC_TOE, 1))
     assert json.loads(done.stdout) == expected.tolist()
 

@@ -2,12 +2,11 @@
 
 import json
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
+from tests.commands import RAY_AND_TORCH, run_program
 from ttt_envs import TIC_TAC_TOE, Game, enumerate_positions
 from ttt_rllib.agents.bundle import BundleError, load_bundle, save_bundle, weights_sha256
 from ttt_rllib.agents.policies import NetworkPolicy, SeatPolicies
@@ -204,7 +203,6 @@ def test_the_agent_of_a_done_run_counts_and_otherwise_its_newest_checkpoint(tmp_
 
 def test_a_bundle_loads_and_plays_where_importing_ray_or_torch_raises(bundle):
     program = (
-        "import sys; sys.modules['ray'] = sys.modules['torch'] = None\n"
         "from pathlib import Path\n"
         "from ttt_envs import enumerate_positions, TIC_TAC_TOE\n"
         "from ttt_rllib.agents.bundle import load_bundle\n"
@@ -212,5 +210,5 @@ def test_a_bundle_loads_and_plays_where_importing_ray_or_torch_raises(bundle):
         f"policy = load_bundle(Path({str(bundle)!r})).policy\n"
         "print(policy(positions.boards[positions.decisions]).sum().round(6))\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    done = run_program(program, without=RAY_AND_TORCH)
     assert done.stdout.strip() == str(float(len(enumerate_positions(TIC_TAC_TOE).decisions)))

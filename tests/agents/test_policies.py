@@ -1,12 +1,11 @@
 """Policies against loops in plain Python, and what importing them costs."""
 
 import math
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
+from tests.commands import loaded_by
 from ttt_envs import (
     CONNECT_FOUR,
     TIC_TAC_TOE,
@@ -202,11 +201,9 @@ def test_policy_table_asks_for_decision_positions_only_each_in_its_row():
 
 @pytest.mark.parametrize("module", ["ttt_rllib.exact", "ttt_rllib.agents.policies"])
 def test_exact_evaluation_and_policies_load_neither_ray_nor_torch(module):
-    show = f"import sys, {module}; print(*sorted({{n.split('.')[0] for n in sys.modules}}))"
-    command = [sys.executable, "-c", show]
-    loaded = subprocess.run(command, capture_output=True, check=True, text=True).stdout.split()
-    assert {"numpy", "ttt_envs"} <= set(loaded)
-    assert not {"ray", "torch", "gymnasium", "pettingzoo", "pandas"} & set(loaded)
+    loaded = loaded_by(module)
+    assert {"numpy", "ttt_envs"} <= loaded
+    assert not {"ray", "torch", "gymnasium", "pettingzoo", "pandas"} & loaded
 
 
 def test_each_seat_is_played_by_its_own_network_told_by_the_stones_on_the_board():

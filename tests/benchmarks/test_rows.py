@@ -1,14 +1,13 @@
 """Rows against hand calculation, and what a run writes against what is documented."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks.program import last_line
 from benchmarks.rows import Row, Target, interleaved, ratios
+from tests.commands import run_module
 
 ROOT = Path(__file__).parent.parent.parent
 KEYS = {"benchmark", "what", "unit", "value", "min", "max", "runs", "command"}
@@ -46,8 +45,8 @@ def test_a_row_as_json_equals_a_hand_calculation():
 
 def test_a_quick_run_writes_rows_with_the_documented_keys(tmp_path):
     file = tmp_path / "figures.json"
-    command = [sys.executable, "-m", "benchmarks", "env", "--quick", "--json", str(file)]
-    subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
+    done = run_module("benchmarks", "env", "--quick", "--json", file)
+    assert done.returncode == 0, done.stderr
     document = json.loads(file.read_text())
     assert set(document) == {"machine", "versions", "rows"}
     assert {"cpu", "cores", "system", "python", "load_before", "date"} == set(document["machine"])
@@ -59,8 +58,7 @@ def test_a_quick_run_writes_rows_with_the_documented_keys(tmp_path):
 
 
 def test_an_unknown_benchmark_is_refused_by_name():
-    command = [sys.executable, "-m", "benchmarks", "samplign"]
-    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
+    done = run_module("benchmarks", "samplign")
     assert done.returncode == 2
     assert "no benchmark 'samplign'; known are env, sampling" in done.stderr
 

@@ -1,19 +1,11 @@
 """What importing the rules costs, seen from a fresh interpreter."""
 
-import subprocess
-import sys
-
 import pytest
 
 import ttt_envs
+from tests.commands import loaded_by
 
 HEAVY = {"ray", "torch", "pygame", "pandas", "gymnasium", "pettingzoo"}
-SHOW = "import sys, {module}; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
-
-
-def loaded_by(module):
-    command = [sys.executable, "-c", SHOW.format(module=module)]
-    return set(subprocess.run(command, capture_output=True, check=True, text=True).stdout.split())
 
 
 def test_rules_load_numpy_and_nothing_heavy():

@@ -1,14 +1,12 @@
 """Agents of games too large for the truth: sampled scores, the command and the summary."""
 
 import json
-import os
-import subprocess
-import sys
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from tests.commands import run_command
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Game
 from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
 from ttt_rllib.agents.bundle import Bundle, load_bundle, save_bundle, weights_sha256
@@ -44,12 +42,7 @@ def agent(tmp_path_factory):
 
 
 def evaluate(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "ttt_rllib.evaluate", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "COLUMNS": "80"},
-    )
+    return run_command("evaluate", *arguments, env={"COLUMNS": "80"})
 
 
 # ---- the report ----------------------------------------------------------------------------

@@ -6,8 +6,6 @@ import csv
 import json
 import os
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +17,6 @@ token = open(os.environ["RAY_AUTH_TOKEN_PATH"]).read()
 asked = request.Request(sys.argv[1], headers={"Authorization": "Bearer " + token})
 print(request.urlopen(asked, timeout=20).read().decode())
 """
-
-
-def wait_for(what: str, check: Callable[[], Any], timeout_s: float) -> Any:
-    """Return the first true answer."""
-    deadline_s = time.monotonic() + timeout_s
-    while time.monotonic() < deadline_s:
-        answer = check()
-        if answer:
-            return answer
-        time.sleep(1)
-    raise AssertionError(f"not within {timeout_s:.0f} s: {what}")
 
 
 class Namespace:

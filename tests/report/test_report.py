@@ -4,14 +4,13 @@ import csv
 import json
 import os
 import re
-import subprocess
-import sys
 from functools import cache
 
 import numpy as np
 import pytest
 import typer
 
+from tests.commands import RAY_AND_TORCH, run_command
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards
 from ttt_rllib.agents.bundle import load_bundle, save_bundle
 from ttt_rllib.config.experiment import Experiment
@@ -21,11 +20,6 @@ from ttt_rllib.runs.directory import RunDir
 
 LINES = ("012", "345", "678", "036", "147", "258", "048", "246")
 SVG_ROUNDING = 0.005
-# A process in which neither ray nor torch can be imported.
-PROGRAM = (
-    "import sys; sys.modules['ray'] = sys.modules['torch'] = None\n"
-    "import runpy; runpy.run_module('ttt_rllib.report', run_name='__main__')\n"
-)
 
 
 @cache
@@ -49,9 +43,7 @@ def after(moves):
 
 
 def command(*arguments):
-    return subprocess.run(
-        [sys.executable, "-c", PROGRAM, *map(str, arguments)], capture_output=True, text=True
-    )
+    return run_command("report", *arguments, without=RAY_AND_TORCH)
 
 
 def signed(figure):

@@ -7,8 +7,6 @@ nothing of PettingZoo or RLlib.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from collections import defaultdict
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.env.multi_agent_env_runner import MultiAgentEnvRunner
 from ray.rllib.utils.replay_buffers import MultiAgentEpisodeReplayBuffer
 
+from tests.commands import run_command
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, enumerate_positions
 from ttt_rllib.agents.bundle import load_bundle, weights_sha256
 from ttt_rllib.agents.policies import SeatPolicies, policy_table
@@ -52,18 +51,6 @@ GAMES = {"tictactoe_v3": TIC_TAC_TOE, "connect_four_v3": CONNECT_FOUR}
 
 
 ROOT = Path(__file__).parent.parent.parent
-
-
-def command(name, *arguments, **environment):
-    # A newcomer's shell, without what the tests themselves tell Ray.
-    shell = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
-    return subprocess.run(
-        [sys.executable, "-m", f"ttt_rllib.{name}", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env={**shell, **environment},
-        cwd=ROOT,
-    )
 
 
 def configured(algorithm, name="tictactoe_v3", *, seed=0, runners=0, boards=8, **settings):
@@ -474,7 +461,7 @@ def test_the_commands_train_and_evaluate_dqn_with_separate_seats(tmp_path):
         "env_runners.num_env_runners=1",
     )
     sets = [part for setting in settings for part in ("--set", setting)]
-    done = command("train", yaml, "--storage", tmp_path, "--name", "a", *sets)
+    done = run_command("train", yaml, "--storage", tmp_path, "--name", "a", *sets)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     run = tmp_path / "dqn_pettingzoo" / "a"
@@ -482,7 +469,7 @@ def test_the_commands_train_and_evaluate_dqn_with_separate_seats(tmp_path):
     assert agent["architecture"]["seats"] == "separate"
     summary = json.loads((run / "summary.json").read_text())
     for place in (run, run / summary["checkpoint"]):
-        told = command("evaluate", place, "--json")
+        told = run_command("evaluate", place, "--json")
         assert told.returncode == 0, told.stderr
         assert json.loads(told.stdout)["metrics"].items() <= summary["metrics"].items()
 
@@ -506,24 +493,24 @@ def test_the_command_says_of_an_unknown_env_that_it_trains_unmeasured(tmp_path):
     )
     python_path = ":".join([str(tmp_path), *sys.path])
     sets = ("--set", "env.pettingzoo=odd_game", "--set", "stop.iterations=1")
-    done = command(
+    done = run_command(
         "train",
         "experiments/ppo_pettingzoo.yaml",
         "--storage",
         tmp_path,
         *sets,
-        PYTHONPATH=python_path,
+        env={"PYTHONPATH": python_path},
     )
     assert done.returncode == 0, done.stderr
     assert "the rules of this environment are not known here" in done.stdout
     assert "it trains, unmeasured" in done.stdout
-    refused = command(
+    refused = run_command(
         "train",
         "experiments/ppo_pettingzoo.yaml",
         *sets,
         "--set",
         "stop.consecutive_unexploitable_evals=1",
-        PYTHONPATH=python_path,
+        env={"PYTHONPATH": python_path},
     )
     assert refused.returncode == 2
     assert "can never be met: the rules of this environment" in refused.stderr

@@ -1,12 +1,12 @@
 """Two processes on one run: real ones, ended by SIGKILL."""
 
 import subprocess
-import sys
 import threading
 import time
 
 import pytest
 
+from tests.commands import finish, run_command, start_program
 from ttt_rllib.errors import InputError
 from ttt_rllib.runs.lock import run_lock
 
@@ -18,15 +18,10 @@ sys.stdin.read()"
 @pytest.fixture
 def holder(tmp_path):
     """Another process that holds the run in `tmp_path`."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert process.stdout.readline() == b"held\n"
-    yield process
-    process.kill()
-    process.wait()
-    process.stdin.close()
-    process.stdout.close()
+    with start_program(HOLD, tmp_path, stdin=subprocess.PIPE) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
 
 
 def test_a_run_that_another_process_is_at_work_on_is_refused_by_its_number(holder, tmp_path):
@@ -55,8 +50,8 @@ def test_of_many_that_wait_one_at_a_time_has_the_run(tmp_path):
         "        seen = int((path / 'number').read_text()); time.sleep(0.0005)\n"
         "        (path / 'number').write_text(str(seen + 1))\n"
     )
-    adding = [subprocess.Popen([sys.executable, "-c", add, str(tmp_path)]) for _ in range(4)]
-    assert [process.wait(timeout=60) for process in adding] == [0] * 4
+    adding = [start_program(add, tmp_path) for _ in range(4)]
+    assert [finish(process).returncode for process in adding] == [0] * 4
     assert number.read_text() == "200"
 
 
@@ -74,10 +69,9 @@ def test_a_folder_that_is_not_there_is_one_sentence(tmp_path):
 
 def test_train_refuses_to_resume_a_run_that_goes_on_elsewhere(holder, tmp_path):
     (tmp_path / "experiment.yaml").write_text("# all defaults\n")
-    command = [sys.executable, "-m", "ttt_rllib.train", "--resume", str(tmp_path)]
-    tried = subprocess.run(command, capture_output=True, text=True)
+    tried = run_command("train", "--resume", tmp_path)
     assert tried.returncode == 2
     assert tried.stderr.count("\n") == 1
     assert f"process {holder.pid}" in tried.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "experiment.yaml"]
-    assert subprocess.run([*command, "--plan"], capture_output=True).returncode == 0
+    assert run_command("train", "--resume", tmp_path, "--plan").returncode == 0

@@ -8,10 +8,7 @@ import re
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -19,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.commands import finish, start_command, wait_until
 from tests.tracking.test_wandb import KEY, records, written
 from tests.tracking.wandb_server import WandbServer
 from ttt_rllib.cluster.dashboard import dashboard_notice, dashboard_place
@@ -133,16 +131,6 @@ def test_the_dashboards_notice_says_how_to_get_in_and_what_is_dangerous(
     assert (warning or "") in "".join(logged)
 
 
-def until(true, process):
-    """Wait for something of a running command."""
-    deadline_s = time.monotonic() + WAIT_S
-    while process.poll() is None and time.monotonic() < deadline_s:
-        if answer := true():
-            return answer
-        time.sleep(0.1)
-    pytest.fail(f"not in time, or ended: {process.poll()}")
-
-
 def status(url, token=None):
     request = urllib.request.Request(url)  # noqa: S310 - loopback
     if token:
@@ -182,13 +170,10 @@ def ray_folder():
 def test_a_run_is_seen_in_dashboard_prometheus_wandb_and_tensorboard_and_keeps_its_secrets(
     tmp_path, ray_folder
 ):
-    shell = {
-        name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "WANDB_"))
-    }
     with socket.create_server(("127.0.0.1", 0)) as free, WandbServer(refuses=True) as server:
         port = free.getsockname()[1]
         environment = {
-            **shell,
+            **{name: None for name in os.environ if name.startswith("WANDB_")},
             "WANDB_API_KEY": KEY,
             "WANDB_BASE_URL": server.url,
             "RAY_AUTH_TOKEN": TOKEN,
@@ -200,11 +185,6 @@ def test_a_run_is_seen_in_dashboard_prometheus_wandb_and_tensorboard_and_keeps_i
         dashboard = ("ray.include_dashboard=true", f"ray.dashboard_port={port}")
         settings = ("stop.iterations=5000", "checkpoint.checkpoint_frequency=100", *dashboard)
 
-        def start(*arguments):
-            command = [sys.executable, "-m", "ttt_rllib.train", *map(str, arguments)]
-            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-            return subprocess.Popen(command, env=environment, start_new_session=True, **pipes)
-
         def rows():
             files = list(run.glob("trials/*/metrics.csv"))
             return MetricsCsv(files[0]).rows() if files else []
@@ -212,14 +192,17 @@ def test_a_run_is_seen_in_dashboard_prometheus_wandb_and_tensorboard_and_keeps_i
         def interrupt(process):
             family = psutil.Process(process.pid).children(recursive=True)
             process.send_signal(signal.SIGINT)
-            stdout, stderr = process.communicate(timeout=WAIT_S)
-            assert process.returncode == 130, stderr
+            done = finish(process)
+            assert done.returncode == 130, done.stderr
             assert psutil.wait_procs(family, timeout=20)[1] == []
-            return stdout, stderr
+            return done.stdout, done.stderr
 
         overrides = [word for setting in settings for word in ("--set", setting)]
-        process = start(DEBUG, "--storage", tmp_path, "--name", "one", *overrides)
-        seen = until(lambda: len(rows()) > 3 and gauges(ray_folder), process)
+        words = (DEBUG, "--storage", tmp_path, "--name", "one", *overrides)
+        process = start_command("train", *words, env=environment)
+        seen = wait_until(
+            "rows and gauges", lambda: len(rows()) > 3 and gauges(ray_folder), process=process
+        )
         url = f"http://127.0.0.1:{port}"
         answers = [status(f"{url}/api/version", token) for token in (None, "0" * 64, TOKEN)]
         assert answers == [401, 403, 200]
@@ -228,9 +211,9 @@ def test_a_run_is_seen_in_dashboard_prometheus_wandb_and_tensorboard_and_keeps_i
         (warning,) = [line for line in stderr.splitlines() if line.startswith("W&B")]
         assert "401" in warning
 
-        process = start("--resume", run)
+        process = start_command("train", "--resume", run, env=environment)
         before = len(MetricsCsv(run / "metrics.csv").rows())
-        until(lambda: len(rows()) > before + 3, process)
+        wait_until("more rows", lambda: len(rows()) > before + 3, process=process)
         _, stderr = interrupt(process)
         assert "W&B" in stderr
     table = MetricsCsv(run / "metrics.csv").rows()

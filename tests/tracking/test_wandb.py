@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -17,6 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.commands import run_module
 from tests.tracking.wandb_server import WandbServer
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import load_experiment
@@ -144,14 +143,9 @@ def written(folders):
 def sync(server, run):
     """Run the documented command."""
     folders = [str(folder) for folder in (run.path / "wandb").glob("offline-run-*")]
-    environment = {**os.environ, "WANDB_BASE_URL": server.url, "WANDB_API_KEY": KEY}
-    done = subprocess.run(
-        [sys.executable, "-m", "wandb", "sync", *folders],
-        capture_output=True,
-        text=True,
-        env={**environment, "WANDB_ERROR_REPORTING": "false"},
-        cwd=run.path,
-    )
+    environment = {"WANDB_BASE_URL": server.url, "WANDB_API_KEY": KEY}
+    environment["WANDB_ERROR_REPORTING"] = "false"
+    done = run_module("wandb", "sync", *folders, env=environment, cwd=run.path)
     assert done.returncode == 0, done.stderr
 
 

@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.commands import RAY_AND_TORCH, run_command, run_module
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.runs.metrics_csv import MetricsCsv
 
 ROOT = Path(__file__).parents[2]
 DEBUG = ROOT / "experiments" / "debug.yaml"
 PPO = ROOT / "experiments" / "ppo.yaml"
-# A newcomer's shell, without what the tests themselves tell Ray.
-SHELL = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-
-
-def command(name, *arguments, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", f"ttt_rllib.{name}", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env={**SHELL, **environment},
-        cwd=ROOT,
-    )
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """One run of the debug experiment through the real command."""
     storage = tmp_path_factory.mktemp("results")
-    done = command("train", DEBUG, "--storage", storage, "--name", "one", "--set", "seed=3")
+    done = run_command("train", DEBUG, "--storage", storage, "--name", "one", "--set", "seed=3")
     assert done.returncode == 0, done.stderr
     return storage / "debug" / "one", done
 
@@ -96,20 +82,13 @@ def test_evaluate_says_of_run_checkpoint_and_bundle_exactly_what_training_logged
     path, _ = run
     summary = json.loads((path / "summary.json").read_text())
     certificate = json.loads((path / "certificate.json").read_text())
-    # A process in which neither ray nor torch can be imported.
-    program = (
-        "import sys; sys.modules['ray'] = sys.modules['torch'] = None\n"
-        "import runpy; runpy.run_module('ttt_rllib.evaluate', run_name='__main__')\n"
-    )
     for agent in (
         path,
         path / "agent",
         path / "agent" / "agent.json",
         path / summary["checkpoint"],
     ):
-        done = subprocess.run(
-            [sys.executable, "-c", program, str(agent), "--json"], capture_output=True, text=True
-        )
+        done = run_command("evaluate", agent, "--json", without=RAY_AND_TORCH)
         assert done.returncode == 0, done.stderr
         report = json.loads(done.stdout)
         assert report["metrics"].items() <= summary["metrics"].items()
@@ -120,7 +99,7 @@ def test_evaluate_says_of_run_checkpoint_and_bundle_exactly_what_training_logged
 
 def test_evaluate_requires_what_it_is_asked_to_require(run):
     path, _ = run
-    done = command("evaluate", path, "--require", "unexploitable")
+    done = run_command("evaluate", path, "--require", "unexploitable")
     assert done.returncode == 1, "three iterations do not make an unexploitable agent"
     assert done.stderr == f"{path}: not unexploitable\n"
     assert done.stdout.startswith("exploitable: ")
@@ -132,10 +111,10 @@ def test_a_certificate_of_other_weights_is_found_out(run, tmp_path):
     (tmp_path / "agent").symlink_to(path / "agent")
     certificate = json.loads((path / "certificate.json").read_text())
     (tmp_path / "certificate.json").write_text(json.dumps(certificate))
-    assert command("evaluate", tmp_path).returncode == 0
+    assert run_command("evaluate", tmp_path).returncode == 0
     certificate["unexploitable"] = True
     (tmp_path / "certificate.json").write_text(json.dumps(certificate))
-    done = command("evaluate", tmp_path)
+    done = run_command("evaluate", tmp_path)
     assert done.returncode == 1
     assert "does not hold for these weights" in done.stderr
 
@@ -147,7 +126,7 @@ def test_a_finished_run_can_be_resumed_and_stays_as_it_is(run):
         return {file: (file.stat().st_mtime_ns, file.stat().st_size) for file in path.rglob("*")}
 
     before = state()
-    done = command("train", "--resume", path)
+    done = run_command("train", "--resume", path)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"the run is done, there is nothing to resume\nresults: {path}\n"
     assert state() == before
@@ -157,7 +136,7 @@ def test_a_folder_that_looks_like_markup_is_printed_as_it_is(run, tmp_path):
     path, _ = run
     marked = tmp_path / "[red]x :smile:"
     marked.symlink_to(path)
-    done = command("train", "--resume", marked)
+    done = run_command("train", "--resume", marked)
     assert done.stdout.splitlines()[-1] == f"results: {marked}"
 
 
@@ -165,7 +144,7 @@ def test_a_folder_that_looks_like_markup_is_printed_as_it_is(run, tmp_path):
 def test_a_run_that_was_ended_before_tune_began_starts_anew_on_resume(run, tmp_path):
     path, _ = run
     (tmp_path / "experiment.yaml").write_text((path / "experiment.yaml").read_text())
-    done = command("train", "--resume", tmp_path)
+    done = run_command("train", "--resume", tmp_path)
     assert done.returncode == 0, done.stderr
     certificates = [json.loads((p / "certificate.json").read_text()) for p in (path, tmp_path)]
     assert certificates[0] == certificates[1], "the same seed gives the very same agent"
@@ -179,7 +158,7 @@ def test_a_game_too_large_for_exact_evaluation_trains_and_says_so(tmp_path):
         "training.train_batch_size_per_learner=256",
     )
     options = [word for setting in settings for word in ("--set", setting)]
-    done = command("train", DEBUG, *options, "--storage", tmp_path, "--name", "a")
+    done = run_command("train", DEBUG, *options, "--storage", tmp_path, "--name", "a")
     assert done.returncode == 0, done.stderr
     assert "too many positions for exact evaluation" in done.stdout
     rows = MetricsCsv(tmp_path / "debug" / "a" / "metrics.csv").rows()
@@ -190,7 +169,7 @@ def test_a_game_too_large_for_exact_evaluation_trains_and_says_so(tmp_path):
     summary = json.loads((run / "summary.json").read_text())
     assert summary["verdict"].startswith("not proved: the game has too many positions")
     assert "sampled instead" in done.stdout
-    evaluated = command("evaluate", run, "--json", "--require", "unexploitable")
+    evaluated = run_command("evaluate", run, "--json", "--require", "unexploitable")
     assert evaluated.returncode == 1
     scores = json.loads(evaluated.stdout)["metrics"]
     assert len(scores) == 3
@@ -199,7 +178,7 @@ def test_a_game_too_large_for_exact_evaluation_trains_and_says_so(tmp_path):
 
 def test_a_diverging_trial_exits_with_1_names_the_cause_and_how_to_go_on(tmp_path):
     options = ("--set", "training.lr=1e30", "--set", "max_failures=0", "--storage", tmp_path)
-    done = command("train", DEBUG, *options, "--name", "a")
+    done = run_command("train", DEBUG, *options, "--name", "a")
     assert done.returncode == 1
     lines = done.stderr.splitlines()
     run = tmp_path / "debug" / "a"
@@ -222,7 +201,7 @@ def test_a_diverging_trial_exits_with_1_names_the_cause_and_how_to_go_on(tmp_pat
     ],
 )
 def test_wrong_usage_is_one_line_too(arguments, expected):
-    done = command(*arguments)
+    done = run_command(*arguments)
     assert done.returncode == 2
     assert expected in done.stderr
     assert done.stderr.startswith("error: ")
@@ -253,7 +232,7 @@ def test_wrong_usage_is_one_line_too(arguments, expected):
     ],
 )
 def test_bad_input_exits_with_2_and_one_line_and_writes_nothing(tmp_path, arguments, expected):
-    done = command("train", *arguments, "--storage", tmp_path / "results")
+    done = run_command("train", *arguments, "--storage", tmp_path / "results")
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert expected in done.stderr
@@ -262,22 +241,24 @@ def test_bad_input_exits_with_2_and_one_line_and_writes_nothing(tmp_path, argume
 
 
 def test_the_environments_ray_address_counts_as_address(tmp_path):
-    done = command("train", DEBUG, "--storage", tmp_path / "r", RAY_ADDRESS="127.0.0.1:1")
+    done = run_command(
+        "train", DEBUG, "--storage", tmp_path / "r", env={"RAY_ADDRESS": "127.0.0.1:1"}
+    )
     assert done.returncode == 2
     assert "--address 127.0.0.1:1: no Ray cluster answers" in done.stderr
 
 
 def test_resuming_with_other_settings_or_a_damaged_state_exits_with_2(run, tmp_path):
     path, _ = run
-    done = command("train", PPO, "--resume", path)
+    done = run_command("train", PPO, "--resume", path)
     assert (done.returncode, "differs from" in done.stderr) == (2, True), done.stderr
-    done = command("train", "--resume", path, "--set", "seed=1")
+    done = run_command("train", "--resume", path, "--set", "seed=1")
     assert (done.returncode, "--resume keeps the settings" in done.stderr) == (2, True)
     damaged = tmp_path / "damaged"
     checkpoint = damaged / "trials" / "00000" / "checkpoint_000000"
     checkpoint.mkdir(parents=True)
     (damaged / "experiment.yaml").write_text((path / "experiment.yaml").read_text())
-    done = command("train", "--resume", damaged)
+    done = run_command("train", "--resume", damaged)
     assert (done.returncode, "no state to go on from" in done.stderr) == (2, True), done.stderr
     assert checkpoint.is_dir()
     checkpoint.rmdir()
@@ -285,7 +266,7 @@ def test_resuming_with_other_settings_or_a_damaged_state_exits_with_2(run, tmp_p
     state.mkdir(parents=True)
     for name in ("tuner.pkl", "scheduler.pkl"):
         (state / name).write_bytes(b"\x80\x05junk")
-    done = command("train", "--resume", damaged)
+    done = run_command("train", "--resume", damaged)
     assert (done.returncode, "its state is damaged" in done.stderr) == (2, True), done.stderr
     assert done.stderr.count("\n") == 1
 
@@ -301,14 +282,14 @@ def test_evaluate_exits_with_2_on_what_is_no_agent(run, tmp_path, what):
         for name in ("agent.json", "weights.npz"):
             content = (path / "agent" / name).read_bytes()
             (tmp_path / "agent" / name).write_bytes(content[: len(content) // 2])
-    done = command("evaluate", tmp_path)
+    done = run_command("evaluate", tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {tmp_path}")
     assert done.stderr.count("\n") == 1
 
 
 def test_plan_shows_what_would_run_and_starts_and_writes_nothing(tmp_path):
-    done = command("train", PPO, "--plan", "--storage", tmp_path / "results")
+    done = run_command("train", PPO, "--plan", "--storage", tmp_path / "results")
     assert done.returncode == 0
     assert "plan: 1 trial of 2 CPUs and 0 GPUs" in done.stdout
     assert "2 env runners" in done.stdout
@@ -317,10 +298,8 @@ def test_plan_shows_what_would_run_and_starts_and_writes_nothing(tmp_path):
 
 def test_every_command_has_help_and_the_ttt_program_has_every_command():
     for name in ("train", "evaluate"):
-        done = command(name, "--help", COLUMNS="80", NO_COLOR="1")
+        done = run_command(name, "--help", env={"COLUMNS": "80", "NO_COLOR": "1"})
         assert done.returncode == 0
         assert "Exit codes: 0 done" in " ".join(done.stdout.split())
-        done = subprocess.run(
-            [sys.executable, "-m", "ttt_rllib", name, "--help"], capture_output=True, text=True
-        )
+        done = run_module("ttt_rllib", name, "--help")
         assert done.returncode == 0

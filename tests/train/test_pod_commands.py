@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -14,19 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import run_command, start_command
+
 ROOT = Path(__file__).parents[2]
 DEBUG = ROOT / "experiments" / "debug.yaml"
-SHELL = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
 TOKEN = "0123456789abcdef" * 4
-
-
-def train(*arguments, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "ttt_rllib.train", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env={**SHELL, **environment},
-    )
 
 
 @pytest.mark.parametrize(
@@ -44,14 +33,14 @@ def train(*arguments, **environment):
     ],
 )
 def test_what_cannot_be_meant_exits_with_2_and_one_line(tmp_path, arguments, expected):
-    done = train(DEBUG, "--storage", tmp_path, *arguments)
+    done = run_command("train", DEBUG, "--storage", tmp_path, *arguments)
     assert (done.returncode, done.stderr) == (2, f"error: {expected}\n")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_environment_file_is_read_before_anything_else(tmp_path):
     (tmp_path / "env").write_text("nonsense\n")
-    done = train("--help", TTT_ENV_FILE=str(tmp_path / "env"))
+    done = run_command("train", "--help", env={"TTT_ENV_FILE": str(tmp_path / "env")})
     assert (done.returncode, done.stderr) == (
         2,
         f"error: {tmp_path}/env, line 1: is not KEY=VALUE\n",
@@ -62,7 +51,7 @@ def test_a_folder_of_that_name_that_is_no_run_is_left_alone(tmp_path):
     foreign = tmp_path / "debug" / "pod"
     foreign.mkdir(parents=True)
     (foreign / "thesis.tex").write_text("years of work")
-    done = train(DEBUG, "--storage", tmp_path, "--name", "pod", "--resume-if-exists")
+    done = run_command("train", DEBUG, "--storage", tmp_path, "--name", "pod", "--resume-if-exists")
     assert done.returncode == 2
     assert "not a run directory; it has no experiment.yaml" in done.stderr
     assert [path.name for path in foreign.iterdir()] == ["thesis.tex"]
@@ -71,15 +60,15 @@ def test_a_folder_of_that_name_that_is_no_run_is_left_alone(tmp_path):
 @pytest.mark.long
 def test_the_same_command_begins_a_run_finds_it_done_and_refuses_to_mix_it(tmp_path):
     same = (DEBUG, "--storage", tmp_path, "--name", "pod", "--resume-if-exists")
-    first = train(*same)
+    first = run_command("train", *same)
     assert first.returncode == 0, first.stderr
     metrics = (tmp_path / "debug" / "pod" / "metrics.csv").read_bytes()
     assert metrics.count(b"\n") == 4
-    second = train(*same)
+    second = run_command("train", *same)
     assert second.returncode == 0, second.stderr
     assert second.stdout.splitlines()[0] == "the run is done, there is nothing to resume"
     assert (tmp_path / "debug" / "pod" / "metrics.csv").read_bytes() == metrics
-    other = train(*same, "--set", "seed=9")
+    other = run_command("train", *same, "--set", "seed=9")
     assert other.returncode == 2
     assert "differs from what is asked for; take another --name" in other.stderr
 
@@ -91,13 +80,8 @@ def test_the_dashboard_asks_for_the_token_stays_after_the_run_and_leaves_on_sigt
         port = free.getsockname()[1]
     settings = ["--set", "ray.include_dashboard=true", "--set", f"ray.dashboard_port={port}"]
     words = [DEBUG, "--storage", tmp_path, "--name", "pod", *settings, "--keep-dashboard"]
-    with subprocess.Popen(
-        [sys.executable, "-u", "-m", "ttt_rllib.train", *map(str, words)],
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env={**SHELL, "RAY_AUTH_TOKEN": TOKEN},
-    ) as process:
+    shell = {"RAY_AUTH_TOKEN": TOKEN, "PYTHONUNBUFFERED": "1"}
+    with start_command("train", *words, stderr=None, env=shell) as process:
         for line in process.stdout:
             if line.endswith("; Ctrl-C ends it\n"):
                 break

@@ -12,26 +12,16 @@ import time
 
 import pytest
 
+from tests.commands import RAY_AND_TORCH, run_command, start_command
 from ttt_envs import TIC_TAC_TOE, Boards
 from ttt_rllib.agents.bundle import save_bundle
 
 WIDTH = 40
-# Neither may be needed: a None in sys.modules makes an import raise.
-PROGRAM = (
-    "import sys, runpy; sys.modules['ray'] = sys.modules['torch'] = None; "
-    "runpy.run_module('ttt_rllib.play', run_name='__main__', alter_sys=True)"
-)
 
 
 def play(*arguments, lines=(), cwd):
-    return subprocess.run(
-        [sys.executable, "-c", PROGRAM, *map(str, arguments)],
-        input="".join(f"{line}\n" for line in lines),
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        timeout=120,
-    )
+    stdin = "".join(f"{line}\n" for line in lines)
+    return run_command("play", *arguments, without=RAY_AND_TORCH, stdin=stdin, cwd=cwd)
 
 
 def boards_shown(text):
@@ -199,16 +189,15 @@ class Terminal:
 
     def __init__(self, *arguments, cwd, **environment):
         self.master, slave = pty.openpty()
-        variables = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "ttt_rllib.play", *arguments],
+        self.process = start_command(
+            "play",
+            *arguments,
             stdin=slave,
             stdout=slave,
             stderr=slave,
             cwd=cwd,
-            start_new_session=True,
             preexec_fn=lambda: _own_terminal(slave),
-            env={**variables, "TERM": "xterm", "COLUMNS": "40", **environment},
+            env={"NO_COLOR": None, "TERM": "xterm", "COLUMNS": "40", **environment},
         )
         os.close(slave)
         self.text = ""

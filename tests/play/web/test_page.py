@@ -6,14 +6,13 @@ What the page shows is held to plain recursion over strings, not to the server.
 import random
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
+from tests.commands import web_server
 from ttt_envs import TIC_TAC_TOE
 from ttt_rllib.agents.bundle import load_bundle, save_bundle
 from ttt_rllib.agents.policies import NetworkPolicy
@@ -65,12 +64,8 @@ def address(tmp_path_factory):
     certificate = certificate_of(bundle, evaluate_agent(bundle.policy))
     assert certificate.unexploitable
     write_certificate(run / CERTIFICATE_FILE, certificate)
-    command = [sys.executable, "-m", "ttt_rllib.play", "--web", "--port", "0"]
-    with subprocess.Popen(
-        [*command, "--results", results], stderr=subprocess.PIPE, text=True
-    ) as server:
-        yield re.search(r"http://[\d.:]+/", server.stderr.readline())[0]
-        server.terminate()
+    with web_server(results) as (_, address):
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,15 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 from importlib.resources import files
 from itertools import pairwise
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from tests.commands import RAY_AND_TORCH, run_program, web_server
 from ttt_envs import TIC_TAC_TOE, Boards
 from ttt_envs.game import Game
 from ttt_rllib.agents.bundle import save_bundle
@@ -279,9 +280,8 @@ def test_every_answer_carries_a_strict_content_security_policy(client, path):
     assert headers["x-content-type-options"] == "nosniff"
 
 
-SERVED_WITHOUT = """
+SERVED = """
 import sys
-sys.modules.update(dict.fromkeys(["ray", "torch"]))  # importing them raises ImportError
 from pathlib import Path
 from starlette.testclient import TestClient
 from ttt_rllib.play.web.app import listed_app
@@ -293,22 +293,15 @@ print(slug)
 
 
 def test_it_serves_the_newest_run_where_importing_ray_and_torch_raises(results):
-    command = [sys.executable, "-c", SERVED_WITHOUT, results]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run_program(SERVED, results, without=RAY_AND_TORCH)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("~seven")
 
 
 @pytest.fixture
 def server(results):
-    command = [sys.executable, "-m", "ttt_rllib.play", "--web", "--port", "0"]
-    process = subprocess.Popen(
-        [*command, "--results", results], stderr=subprocess.PIPE, text=True, bufsize=1
-    )
-    line = process.stderr.readline()
-    yield process, int(re.search(r"http://127\.0\.0\.1:(\d+)/", line)[1])
-    process.kill()
-    process.wait()
+    with web_server(results) as (process, address):
+        yield process, urlsplit(address).port
 
 
 @pytest.mark.parametrize(
