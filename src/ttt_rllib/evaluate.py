@@ -15,8 +15,8 @@ from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run_comma
 from ttt_rllib.errors import InputError
 from ttt_rllib.evaluation.evaluate_agent import Report, evaluate_agent
 from ttt_rllib.evaluation.sampled import NUM_GAMES, SEED, SampledReport
-from ttt_rllib.evaluation.text import NOT_PROVABLE, format_report
-from ttt_rllib.exact.evaluation import ExactReport
+from ttt_rllib.evaluation.text import format_report
+from ttt_rllib.exact.evaluation import NOT_PROVABLE, ExactReport
 from ttt_rllib.runs.bundles import find_bundle
 from ttt_rllib.runs.certificate_json import (
     CERTIFICATE_FILE,

@@ -42,6 +42,7 @@ __all__ = [
     "PENALISED_MOVES",
     "POLICY_LOSS",
     "Q_MEAN",
+    "RENAMED_METRICS",
     "RUNNER_CPU_S",
     "RUNNER_MEMORY_MB",
     "SAMPLE_S",
@@ -327,6 +328,16 @@ EXACT_GROUPS = ("exact/", "search/")
 
 STRENGTH_GROUPS = ("exact/", "eval/")
 """Metrics that say how strong an agent is."""
+
+RENAMED_METRICS = {
+    "exact/share_of_ceiling_o": NORMALIZED_SCORE_O,
+    "exact/share_of_ceiling_x": NORMALIZED_SCORE_X,
+    "exact/unexploitable_evals": CONSECUTIVE_UNEXPLOITABLE_EVALS,
+    "play/score_vs_alpha_beta": SCORE_VS_ALPHA_BETA,
+    "play/score_vs_one_ply": SCORE_VS_ONE_PLY,
+    "play/score_vs_random": SCORE_VS_RANDOM,
+}
+"""The metric that a name of an earlier version means now; experiments with it are refused."""
 
 
 def flatten(result: Mapping[str, Any]) -> dict[str, float]:

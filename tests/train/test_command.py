@@ -141,7 +141,7 @@ def test_a_folder_that_looks_like_markup_is_printed_as_it_is(run, tmp_path):
 
 
 @pytest.mark.long
-def test_a_run_that_was_ended_before_tune_began_starts_anew_on_resume(run, tmp_path):
+def test_a_run_that_was_ended_before_tune_began_starts_again_on_resume(run, tmp_path):
     path, _ = run
     (tmp_path / "experiment.yaml").write_text((path / "experiment.yaml").read_text())
     done = run_command("train", "--resume", tmp_path)
@@ -176,7 +176,7 @@ def test_a_game_too_large_for_exact_evaluation_trains_and_says_so(tmp_path):
     assert scores.items() <= summary["metrics"].items()
 
 
-def test_a_diverging_trial_exits_with_1_names_the_cause_and_how_to_go_on(tmp_path):
+def test_a_diverging_trial_exits_with_1_names_the_cause_and_how_to_resume(tmp_path):
     options = ("--set", "training.lr=1e30", "--set", "max_failures=0", "--storage", tmp_path)
     done = run_command("train", DEBUG, *options, "--name", "a")
     assert done.returncode == 1
@@ -185,7 +185,7 @@ def test_a_diverging_trial_exits_with_1_names_the_cause_and_how_to_go_on(tmp_pat
     assert lines[0].startswith("error: the trial failed: FloatingPointError: training diverged")
     assert lines[1].startswith(f"details: {run / 'trials'}")
     assert Path(lines[1].removeprefix("details: ")).is_file()
-    assert lines[2] == f"go on with: python -m ttt_rllib.train --resume {run}"
+    assert lines[2] == f"resume with: python -m ttt_rllib.train --resume {run}"
     assert len(lines) == 3, done.stderr
     assert done.stdout.splitlines()[-1] == f"results: {run}"
     assert json.loads((run / "summary.json").read_text())["status"] == "failed"

@@ -148,7 +148,7 @@ def test_a_second_interrupt_ends_at_once(tmp_path):
     code, stdout, stderr = finish(process)
     assert code == 130
     assert "Traceback" not in stderr
-    assert "go on with: python -m ttt_rllib.train --resume" in stderr
+    assert "resume with: python -m ttt_rllib.train --resume" in stderr
     assert stdout.splitlines()[-1].startswith("results: ")
     assert time.monotonic() - started_s < 30
 
@@ -160,7 +160,7 @@ def test_an_interrupt_while_starting_exits_with_130_and_without_a_traceback(
     tmp_path, number, after_s
 ):
     process = start(PPO, "--storage", tmp_path, "--name", "a")
-    resume = f"go on with: python -m ttt_rllib.train --resume {tmp_path / 'ppo' / 'a'}"
+    resume = f"resume with: python -m ttt_rllib.train --resume {tmp_path / 'ppo' / 'a'}"
     time.sleep(after_s)
     process.send_signal(number)
     code, _, stderr = finish(process)
@@ -180,7 +180,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(tmp_path
         assert code == 1
         assert "No space left on device" in stderr
         assert "Traceback" not in stderr
-        assert f"go on with: python -m ttt_rllib.train --resume {run}" in stderr
+        assert f"resume with: python -m ttt_rllib.train --resume {run}" in stderr
         assert stdout.splitlines()[-1] == f"results: {run}"
         subprocess.run(["mount", "-o", "remount,size=50m", str(tmp_path)], check=True)
         code, _, stderr = finish(start("--resume", run))

@@ -18,6 +18,7 @@ __all__ = [
     "cluster_nodes",
     "connect",
     "disconnect",
+    "is_connected",
     "wait_for_resources",
 ]
 
@@ -78,6 +79,11 @@ def connect(address: str | None, dashboard: tuple[str, int] | None = None) -> No
     except (OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"--address {address}: no Ray cluster answers there: {reason}") from None
+
+
+def is_connected() -> bool:
+    """Tell whether this process has joined or started a cluster, without importing Ray for it."""
+    return "ray" in sys.modules and bool(sys.modules["ray"].is_initialized())
 
 
 def disconnect() -> None:

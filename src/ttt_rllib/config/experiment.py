@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -32,9 +33,20 @@ from ttt_rllib.config.training import TRAINING, DQNTraining, Model, PPOTraining,
 from ttt_rllib.errors import did_you_mean
 from ttt_rllib.metrics import BETTER, EXACT_GROUPS, NASH_CONV, PENALISED_MOVES
 
-__all__ = ["Experiment"]
+__all__ = ["Experiment", "named_env"]
 
 LEAST_KEPT_BY_PBT = 3
+
+
+def named_env(name: str) -> dict[str, Any]:
+    """Return the section `env` of a game by its name.
+
+    Raises:
+        ValueError: If there is no such game.
+    """
+    if name not in GAMES:
+        raise ValueError(f"there is no game {name!r}{did_you_mean(name, list(GAMES))}")
+    return asdict(GAMES[name])
 
 
 class Experiment(Section):
@@ -103,24 +115,10 @@ class Experiment(Section):
     ) -> Env | PettingZooEnv:
         if isinstance(value, (Env, PettingZooEnv)):
             return value
-        value = cls._named_env(value)
+        value = named_env(value) if isinstance(value, str) else value
         kind = PettingZooEnv if isinstance(value, dict) and "pettingzoo" in value else Env
         # Not left to the union: it would name both kinds in every error.
         return kind.model_validate_json(json.dumps(value), strict=info.mode == "json")
-
-    @classmethod
-    def _named_env(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        if value not in GAMES:
-            raise ValueError(f"there is no game {value!r}{did_you_mean(value, list(GAMES))}")
-        game = GAMES[value]
-        return {
-            "rows": game.rows,
-            "cols": game.cols,
-            "connect": game.connect,
-            "gravity": game.gravity,
-        }
 
     @model_validator(mode="after")
     def _check(self) -> Experiment:

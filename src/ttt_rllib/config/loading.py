@@ -1,8 +1,7 @@
-"""Experiments as files: reading YAML, `--set` overrides, and one line for what is wrong."""
+"""Experiments as files: reading YAML, applying `--set` overrides, writing the result."""
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import random
@@ -10,20 +9,20 @@ import re
 from collections.abc import Mapping
 from itertools import count, islice, product
 from pathlib import Path
-from types import NoneType
-from typing import Any, get_args
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from ttt_envs.game import GAMES
-from ttt_rllib.config.env import Env, PettingZooEnv
-from ttt_rllib.config.experiment import Experiment
+from ttt_rllib.config.exact_settings import check_exact_settings
+from ttt_rllib.config.experiment import Experiment, named_env
+from ttt_rllib.config.explanation import explain
+from ttt_rllib.config.renames import VERSION_BEFORE_RENAMES, find_renamed
 from ttt_rllib.config.search import Search
-from ttt_rllib.config.training import TRAINING, PPOTraining
 from ttt_rllib.errors import InputError, abbreviated, did_you_mean
 
-__all__ = ["dump_experiment", "load_experiment", "with_settings"]
+__all__ = ["dump_experiment", "load_experiment", "load_saved_experiment", "with_settings"]
 
 MAX_COMBINATIONS = 512
 """Combinations of searched settings that are checked before anything starts."""
@@ -42,7 +41,34 @@ def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
     data = {"name": path.stem, **_read_yaml(path)}
     for override in overrides:
         _apply(data, override)
+    renamed = find_renamed(data)
+    if renamed is not None:
+        raise InputError(f"{path}: {renamed.complaint}")
     experiment = _validated(data, str(path))
+    _check_search(experiment, str(path))
+    try:
+        check_exact_settings(experiment)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return experiment
+
+
+def load_saved_experiment(path: Path) -> Experiment:
+    """Read the resolved experiment of a run, which was checked when the run started.
+
+    Its environment is not made again, so that a run can be read where PettingZoo's is missing.
+
+    Raises:
+        InputError: If the file is damaged, or an earlier version wrote it.
+    """
+    data = _read_yaml(path)
+    renamed = find_renamed(data)
+    if renamed is not None:
+        raise InputError(
+            f"{path}: an earlier version wrote this run ({renamed.old} is now {renamed.new}); "
+            f"start a new run, or use ttt_rllib {VERSION_BEFORE_RENAMES} for this one"
+        )
+    experiment = _validated({"name": path.stem, **data}, str(path))
     _check_search(experiment, str(path))
     return experiment
 
@@ -117,7 +143,8 @@ def _parse(text: str, source: str) -> Any:
 
 def _validated(data: dict[str, Any], source: str) -> Experiment:
     try:
-        # JSON mode is strict about types but takes a list for a tuple.
+        # Validated as JSON, although YAML was read: pydantic's strict mode, which refuses "1" for
+        # 1, takes a list for a tuple only there, and YAML has no tuples.
         as_json = json.dumps(data)
     except TypeError as error:
         raise InputError(
@@ -126,7 +153,7 @@ def _validated(data: dict[str, Any], source: str) -> Experiment:
     try:
         return Experiment.model_validate_json(as_json, strict=True)
     except ValidationError as error:
-        raise InputError(f"{source}: {_explain(error, data)}") from None
+        raise InputError(f"{source}: {explain(error, data)}") from None
 
 
 def _with(experiment: Experiment, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,6 +169,7 @@ def _check_search(experiment: Experiment, source: str) -> None:
         return
     space = {key: one.values for key, one in experiment.search.space.items()}
     combinations = islice(product(*space.values()), MAX_COMBINATIONS)
+    # Too many to check them all: a sample, the same in every session.
     if math.prod(len(values) for values in space.values()) > MAX_COMBINATIONS:
         draw = random.Random(experiment.seed).choice
         combinations = islice((tuple(map(draw, space.values())) for _ in count()), MAX_COMBINATIONS)
@@ -152,7 +180,7 @@ def _check_search(experiment: Experiment, source: str) -> None:
             Experiment.model_validate_json(json.dumps(data), strict=True)
         except ValidationError as error:
             values = ", ".join(f"{key}={abbreviated(value)}" for key, value in settings.items())
-            raise InputError(f"{source}: search: with {values}: {_explain(error, data)}") from None
+            raise InputError(f"{source}: search: with {values}: {explain(error, data)}") from None
 
 
 def _apply(data: dict[str, Any], override: str) -> None:
@@ -177,72 +205,8 @@ def _put(data: dict[str, Any], key: str, value: Any) -> None:
     for section in sections:
         inner = place.get(section)
         if isinstance(inner, str) and section == "env" and inner in GAMES:
-            inner = Experiment._named_env(inner)  # noqa: SLF001 - our own validator
+            # "connect_four" with env.cols=8 is that game on a wider board.
+            inner = named_env(inner)
         place[section] = inner = inner if isinstance(inner, dict) else {}
         place = inner
     place[last] = value
-
-
-def _explain(error: ValidationError, data: dict[str, Any]) -> str:
-    """One line for the first problem: the key, the value, and what would be right."""
-    problem, *others = error.errors()
-    if isinstance(problem["input"], list) and others:
-        # A schedule may be a number or a list; what is said of the list is meant.
-        problem = others[-1]
-    algorithm, env = data.get("algorithm", "ppo"), data.get("env")
-    env_kind = PettingZooEnv if isinstance(env, dict) and "pettingzoo" in env else Env
-    keys = _all_keys(Experiment, {"training": _training(algorithm), "env": env_kind})
-    words = {word for key in keys for word in key.split(".")}
-    where = [part for part in problem["loc"][:-1] if isinstance(part, str) and part in words]
-    key = ".".join(str(part) for part in problem["loc"] if not _is_union_tag(part))
-    value = abbreviated(problem["input"])
-    if problem["type"] == "extra_forbidden":
-        unknown = str(problem["loc"][-1])
-        for other in TRAINING:
-            if key in _all_keys(_training(other), {}, "training."):
-                return f"{key}: {algorithm} has no such setting; it is one of {other}"
-        return f"{key}: unknown key{_nearest_key(unknown, [str(part) for part in where], keys)}"
-    if problem["type"] == "value_error":
-        message = str(problem["ctx"]["error"])
-        return f"{key}: {message}" if key else message
-    message = problem["msg"][0].lower() + problem["msg"][1:]
-    return f"{key}: is {value}; {message}"
-
-
-def _is_union_tag(part: Any) -> bool:
-    return isinstance(part, str) and ("[" in part or part in {"float", "int", "str"})
-
-
-def _training(algorithm: Any) -> type[BaseModel]:
-    return TRAINING.get(str(algorithm), PPOTraining)
-
-
-def _all_keys(
-    section: type[BaseModel], of_many_kinds: dict[str, type[BaseModel]], prefix: str = ""
-) -> list[str]:
-    """Return the dotted keys of a section; sections of many kinds are of the kind given."""
-    keys = []
-    for name, field in section.model_fields.items():
-        keys.append(prefix + name)
-        inner = of_many_kinds.get(prefix + name, field.annotation)
-        # Of `Section | None`, the section.
-        inner = next((kind for kind in get_args(inner) if kind is not NoneType), inner)
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            keys += _all_keys(inner, of_many_kinds, f"{prefix}{name}.")
-    return keys
-
-
-def _nearest_key(unknown: str, section: list[str], keys: list[str]) -> str:
-    """Name the key that was meant, or else what the section knows."""
-    siblings = [key for key in keys if key.split(".")[:-1] == section]
-    elsewhere = [key for key in keys if key.endswith("." + unknown)]
-    if elsewhere:
-        prefix = "".join(f"{word}." for word in section)
-        near = [key for key in elsewhere if key.startswith(prefix)]
-        return f"; did you mean {[*near, *elsewhere][0]}?"
-    for candidates in (siblings, keys):
-        by_name = {key.rsplit(".", 1)[-1]: key for key in candidates}
-        close = difflib.get_close_matches(unknown, list(by_name), n=1, cutoff=0.7)
-        if close:
-            return f"; did you mean {by_name[close[0]]}?"
-    return "; known are " + ", ".join(key.rsplit(".", 1)[-1] for key in siblings)

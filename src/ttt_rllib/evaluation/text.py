@@ -8,11 +8,9 @@ from ttt_rllib.agents.bundle import Bundle
 from ttt_rllib.evaluation.evaluate_agent import Report
 from ttt_rllib.evaluation.matches import Record
 from ttt_rllib.evaluation.sampled import SampledReport
-from ttt_rllib.exact.evaluation import ExactReport, unsolved_reason
+from ttt_rllib.exact.evaluation import NOT_PROVABLE, ExactReport, unsolved_reason
 
-__all__ = ["NOT_PROVABLE", "format_report", "verdict"]
-
-NOT_PROVABLE = "the game has too many positions for exact evaluation"
+__all__ = ["format_report", "verdict"]
 
 WIDTH = 80
 LABEL = "{:<22}"

@@ -29,6 +29,7 @@ from ttt_rllib.metrics import (
 )
 
 __all__ = [
+    "NOT_PROVABLE",
     "ExactReport",
     "SolvedGame",
     "evaluate",
@@ -36,6 +37,8 @@ __all__ = [
     "solved_game",
     "unsolved_reason",
 ]
+
+NOT_PROVABLE = "the game has too many positions for exact evaluation"
 
 
 class SolvedGame(NamedTuple):

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from ttt_rllib.agents.bundle import BUNDLE_FOLDER
 from ttt_rllib.config.experiment import Experiment
-from ttt_rllib.config.loading import dump_experiment, load_experiment
+from ttt_rllib.config.loading import dump_experiment, load_saved_experiment
 from ttt_rllib.config.section import NAME
 from ttt_rllib.errors import InputError
 from ttt_rllib.runs.certificate_json import CERTIFICATE_FILE
@@ -158,9 +158,9 @@ def open_run_dir(path: Path) -> tuple[RunDir, Experiment]:
     """Open the directory of an earlier run.
 
     Raises:
-        InputError: If it is no run directory.
+        InputError: If it is no run directory, or one of an earlier version.
     """
     run = RunDir(path.absolute())
     if not run.experiment.is_file():
         raise InputError(f"--resume {path}: not a run directory; it has no {EXPERIMENT_FILE}")
-    return run, load_experiment(run.experiment)
+    return run, load_saved_experiment(run.experiment)

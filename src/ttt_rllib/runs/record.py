@@ -12,7 +12,7 @@ from typing import Literal
 
 from ttt_rllib.agents.bundle import Bundle, BundleError, load_bundle
 from ttt_rllib.config.experiment import Experiment
-from ttt_rllib.config.loading import load_experiment
+from ttt_rllib.config.loading import load_saved_experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.runs.bundles import find_bundle
 from ttt_rllib.runs.certificate_json import AgentCertificate, read_certificate
@@ -72,7 +72,7 @@ def read_run(run: RunDir) -> RunRecord:
     summary = read_summary(run.summary)
     return RunRecord(
         run=run,
-        experiment=load_experiment(run.experiment),
+        experiment=load_saved_experiment(run.experiment),
         summary=summary,
         curves=read_curves(run.metrics if run.metrics.is_file() else _newest_metrics(run)),
         certificate=read_certificate(run.certificate),

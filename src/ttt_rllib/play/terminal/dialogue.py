@@ -9,7 +9,7 @@ import numpy as np
 
 from ttt_rllib.analysis.game_record import GameRecord, IllegalMoveError, Seat
 from ttt_rllib.analysis.position import Analysis, analyse, move_sentence, position_sentence
-from ttt_rllib.evaluation.text import NOT_PROVABLE
+from ttt_rllib.exact.evaluation import NOT_PROVABLE
 from ttt_rllib.play.agents import Agent, choose_move, fixed_players
 from ttt_rllib.play.terminal.board_text import Painter, board_text, no_colour, percent_text
 

@@ -1,0 +1,199 @@
+"""What comes before a run, in small steps: which run, room for it, Ray, its directory.
+
+Nothing is written until every check has passed. Each step takes what it needs and returns
+what it found; in which order they are taken is the command's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from ttt_rllib.cluster.connection import cluster_nodes, connect, wait_for_resources
+from ttt_rllib.cluster.dashboard import dashboard_place
+from ttt_rllib.cluster.placement import Node, ResourceRequest, check_resources
+from ttt_rllib.cluster.shared_storage import check_shared
+from ttt_rllib.config.cluster import Ray
+from ttt_rllib.config.experiment import Experiment
+from ttt_rllib.config.loading import load_experiment
+from ttt_rllib.errors import InputError
+from ttt_rllib.runs.directory import RunDir, create_run_dir, new_run_dir, open_run_dir
+from ttt_rllib.runs.lock import run_lock
+from ttt_rllib.runs.summary import is_done
+from ttt_rllib.signals import deferred_interrupts
+
+__all__ = [
+    "Job",
+    "check_keep_dashboard",
+    "choose_run_dir",
+    "claim_earlier_run",
+    "claim_run_dir",
+    "find_job",
+    "join_cluster",
+    "resume_job",
+    "start_ray",
+]
+
+
+@dataclass(frozen=True)
+class Job:
+    """An experiment, and the run directory that it has or will get.
+
+    Attributes:
+        experiment: What to train.
+        storage: Folder of all results, for a new run.
+        name: Run id of a new run; None = date and time.
+        earlier: The run to resume; None = a new one.
+    """
+
+    experiment: Experiment
+    storage: Path
+    name: str | None = None
+    earlier: RunDir | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether an earlier run came to its end, so that nothing is left to do."""
+        return self.earlier is not None and is_done(self.earlier.path)
+
+
+def find_job(
+    file: Path | None,
+    overrides: tuple[str, ...],
+    storage: Path,
+    name: str | None,
+    *,
+    resume_if_exists: bool,
+) -> Job:
+    """Load an experiment, with the run of that name where one exists and may be resumed.
+
+    Raises:
+        InputError: If the experiment is wrong, or differs from that of the existing run.
+    """
+    if file is None:
+        raise InputError("which experiment? for example experiments/ppo.yaml")
+    experiment = load_experiment(file, overrides)
+    if not resume_if_exists:
+        return Job(experiment, storage, name)
+    if name is None:
+        raise InputError("--resume-if-exists: which run? give its --name")
+    path = storage.absolute() / experiment.name / name
+    if not path.exists():
+        return Job(experiment, storage, name)
+    run, saved = open_run_dir(path)
+    if saved != experiment:
+        raise InputError(
+            f"{run.experiment}: differs from the experiment given; choose another --name"
+        )
+    return Job(experiment, storage, name, run)
+
+
+def resume_job(path: Path, file: Path | None, overrides: tuple[str, ...], name: str | None) -> Job:
+    """Open an earlier run, which keeps its settings and its name.
+
+    Raises:
+        InputError: If it is no run, or something else is asked of it than to continue.
+    """
+    run, saved = open_run_dir(path)
+    if overrides or name:
+        raise InputError(
+            "--resume keeps the settings and the name of the run; drop --set and --name"
+        )
+    if file is not None and load_experiment(file) != saved:
+        raise InputError(
+            f"{file}: differs from {run.experiment}; leave it out to resume, or start a new run"
+        )
+    return Job(saved, run.path.parent.parent, earlier=run)
+
+
+def check_keep_dashboard(settings: Ray, address: str | None) -> None:
+    """Refuse to keep a dashboard that this run does not start.
+
+    Raises:
+        InputError: With what to do instead.
+    """
+    if not settings.include_dashboard:
+        raise InputError("--keep-dashboard: there is none; add --set ray.include_dashboard=true")
+    if address is not None:
+        raise InputError("--keep-dashboard: the cluster of --address has its own")
+
+
+@contextmanager
+def claim_earlier_run(job: Job, wait_s: float) -> Iterator[None]:
+    """Keep other processes from the run to resume; one that is done is left as it is.
+
+    Ask `job.is_done` inside: the process that was waited for may have ended the run.
+
+    Raises:
+        InputError: If another process is still working on it after `wait_s` seconds.
+    """
+    if job.earlier is None or job.is_done:
+        yield
+        return
+    with run_lock(job.earlier.path, wait_s):
+        yield
+
+
+def join_cluster(request: ResourceRequest, address: str | None, wait_s: float) -> Sequence[Node]:
+    """Connect to the cluster at the address, and check that it can hold a trial.
+
+    Without an address nothing is started yet; the node is this machine.
+
+    Raises:
+        InputError: If there is no cluster, or a trial does not fit after `wait_s` seconds.
+    """
+    if address is not None:
+        connect(address)
+        wait_for_resources(request, wait_s)
+    nodes = cluster_nodes(address)
+    check_resources(request, nodes)
+    return nodes
+
+
+def choose_run_dir(job: Job, *, shared: bool) -> RunDir:
+    """Return the directory of the earlier run, or one that is free; nothing is made yet.
+
+    Args:
+        job: What runs.
+        shared: Whether the trials may run on other nodes, which must see the directory.
+
+    Raises:
+        InputError: If the directory cannot be used.
+    """
+    run = job.earlier or new_run_dir(job.experiment, job.storage, job.name)
+    if shared:
+        # The directory of a new run does not exist, but the storage can be looked at.
+        check_shared(run.path if job.earlier else job.storage)
+    return run
+
+
+def start_ray(settings: Ray, address: str | None) -> None:
+    """Start a private cluster unless one was joined, and import what Ray's start delays.
+
+    Raises:
+        KeyboardInterrupt: At the end, if a signal came meanwhile.
+    """
+    with deferred_interrupts():
+        if address is None:
+            connect(None, dashboard_place(settings))
+        # Here, since an interrupt in the middle of the import can crash the interpreter.
+        import_module("ttt_rllib.tuning.run")
+
+
+@contextmanager
+def claim_run_dir(job: Job, run: RunDir) -> Iterator[None]:
+    """Make the directory of a new run and keep other processes from it.
+
+    Raises:
+        InputError: If another run took the directory meanwhile, or it cannot be made.
+    """
+    if job.earlier is not None:
+        # `claim_earlier_run` has it already.
+        yield
+        return
+    create_run_dir(run, job.experiment)
+    with run_lock(run.path, 0.0):
+        yield

@@ -1,0 +1,99 @@
+"""Settings that need exact evaluation, on games that have it and on games that do not."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from ttt_rllib.config.exact_settings import not_exact_reason
+from ttt_rllib.config.loading import dump_experiment, load_experiment, load_saved_experiment
+from ttt_rllib.errors import InputError
+
+DEBUG = Path(__file__).parents[2] / "experiments" / "debug.yaml"
+SEARCH = "search.training.lr={choice: [1e-3]}"
+LIMIT = "stop.consecutive_unexploitable_evals=1"
+UNKNOWN = "env={pettingzoo: unknown_rules}"
+
+ENVIRONMENT = """
+from pettingzoo.utils.env import AECEnv
+from gymnasium.spaces import Box, Dict, Discrete
+
+class Rules(AECEnv):
+    possible_agents = ["a", "b"]
+    def observation_space(self, agent):
+        return Dict({"observation": Box(0, 1, (3,)), "action_mask": Box(0, 1, (2,))})
+    def action_space(self, agent):
+        return Discrete(2)
+
+env = Rules
+"""
+
+
+@pytest.fixture
+def unknown_rules(tmp_path, monkeypatch):
+    """A PettingZoo environment whose rules are not known here."""
+    (tmp_path / "unknown_rules.py").write_text(ENVIRONMENT)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    sys.modules.pop("unknown_rules", None)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (
+            ["env=connect_four", LIMIT],
+            "stop.consecutive_unexploitable_evals can never be met: the game has too many "
+            "positions for exact evaluation; stop by moves, train_s or iterations",
+        ),
+        (
+            [UNKNOWN, LIMIT],
+            "stop.consecutive_unexploitable_evals can never be met: the rules of this environment "
+            "are not known here, so there is no agent/ and no proof; stop by moves, train_s or "
+            "iterations",
+        ),
+        (
+            ["env=connect_four", SEARCH],
+            "search.objective exact/nash_conv can never be measured: the game has too many "
+            "positions for exact evaluation; set one of eval/ or play/",
+        ),
+    ],
+)
+def test_what_can_never_be_measured_is_refused_when_the_experiment_is_loaded(
+    unknown_rules, overrides, expected
+):
+    with pytest.raises(InputError) as error:
+        load_experiment(DEBUG, tuple(overrides))
+    assert str(error.value) == f"{DEBUG}: {expected}"
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [LIMIT],
+        [SEARCH],
+        ["env=connect_four"],
+        ["env=connect_four", SEARCH, "search.objective=eval/score_vs_random"],
+        ["env={pettingzoo: tictactoe_v3}", LIMIT],
+        [UNKNOWN],
+    ],
+)
+def test_what_can_be_measured_or_does_not_need_to_be_is_accepted(unknown_rules, overrides):
+    load_experiment(DEBUG, tuple(overrides))
+
+
+def test_the_reason_is_that_of_the_game(unknown_rules):
+    reasons = [
+        not_exact_reason(load_experiment(DEBUG, (f"env={env}",)))
+        for env in ("tic_tac_toe", "connect_four", "{pettingzoo: unknown_rules}")
+    ]
+    assert reasons[0] is None
+    assert "too many positions" in reasons[1]
+    assert "rules of this environment are not known" in reasons[2]
+
+
+def test_a_run_is_read_although_its_environment_is_not_installed_here(tmp_path):
+    saved = tmp_path / "experiment.yaml"
+    experiment = load_experiment(DEBUG, ("env={pettingzoo: tictactoe_v3}", LIMIT))
+    saved.write_text(dump_experiment(experiment).replace("tictactoe_v3", "not_here_v0"))
+    assert load_saved_experiment(saved).env.pettingzoo == "not_here_v0"
