@@ -7,6 +7,8 @@ from types import SimpleNamespace
 import optuna
 import pytest
 from ray.tune import CheckpointConfig
+from ray.tune.error import TuneError
+from ray.tune.experiment import Trial
 
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.tuning.schedulers import scheduler_of
@@ -27,7 +29,7 @@ def experiment(**search):
 
 
 def asked(searched, tmp_path, monkeypatch):
-    """What is asked of Tune: the real search, with Tune's Trial replaced by its arguments."""
+    """Return the real search, with Tune's Trial replaced by its arguments."""
     monkeypatch.setattr(
         "ttt_rllib.tuning.search_algorithm.Trial", lambda run, **given: SimpleNamespace(**given)
     )
@@ -42,7 +44,7 @@ def configs(trials, number=None):
     return [trial.config for trial in itertools.islice(made, number)]
 
 
-def test_a_grid_is_gone_through_whole_with_every_seed_as_a_hand_made_list(tmp_path, monkeypatch):
+def test_a_grid_is_counted_through_with_every_seed_as_in_a_hand_made_list(tmp_path, monkeypatch):
     searched = experiment(
         **{"training.lr": {"grid": [1e-3, 1e-2]}, "model.hidden_sizes": {"grid": [[8], [16]]}},
         num_samples=1,
@@ -99,11 +101,11 @@ def test_the_study_is_told_the_mean_over_the_seeds_and_a_failure_once(tmp_path, 
     trials.on_trial_complete("00003", {"search/penalised_moves": 100.0})
     assert study.trials[1].state.name == "FAIL"
     trials.on_trial_complete("00002", {"search/penalised_moves": 50.0})
-    assert study.trials[1].state.name == "FAIL", "it was resumed, and ended a second time"
+    assert study.trials[1].state.name == "FAIL", "it was resumed and ended a second time"
 
 
 @pytest.mark.parametrize("algorithm", ["random", "optuna"])
-def test_a_restored_search_goes_on_with_the_very_same_configurations(
+def test_a_restored_search_continues_with_the_very_same_configurations(
     tmp_path, monkeypatch, algorithm
 ):
     space = {"training.lr": LR, "model.hidden_sizes": {"choice": [[8], [16], [32]]}}
@@ -142,6 +144,13 @@ def test_a_moved_run_makes_its_further_trials_where_it_is_now(tmp_path, monkeypa
     assert moved.next_trial().storage.storage_fs_path == "/new"
 
 
+def test_a_run_that_tune_cannot_restore_does_not_start_again_without_a_word(tmp_path, monkeypatch):
+    trials = asked(experiment(**{"training.lr": LR}, num_samples=2), tmp_path, monkeypatch)
+    trials.next_trial()
+    with pytest.raises(TuneError, match="cannot read its own state"):
+        trials.add_configurations([SimpleNamespace(spec={})])
+
+
 def test_no_more_trials_than_max_concurrent_are_asked_until_one_ends(tmp_path, monkeypatch):
     searched = experiment(**{"training.lr": LR}, num_samples=4, max_concurrent=2)
     trials = asked(searched, tmp_path, monkeypatch)
@@ -151,7 +160,7 @@ def test_no_more_trials_than_max_concurrent_are_asked_until_one_ends(tmp_path, m
     assert not trials.is_finished()
 
 
-def test_members_of_a_population_have_seeds_of_their_own(tmp_path, monkeypatch):
+def test_members_of_a_population_have_different_seeds(tmp_path, monkeypatch):
     searched = experiment(**{"training.lr": LR}, algorithm="pbt", scheduler="pbt", num_samples=3)
     trials = asked(searched, tmp_path, monkeypatch)
     assert [config["seed"] for config in configs(trials)] == [7, 8, 9]
@@ -162,13 +171,12 @@ def test_members_of_a_population_have_seeds_of_their_own(tmp_path, monkeypatch):
 
 def rung_decisions(scheduler, values, first=0):
     """Give each value to the scheduler as a trial that has just reached the first rung."""
-    controller = SimpleNamespace(_checkpoint_manager=SimpleNamespace())
     decisions = []
     for number, value in enumerate(values, first):
         trial = SimpleNamespace(trial_id=f"{number:05d}")
-        scheduler.on_trial_add(controller, trial)
+        scheduler.on_trial_add(None, trial)
         result = {"play/moves": 100, "search/penalised_moves": value}
-        decisions.append(scheduler.on_trial_result(controller, trial, result))
+        decisions.append(scheduler.on_trial_result(None, trial, result))
     return decisions
 
 
@@ -182,16 +190,37 @@ def asha():
     )
 
 
-def test_asha_ends_who_is_worse_than_the_better_half_and_remembers_it_when_restored():
+def test_asha_stops_trials_worse_than_the_better_half_and_remembers_the_rungs_when_restored():
     values = [5.0, 9.0, 3.0, 6.0, 1.0, 8.0]
-    # By hand: a trial goes on if it is at most the median of those before it.
+    # By hand: a trial continues if its value is at most the median of those before it.
     expected = ["CONTINUE", "STOP", "CONTINUE", "STOP", "CONTINUE", "STOP"]
     assert rung_decisions(asha(), values) == expected
     first, second = asha(), asha()
     rung_decisions(first, values[:3])
-    second.memory = first.memory
+    second.set_state(first.get_state())
     assert rung_decisions(second, values[3:], first=3) == expected[3:]
     assert rung_decisions(asha(), values[3:], first=3) != expected[3:], "it mattered"
+
+
+def test_a_restored_population_compares_its_trials_no_earlier_than_an_undisturbed_one():
+    def population():
+        searched = experiment(
+            **{"training.lr": LR},
+            algorithm="pbt",
+            scheduler="pbt",
+            pbt={"perturbation_interval": 100},
+        )
+        return scheduler_of(searched)
+
+    controller = SimpleNamespace(search_alg=None)
+    trial = Trial("PPO", trial_id="00000", stub=True)
+    first, second = population(), population()
+    first.on_trial_add(controller, trial)
+    assert first.get_state() == {"compared_at": {"00000": 0}}
+    first._trial_state[trial].last_perturbation_time = 250
+    second.set_state(first.get_state())
+    second.on_trial_add(controller, trial)
+    assert second.get_state() == {"compared_at": {"00000": 250}}
 
 
 def test_a_population_keeps_its_settings_within_their_ranges():

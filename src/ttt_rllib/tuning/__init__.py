@@ -1,1 +1,1 @@
-"""Everything that touches Ray Tune: trials, searches, schedulers, and what survives a kill."""
+"""Everything that touches Ray Tune: trials, searches, schedulers, and crash-safe state."""

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while Tune runs: a checkpoint of every running trial, then the end."""
+"""Ctrl-C and SIGTERM while Tune runs: every running trial saves a checkpoint, then Tune ends."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ __all__ = ["CheckpointOnInterrupt"]
 logger = logging.getLogger(__name__)
 
 CHECKPOINT_TIMEOUT_S = 20.0
-"""How long an interrupted run waits for its checkpoints; Kubernetes kills after 30 s."""
+"""How long an interrupted run waits for its checkpoints; Kubernetes kills a pod after 30 s."""
 
 
 class CheckpointOnInterrupt(Callback):
-    """Turns the first Ctrl-C or SIGTERM into: checkpoint every running trial, then end.
+    """Upon the first Ctrl-C or SIGTERM, saves a checkpoint of every running trial and ends Tune.
 
-    A second Ctrl-C ends at once. Tune alone would end without a checkpoint.
+    A second one ends at once. Tune alone would end without a checkpoint.
 
     Attributes:
-        interrupted: Whether a signal came.
+        interrupted: Whether a signal has come.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class CheckpointOnInterrupt(Callback):
         self._deadline_s = math.inf
 
     def setup(self, **info: Any) -> None:
-        """Take over the signals; Tune has put its own handler there just before."""
+        """Take over the signals; `tune.run` has just installed the handler that ends its loop."""
         self._end_tune = signal.getsignal(signal.SIGINT)
         for number in SIGNALS:
             signal.signal(number, self._on_signal)
@@ -47,7 +47,7 @@ class CheckpointOnInterrupt(Callback):
         raise_on_interrupts()
 
     def on_step_end(self, **info: Any) -> None:
-        """End Tune's loop once every running trial has its checkpoint, or none comes."""
+        """End Tune's loop once every running trial has its checkpoint, or the time is up."""
         if not self.interrupted or self._end_tune is None:
             return
         running = {trial.trial_id for trial in info["trials"] if trial.status == "RUNNING"}
@@ -61,7 +61,7 @@ class CheckpointOnInterrupt(Callback):
             info["result"]["should_checkpoint"] = True
 
     def on_trial_save(self, **info: Any) -> None:
-        """Note that the trial is safe."""
+        """Note that the trial has its checkpoint."""
         if self.interrupted:
             self._saved.add(info["trial"].trial_id)
 
@@ -70,4 +70,4 @@ class CheckpointOnInterrupt(Callback):
             raise KeyboardInterrupt
         self.interrupted = True
         self._deadline_s = time.monotonic() + CHECKPOINT_TIMEOUT_S
-        logger.warning("interrupted: saving a checkpoint; once more to end at once")
+        logger.warning("interrupted: saving a checkpoint; interrupt again to end at once")

@@ -1,4 +1,4 @@
-"""A metrics file per trial, written as Tune hears of the results."""
+"""The callback that writes a metrics file per trial, a row with every result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["MetricsCsvCallback"]
 
 
 class MetricsCsvCallback(Callback):
-    """Writes `metrics.csv` in the folder of each trial, a row an iteration."""
+    """Writes `metrics.csv` in the folder of each trial, one row per iteration."""
 
     def __init__(self) -> None:
         self._files: dict[str, MetricsCsv] = {}

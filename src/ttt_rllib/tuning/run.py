@@ -1,6 +1,6 @@
-"""Running an experiment through Ray Tune, new or resumed.
+"""Run an experiment through Ray Tune, new or resumed.
 
-The driver imports neither RLlib nor torch: trials do, in their own processes.
+The driver imports neither RLlib nor torch: the trials do, in their own processes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from ray.tune.error import TuneError
 from ray.tune.experiment import Trial
 
 from ttt_rllib.config.experiment import Experiment
-from ttt_rllib.errors import InputError
 from ttt_rllib.metrics import (
     BETTER,
     CONSECUTIVE_UNEXPLOITABLE_EVALS,
@@ -44,17 +43,24 @@ __all__ = ["RunFailedError", "run_trials"]
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 QUIET = ("ray.tune", "ray.rllib", "ray.train", "ray.air")
 SETTINGS = {
-    # Tune's own progress table; ours shows what matters here.
+    # Turns off Tune's own progress table; ours shows what matters here.
     "RAY_AIR_NEW_OUTPUT": "0",
     # Not every iteration evaluates, so not every result has every metric.
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
-    # A state is saved with every checkpoint; Tune finds that too often.
+    # We save the state with every checkpoint, which Tune would warn about.
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
 
+RESUME = tune.ResumeConfig(
+    finished=tune.ResumeConfig.ResumeType.SKIP,
+    unfinished=tune.ResumeConfig.ResumeType.RESUME,
+    errored=tune.ResumeConfig.ResumeType.RESUME,
+)
+"""Trials that failed get another chance: the cause is often a full disk or a lost node."""
+
 
 class RunFailedError(RuntimeError):
-    """Tune itself ended with an error, for example on a full disk."""
+    """Raised if Tune itself ends with an error, for example on a full disk."""
 
 
 def run_trials(
@@ -65,39 +71,37 @@ def run_trials(
     resume: bool,
     callbacks: Sequence[Callback] = (),
 ) -> RunResult:
-    """Train until all trials have reached a limit, an error or an interrupt.
+    """Train until every trial has reached a limit, failed or been interrupted.
 
     Args:
-        experiment: What to run.
-        run: Where to.
-        progress: What shows the progress, a Tune callback with `close()`.
-        resume: Go on with what is in `run`.
+        experiment: The experiment to run.
+        run: The run directory.
+        progress: A Tune callback that shows the progress and has a `close()`.
+        resume: Whether to continue the run in the directory, if it has begun.
         callbacks: Further Tune callbacks, called after metrics.csv has its row.
 
     Raises:
-        InputError: If there is nothing to resume, or its state is damaged.
-        RunFailedError: If Tune fails, as on a full disk.
+        InputError: If the state of the run to resume is missing or damaged.
+        RunFailedError: If Tune fails, for example on a full disk.
     """
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     os.environ.update(SETTINGS)
     scheduler, search = scheduler_of(experiment), ExperimentSearch(experiment, run.path)
-    restored = _restored(run) if resume else None
-    # A run that was ended before Tune saved anything begins anew.
-    tuner, memory = restored or (_new(experiment, run), None)
-    if memory is not None:
-        scheduler.memory = memory
+    # A run that ended before Tune saved anything starts from the beginning.
+    is_restored = resume and restore_state(run, scheduler, search)
     followed, interrupt = _Followed(), CheckpointOnInterrupt()
-    snapshots = TuneStateCallback(run, scheduler)
-    # Tune pickles what it is constructed with, but a console and signal handlers are of this
-    # process only, and a restored scheduler has a memory; there is no public way to give them
-    # later.
-    local = tuner._local_tuner  # noqa: SLF001 - see above
-    callbacks = [MetricsCsvCallback(), progress, interrupt, *callbacks, snapshots, followed]
-    local._run_config.callbacks = callbacks  # noqa: SLF001
-    local._tune_config.scheduler, local._tune_config.search_alg = scheduler, search  # noqa: SLF001
+    state = TuneStateCallback(run, scheduler)
     try:
-        tuner.fit()
+        tune.run(
+            SelfPlayTrainable,
+            **_arguments(experiment, run),
+            scheduler=scheduler,
+            search_alg=search,
+            # The state comes after all callbacks that write files, so that a resumed run has them.
+            callbacks=[MetricsCsvCallback(), progress, interrupt, *callbacks, state, followed],
+            resume_config=RESUME if is_restored else None,
+        )
     except TuneError as error:
         raise RunFailedError(_last_line(str(error))) from error
     finally:
@@ -114,63 +118,53 @@ def run_trials(
 
 
 class _Followed(Callback):
-    """Knows all trials; Tune's own results leave out which were ended early, and why."""
+    """Keeps the status of every trial as it was before Tune ended.
+
+    Ending, Tune sets all trials to TERMINATED, including those that were interrupted.
+    """
 
     def __init__(self) -> None:
         self.statuses: dict[Trial, str] = {}
 
     def on_step_end(self, **info: Any) -> None:
-        """Take the trials and their statuses."""
+        """Note the trials and their statuses."""
         self.statuses = {trial: trial.status for trial in info["trials"]}
 
     def on_experiment_end(self, **info: Any) -> None:
-        """Take them if there was no step, because an earlier session ended them all."""
+        """Note them if there was no step, because all trials had ended in an earlier session."""
         if not self.statuses:
             self.on_step_end(**info)
 
 
-def _new(experiment: Experiment, run: RunDir) -> Any:
+def _arguments(experiment: Experiment, run: RunDir) -> dict[str, Any]:
+    """Return the arguments of `tune.run` that say what to train, and where to keep it.
+
+    They are the same when a run is resumed; Tune takes the folder from them, not from its state,
+    so a run may be moved in between.
+    """
     checkpoint = experiment.checkpoint
     score = checkpoint.checkpoint_score_attribute
-    return tune.Tuner(
-        SelfPlayTrainable,
-        param_space={EXPERIMENT: experiment.model_dump_json()},
-        tune_config=tune.TuneConfig(reuse_actors=True),
-        run_config=tune.RunConfig(
-            name=run.trials.name,
-            storage_path=str(run.path),
-            stop=_stop(experiment),
-            failure_config=tune.FailureConfig(max_failures=experiment.max_failures),
-            checkpoint_config=tune.CheckpointConfig(
-                checkpoint_frequency=checkpoint.checkpoint_frequency,
-                # Of every trial as many are kept as `ExperimentSearch` says; to Tune's driver this
-                # figure means how many it may save until it saves its own state, too.
-                num_to_keep=1,
-                checkpoint_at_end=True,
-                checkpoint_score_attribute=score,
-                checkpoint_score_order="min" if score and BETTER[score] == "lower" else "max",
-            ),
-            verbose=0,
+    return {
+        "config": {EXPERIMENT: experiment.model_dump_json()},
+        "name": run.trials.name,
+        "storage_path": str(run.path),
+        "stop": _stop(experiment),
+        "max_failures": experiment.max_failures,
+        "raise_on_failed_trial": False,
+        # A process serves one trial after the other, which saves the imports.
+        "reuse_actors": True,
+        "verbose": 0,
+        "checkpoint_config": tune.CheckpointConfig(
+            checkpoint_frequency=checkpoint.checkpoint_frequency,
+            # `ExperimentSearch` sets how many checkpoints a trial keeps. Tune's driver takes this
+            # figure as the number of checkpoints after which it saves its own state: with 1, a
+            # killed run knows every checkpoint and which trials had ended.
+            num_to_keep=1,
+            checkpoint_at_end=True,
+            checkpoint_score_attribute=score,
+            checkpoint_score_order="min" if score and BETTER[score] == "lower" else "max",
         ),
-    )
-
-
-def _restored(run: RunDir) -> tuple[Any, dict[str, Any]] | None:
-    """Return what goes on with a run and the scheduler's memory; None if nothing had begun."""
-    try:
-        memory = restore_state(run)
-        return None if memory is None else (_tuner_of(run), memory)
-    except InputError:
-        raise
-    except Exception as error:
-        # Unpickling a damaged file may raise anything.
-        raise InputError(f"--resume {run.path}: its state is damaged: {error!r}") from error
-
-
-def _tuner_of(run: RunDir) -> Any:
-    return tune.Tuner.restore(
-        str(run.trials), trainable=SelfPlayTrainable, resume_unfinished=True, resume_errored=True
-    )
+    }
 
 
 def _stop(experiment: Experiment) -> dict[str, float]:
@@ -211,13 +205,13 @@ def _outcome(experiment: Experiment, trial: Trial, tunes_status: str) -> TrialRe
 
 
 def _prune(folder: Path, kept: list[Path]) -> None:
-    """Remove all other checkpoints; some are of before a kill, and Tune has forgotten them."""
+    """Remove all other checkpoints; those from before a kill may be unknown to Tune."""
     for path in folder.glob(f"{PREFIX}*"):
         if path not in kept:
             shutil.rmtree(path)
 
 
 def _last_line(traceback: str) -> str:
-    """Return what a traceback ends with: the exception and its message."""
+    """Return the last line of a traceback: the exception and its message."""
     lines = [line.strip() for line in ANSI.sub("", traceback).splitlines() if line.strip()]
     return lines[-1] if lines else "unknown error"

@@ -1,21 +1,20 @@
-"""Who ends or changes trials early: Tune's schedulers, with what a resumed run must know.
+"""Tune's schedulers, which stop or change trials early, with a state that survives a kill.
 
-Tune does not save schedulers; these have a `memory`, which is saved beside Tune's state.
+Tune does not save schedulers; `TuneStateCallback` saves the state of these beside Tune's own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from ray import tune
 from ray.tune import schedulers
 from ray.tune.experiment import Trial
-from ray.tune.schedulers import (
-    AsyncHyperBandScheduler,
-    PopulationBasedTraining,
-)
+from ray.tune.result import TRAINING_ITERATION
+from ray.tune.schedulers import AsyncHyperBandScheduler, PopulationBasedTraining
 
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.search import Distribution
@@ -26,25 +25,14 @@ __all__ = ["ResumableScheduler", "scheduler_of"]
 
 
 class ResumableScheduler:
-    """Mixed into a scheduler: Tune saves its state whenever a trial has saved a checkpoint.
+    """Mixed into a scheduler: its state, as far as a resumed run cannot do without it."""
 
-    So a killed run knows which trials had ended. Tune itself saves every ten seconds.
-    """
-
-    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        """Take a trial."""
-        manager = tune_controller._checkpoint_manager  # noqa: SLF001 - there is no public way
-        manager._sync_every_n_trial_checkpoints = 1  # noqa: SLF001
-        super().on_trial_add(tune_controller, trial)  # type: ignore[misc]  # the scheduler's
-
-    @property
-    def memory(self) -> dict[str, Any]:
-        """What a resumed run must know."""
+    def get_state(self) -> dict[str, Any]:
+        """Return the state, to be pickled."""
         return {}
 
-    @memory.setter
-    def memory(self, memory: Mapping[str, Any]) -> None:
-        pass
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state that `get_state` returned, before the first trial is added."""
 
 
 class FIFOScheduler(ResumableScheduler, schedulers.FIFOScheduler):
@@ -52,7 +40,7 @@ class FIFOScheduler(ResumableScheduler, schedulers.FIFOScheduler):
 
 
 class ASHAScheduler(ResumableScheduler, AsyncHyperBandScheduler):
-    """ASHA over moves."""
+    """Stops trials that are worse than most at a rung of moves, by ASHA."""
 
     def __init__(self, experiment: Experiment) -> None:
         search = experiment.search
@@ -62,30 +50,36 @@ class ASHAScheduler(ResumableScheduler, AsyncHyperBandScheduler):
             time_attr=MOVES,
             metric=metric,
             mode=mode,
-            # Never reached: trials end by their own limits.
+            # No trial reaches it: trials end by their own limits.
             max_t=max(experiment.stop.moves or 2**40, 2 * search.asha.grace_period),
             grace_period=search.asha.grace_period,
             reduction_factor=search.asha.reduction_factor,
             stop_last_trials=False,
         )
 
-    @property
-    def memory(self) -> dict[str, Any]:
-        """The figures at the rungs."""
-        return {"brackets": self._brackets}
+    def get_state(self) -> dict[str, Any]:
+        """Return what ASHA saves: the objectives of all trials at the rungs, and its settings."""
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "asha.pkl"
+            self.save(str(file))
+            return {"asha": file.read_bytes()}
 
-    @memory.setter
-    def memory(self, memory: Mapping[str, Any]) -> None:
-        self._brackets = memory["brackets"]
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Restore what ASHA saved."""
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "asha.pkl"
+            file.write_bytes(state["asha"])
+            self.restore(str(file))
 
 
 class PBTScheduler(ResumableScheduler, PopulationBasedTraining):
-    """PBT over moves; every exploit is a row in `exploits.csv` of the trial that copied."""
+    """PBT over moves; every exploit becomes a row in `exploits.csv` of the trial that copied."""
 
     def __init__(self, experiment: Experiment) -> None:
         search = experiment.search
         assert search is not None  # noqa: S101 - there is no PBT without a search
         metric, mode = experiment.objective
+        self._searched = tuple(search.space)
         self._ranges = {
             key: one.values for key, one in search.space.items() if one.kind != "choice"
         }
@@ -101,42 +95,44 @@ class PBTScheduler(ResumableScheduler, PopulationBasedTraining):
             log_config=False,
             require_attrs=False,
         )
-        self._perturbed: dict[str, float] = {}
+        self._compared_at: dict[str, float] = {}
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        """Take a trial, of a resumed run with the moves of its last comparison."""
+        """Add a trial; one of a resumed run keeps the moves of its last comparison."""
         super().on_trial_add(tune_controller, trial)
+        # PBT has no `save`, and compares a trial again once it is `perturbation_interval` moves
+        # past this figure: with 0, every resumed trial would be compared at once.
         state = self._trial_state[trial]
-        state.last_perturbation_time = self._perturbed.get(trial.trial_id, 0)
+        state.last_perturbation_time = self._compared_at.get(trial.trial_id, 0)
 
-    @property
-    def memory(self) -> dict[str, Any]:
-        """Moves at the last comparison of each trial."""
-        times = {trial.trial_id: one.last_perturbation_time for trial, one in self._states()}
-        return {"perturbed": times}
+    def get_state(self) -> dict[str, Any]:
+        """Return the moves at the last comparison of each trial."""
+        states = self._trial_state.items()
+        return {
+            "compared_at": {trial.trial_id: one.last_perturbation_time for trial, one in states}
+        }
 
-    @memory.setter
-    def memory(self, memory: Mapping[str, Any]) -> None:
-        self._perturbed = dict(memory["perturbed"])
-
-    def _states(self) -> list[tuple[Trial, Any]]:
-        return list(self._trial_state.items())
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Restore the moves at the last comparison of each trial."""
+        self._compared_at = dict(state["compared_at"])
 
     def _exploit(self, tune_controller: Any, trial: Trial, trial_to_clone: Trial) -> None:
-        iteration = (trial.last_result or {}).get("training_iteration", 0)
+        # PBT tells nobody else which trial copied which: its own log goes to the driver's staging
+        # folder and is lost with the session.
+        iteration = (trial.last_result or {}).get(TRAINING_ITERATION, 0)
         super()._exploit(tune_controller, trial, trial_to_clone)
-        changed = {key: trial.config[key] for key in self._hyperparam_mutations}
+        changed = {key: trial.config[key] for key in self._searched}
         append_exploit(Path(trial.path), iteration, trial_to_clone.trial_id, changed)
 
     def _within_ranges(self, config: dict[str, Any]) -> dict[str, Any]:
-        """Keep what was multiplied within its range."""
-        for key, (least, greatest) in self._ranges.items():
-            config[key] = min(max(config[key], least), greatest)
+        """Clip the settings that PBT multiplied to their ranges, which PBT itself ignores."""
+        for key, (low, high) in self._ranges.items():
+            config[key] = min(max(config[key], low), high)
         return config
 
 
 def scheduler_of(experiment: Experiment) -> ResumableScheduler:
-    """Return the scheduler that an experiment asks for."""
+    """Return the scheduler that the experiment names."""
     name = experiment.search.scheduler if experiment.search else "none"
     if name == "asha":
         return ASHAScheduler(experiment)
@@ -146,7 +142,7 @@ def scheduler_of(experiment: Experiment) -> ResumableScheduler:
 def _mutations(one: Distribution) -> Any:
     if one.kind == "choice":
         return list(one.values)
-    least, greatest = one.values
+    low, high = one.values
     if one.kind == "randint":
-        return tune.randint(least, greatest + 1)
-    return (tune.loguniform if one.kind == "loguniform" else tune.uniform)(least, greatest)
+        return tune.randint(low, high + 1)
+    return (tune.loguniform if one.kind == "loguniform" else tune.uniform)(low, high)

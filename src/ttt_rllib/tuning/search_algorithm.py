@@ -1,7 +1,7 @@
-"""Which trials there are: configurations and seeds, chosen by Optuna or by a grid.
+"""The trials of a run: configurations chosen by Optuna or by a grid, each with its seeds.
 
-Tune asks for one trial at a time and says how each one ended. All of it is a function of
-the experiment, its seed and those answers, and is saved with Tune's own state.
+Tune asks for one trial at a time and tells how each one ended. The trials are a function of the
+experiment, its seed and those answers, and are saved with Tune's own state.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ray.tune.error import TuneError
 from ray.tune.experiment import Trial
 from ray.tune.search import SearchAlgorithm
 
@@ -23,11 +24,17 @@ from ttt_rllib.runs.outcome import TrialStatus
 if TYPE_CHECKING:
     import optuna
 
-__all__ = ["ExperimentSearch", "searched_settings", "status_of"]
+__all__ = ["SEARCH_STATE", "ExperimentSearch", "searched_settings", "status_of"]
 
 STATE_FILE = "search-{}.pkl"
 
-LEAST_KEPT = 2
+SEARCH_STATE = STATE_FILE.format("*")
+"""Pattern of the file with the search's state; Tune names it after the session."""
+
+SAVED = ("_asked", "_live", "_spec", "_configurations")
+"""The attributes of `ExperimentSearch` that a resumed run must have; the rest is given to it."""
+
+MIN_KEPT = 2
 """Checkpoints kept while a trial runs: the newest, and the one that Tune's last state knows."""
 
 
@@ -35,8 +42,8 @@ class ExperimentSearch(SearchAlgorithm):
     """Makes the trials of an experiment: `00000`, `00001`, ..., seeds next to each other.
 
     Args:
-        experiment: What is run; without a search, that is one trial.
-        home: Where the run directory is; a resumed one may have moved.
+        experiment: The experiment; without a search, it has one trial.
+        home: The run directory; that of a resumed run may have moved.
     """
 
     def __init__(self, experiment: Experiment, home: Path) -> None:
@@ -50,16 +57,23 @@ class ExperimentSearch(SearchAlgorithm):
 
     @property
     def metric(self) -> str:
-        """The objective."""
+        """The name of the objective."""
         return self._experiment.objective[0]
 
     @property
     def total_samples(self) -> int:
-        """Trials in all."""
+        """The number of all trials."""
         return self._experiment.num_trials
 
     def add_configurations(self, experiments: Any) -> None:
-        """Take Tune's settings, which all trials share."""
+        """Take Tune's settings, which all trials share.
+
+        Raises:
+            TuneError: If trials were made before: Tune calls this only for a new run, or, without
+                saying so, if it could not restore the one it was asked to resume.
+        """
+        if self._asked:
+            raise TuneError("Ray Tune cannot read its own state of the run")
         self._spec = experiments[0].spec
 
     def is_finished(self) -> bool:
@@ -71,13 +85,14 @@ class ExperimentSearch(SearchAlgorithm):
         self._asked = self.total_samples
 
     def next_trial(self) -> Trial | None:
-        """Return the next trial, None if there is none or enough are running."""
-        most = self._search.max_concurrent if self._search else None
-        if self.is_finished() or (most is not None and len(self._live) >= most):
+        """Return the next trial; None if there is none, or as many as allowed are running."""
+        limit = self._search.max_concurrent if self._search else None
+        if self.is_finished() or (limit is not None and len(self._live) >= limit):
             return None
         number, trial_id = self._asked, f"{self._asked:05d}"
         self._asked += 1
         self._live.add(trial_id)
+        # Tune moves the trials it restores, but not the ones that are made later.
         storage = copy.copy(self._spec["storage"])
         storage.storage_fs_path = str(self._home)
         kept = self._experiment.checkpoint.num_to_keep
@@ -88,7 +103,7 @@ class ExperimentSearch(SearchAlgorithm):
             experiment_tag=trial_id,
             stopping_criterion=self._spec["stop"],
             checkpoint_config=replace(
-                self._spec["checkpoint_config"], num_to_keep=kept and max(kept, LEAST_KEPT)
+                self._spec["checkpoint_config"], num_to_keep=kept and max(kept, MIN_KEPT)
             ),
             trial_name_creator=_name,
             trial_dirname_creator=_name,
@@ -100,46 +115,46 @@ class ExperimentSearch(SearchAlgorithm):
         if self._search is None or self._configurations is None:
             return {}
         configuration, index = divmod(number, self._search.num_seeds)
-        settings = self._configurations.settings(configuration)
-        # Members of a population differ in their seed too: one game would be played many times.
+        settings = self._configurations.ask(configuration)
+        # Members of a population differ in their seed too; otherwise all would play the same games.
         index = number if self._search.algorithm == "pbt" else index
         return {**settings, "seed": (self._experiment.seed + index) % 2**31}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Nothing: what counts is how a trial ends."""
+        """Do nothing: only how a trial ends counts."""
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Note how a trial ended."""
+        """Tell the configurations how a trial ended."""
         self._live.discard(trial_id)
         if self._search is None or self._configurations is None:
             return
         configuration, index = divmod(int(trial_id), self._search.num_seeds)
         value = None if error else (result or {}).get(self.metric)
-        self._configurations.note(configuration, index, value)
+        self._configurations.tell(configuration, index, value)
 
     def save_to_dir(self, dirpath: str, session_str: str) -> None:
-        """Save what has been asked and answered."""
-        state = {name: value for name, value in self.__dict__.items() if name != "_home"}
+        """Save all questions and answers so far."""
+        state = {name: getattr(self, name) for name in SAVED}
         path = Path(dirpath) / STATE_FILE.format(session_str)
         part = path.with_name(f".{path.name}.part")
         part.write_bytes(pickle.dumps(state))
         part.replace(path)
 
     def has_checkpoint(self, dirpath: str) -> bool:
-        """Return whether a state is there to go on with."""
-        return any(Path(dirpath).glob(STATE_FILE.format("*")))
+        """Return whether there is a state to continue from."""
+        return any(Path(dirpath).glob(SEARCH_STATE))
 
     def restore_from_dir(self, dirpath: str) -> None:
-        """Go on with the newest state."""
-        newest = max(Path(dirpath).glob(STATE_FILE.format("*")))
+        """Continue from the newest state."""
+        newest = max(Path(dirpath).glob(SEARCH_STATE))
         # Our own file, in our own run directory, like Tune's pickles beside it.
         self.__dict__.update(pickle.loads(newest.read_bytes()))  # noqa: S301
 
 
 class _Configurations:
-    """The configurations of a search: grids by counting, the rest by an Optuna study."""
+    """The configurations of a search: grids are counted through, an Optuna study draws the rest."""
 
     def __init__(self, experiment: Experiment) -> None:
         import optuna
@@ -157,12 +172,15 @@ class _Configurations:
         self._drawn: dict[int, optuna.Trial] = {}
         self._values: dict[int, dict[int, float | None]] = {}
 
-    def settings(self, number: int) -> dict[str, Any]:
-        """Return configuration `number`, drawn the first time it is asked for."""
+    def ask(self, number: int) -> dict[str, Any]:
+        """Return configuration `number`, which is drawn the first time it is asked for."""
         space = self._search.space
         if number not in self._drawn:
             drawn = {key: _optuna(one) for key, one in space.items() if one.kind != "grid"}
             self._drawn[number] = self._study.ask(drawn)
+        # The digits of `place`, in a number system with one base per grid (its length), are the
+        # indices into the grids: counting up visits every combination once, the first grid
+        # fastest. With several samples, the count starts again after the last combination.
         settings, place = {}, number % self._search.grid_size
         for key, one in space.items():
             if one.kind == "grid":
@@ -173,15 +191,21 @@ class _Configurations:
                 settings[key] = one.values[value] if one.kind == "choice" else value
         return settings
 
-    def note(self, number: int, index: int, value: float | None) -> None:
-        """Tell the study the mean over the seeds, once all have ended; None = failed."""
+    def tell(self, number: int, index: int, value: float | None) -> None:
+        """Tell the study the mean over the seeds once all of them have ended.
+
+        Args:
+            number: The configuration.
+            index: Which of its seeds ended.
+            value: Its objective; None if it failed.
+        """
         import optuna
 
         values = self._values.setdefault(number, {})
         is_new = len(values) < self._search.num_seeds
         values[index] = value
         if len(values) < self._search.num_seeds or not is_new:
-            # A failed trial that was resumed ends twice; the study keeps the first answer.
+            # A failed trial that is resumed ends twice; Optuna takes one answer per question.
             return
         known = [one for one in values.values() if one is not None]
         if len(known) < len(values):
@@ -217,12 +241,12 @@ def _optuna(one: Distribution) -> optuna.distributions.BaseDistribution:
     )
 
     if one.kind == "choice":
-        # By index, since Optuna takes no lists.
+        # By index, since Optuna does not accept lists as categories.
         return CategoricalDistribution(range(len(one.values)))
-    least, greatest = one.values
+    low, high = one.values
     if one.kind == "randint":
-        return IntDistribution(least, greatest)
-    return FloatDistribution(least, greatest, log=one.kind == "loguniform")
+        return IntDistribution(low, high)
+    return FloatDistribution(low, high, log=one.kind == "loguniform")
 
 
 def _name(trial: Trial) -> str:

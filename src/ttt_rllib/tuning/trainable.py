@@ -1,7 +1,7 @@
-"""A trial: what Tune runs, an RLlib Algorithm with our metrics and checkpoints.
+"""The Trainable that Tune runs for each trial: an RLlib Algorithm, our metrics and checkpoints.
 
-The Algorithm is built in the trial's own process. So the driver imports neither RLlib nor
-torch, a process serves one trial after the other, and a damaged checkpoint is not the end.
+The Algorithm is built in the trial's own process. So the driver imports neither RLlib nor torch,
+a process serves one trial after the other, and a damaged checkpoint does not end a trial.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ray.tune import PlacementGroupFactory, Trainable
+from ray.tune.result import TRAINING_ITERATION
 
 from ttt_rllib.cluster.placement import trial_resource_request
 from ttt_rllib.config.experiment import Experiment
@@ -27,10 +28,11 @@ OBJECTIVE_FILE = "objective.json"
 
 
 def experiment_of(config: dict[str, Any]) -> Experiment:
-    """Return the experiment of one trial.
+    """Return the experiment of a trial: the base experiment with the searched settings.
 
     Args:
-        config: Tune's: the experiment under `EXPERIMENT`, and settings by dotted keys.
+        config: The trial's config: the experiment under `EXPERIMENT`, and settings by dotted
+            keys.
 
     Raises:
         InputError: If the settings do not go together.
@@ -41,11 +43,11 @@ def experiment_of(config: dict[str, Any]) -> Experiment:
 
 
 class SelfPlayTrainable(Trainable):
-    """Tune's interface to an Algorithm; a checkpoint is RLlib's, with a seal."""
+    """Runs an Algorithm for Tune; a checkpoint is RLlib's, with a manifest of its files."""
 
     @classmethod
     def default_resource_request(cls, config: dict[str, Any]) -> PlacementGroupFactory:
-        """Return the bundles of a trial: its own process, then the actors it will start."""
+        """Return the bundles of a trial: one for its own process, then one per actor it starts."""
         plan = trial_resource_request(experiment_of(config))
         return PlacementGroupFactory(plan.bundles, strategy="PACK")
 
@@ -57,7 +59,8 @@ class SelfPlayTrainable(Trainable):
         self._searched = _searched_metric(config)
         self._objective: float | None = None
         settings = algorithm_config(self._experiment)
-        # Without our storage it would make a folder in the home directory.
+        # Without Tune's storage, which only this attribute holds, the Algorithm would write to a
+        # folder in the home directory.
         self._algorithm = settings.algo_class(config=settings, storage=self._storage)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -76,37 +79,38 @@ class SelfPlayTrainable(Trainable):
             )
         if self._searched is not None:
             self._repeat_objective(row, self._searched)
-        return nest(row)
+        # Tune counts iterations on from the checkpoint it asked for; the Algorithm may have been
+        # restored from an earlier one.
+        return {**nest(row), TRAINING_ITERATION: self._algorithm.iteration}
 
     def _repeat_objective(self, row: dict[str, float], objective: str) -> None:
         """Report the objective's last value in iterations that do not measure it.
 
-        Schedulers compare in any iteration, and the last one decides which trial is best.
+        Schedulers compare trials in any iteration, and the last one decides which trial is best.
         """
         self._objective = row.get(objective, self._objective)
         if self._objective is not None:
             row[objective] = self._objective
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Save RLlib's checkpoint and the agent's bundle, and seal them."""
+        """Save RLlib's checkpoint with the agent's bundle, and last the manifest of all files."""
         self._algorithm.save_to_path(checkpoint_dir)
         (Path(checkpoint_dir) / OBJECTIVE_FILE).write_text(json.dumps(self._objective))
         write_manifest(Path(checkpoint_dir))
 
-    def restore(self, checkpoint_path: Any) -> None:
-        """Go on from a checkpoint, or from the newest whole one before it if it is damaged.
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        """Load a checkpoint, or the newest complete one before it if it is damaged.
 
-        Without any the trial begins anew: its rows are replaced as it goes.
+        Without any, the trial starts from the beginning; its metrics are written again.
+
+        Args:
+            checkpoint: The folder of the checkpoint, beside those of the trial's other ones.
         """
-        whole = latest_complete(Path(getattr(checkpoint_path, "checkpoint", checkpoint_path).path))
-        if whole is None:
+        complete = latest_complete(Path(checkpoint))
+        if complete is None:
             return
-        self._algorithm.restore_from_path(str(whole))
-        self._objective = json.loads((whole / OBJECTIVE_FILE).read_text())
-        self._iteration = self._algorithm.iteration
-        # Tune's own clock, which is shown beside our perf/train_s.
-        self._time_total = getattr(checkpoint_path, "metrics", {}).get("time_total_s", 0.0)
-        self._restored = True
+        self._algorithm.restore_from_path(str(complete))
+        self._objective = json.loads((complete / OBJECTIVE_FILE).read_text())
 
     def cleanup(self) -> None:
         """End the Algorithm and its actors."""
@@ -114,6 +118,6 @@ class SelfPlayTrainable(Trainable):
 
 
 def _searched_metric(config: dict[str, Any]) -> str | None:
-    """Return the objective of the search that the trial belongs to; None if there is none."""
+    """Return the objective of the trial's search; None if there is no search."""
     base = Experiment.model_validate_json(config[EXPERIMENT])
     return base.objective[0] if base.search else None
