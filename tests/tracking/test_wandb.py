@@ -215,7 +215,7 @@ def test_a_run_that_was_killed_and_resumed_is_one_run_with_every_row_of_the_csv_
 def test_online_the_server_gets_every_row_also_when_resumed(
     shell, tmp_path, server, logged, new_summary
 ):
-    shell.setenv("WANDB_API_KEY", KEY)
+    shell.setenv("WANDB_API_KEY", f"{KEY}\n")  # as from a file with a line break
     shell.setenv("WANDB_BASE_URL", server.url)
     Session(tmp_path).iterate(1, 2, 3).end(code=1)
     assert [row["perf/iteration"] for row in server.rows(RUN_ID)] == [1, 2, 3]
@@ -341,6 +341,31 @@ def test_when_the_server_is_lost_between_two_trials_both_go_on_offline(
     for thread in threading.enumerate():
         if thread.name == "NetStatThr":
             thread.join(timeout=30)
+    assert tracebacks == []
+
+
+def test_when_a_lost_server_takes_no_rows_either_the_command_for_the_rest_is_said(
+    shell, tmp_path, server, logged
+):
+    shell.setenv("WANDB_API_KEY", KEY)
+    shell.setenv("WANDB_BASE_URL", server.url)
+    tracebacks = []
+    shell.setattr(threading, "excepthook", tracebacks.append)
+    writer = WandbWriter(tmp_path, experiment(finish_timeout=0.5).tracking.wandb, "online")
+    server.refused, server.stalls = "second", True
+    writer.open(WandbRun("first", "group", {}))
+    writer.log("first", [{"perf/iteration": 1.0}])
+    writer.open(WandbRun("second", "group", {}))
+    writer.log("first", [{"perf/iteration": 2.0}])
+    writer.close(0)
+    assert "first was not uploaded within 0.5 s; upload the rest with: wandb sync" in logged[1]
+    assert len(logged) == 2
+    (online,) = (tmp_path / "wandb").glob("run-*-first")
+    (offline,) = (tmp_path / "wandb").glob("offline-run-*-first")
+    assert [written([folder]) for folder in (online, offline)] == [
+        [{"perf/iteration": "1"}],
+        [{"perf/iteration": "2"}],
+    ]
     assert tracebacks == []
 
 

@@ -1,7 +1,7 @@
-"""Weights & Biases as a Tune callback: a W&B run a trial, and the agent with its proof at the end.
+"""Weights & Biases as a Tune callback: one W&B run per trial, and at the end the agent's proof.
 
-What is written is what metrics.csv has, by the same names, and Tune's time keys. Of Ray's
-integration `setup_wandb` opens the runs; its callback is not used (docs/decisions.md).
+It logs what metrics.csv has, by the same names, and Tune's time keys. Ray's own integration
+is not used (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -98,7 +98,9 @@ class WandbCallback(LoggerCallback):
         if self._writer is None or folder is None:
             return
         # Unless it is open still, it is opened once more; it may be of an earlier session.
-        wanted = replace(self._runs.get(folder.name) or self._run_of(folder, {}), anew=False)
+        wanted = replace(
+            self._runs.get(folder.name) or self._run_of(folder, {}), replaces_unsynced=False
+        )
         run = self._run
         paths = [run.experiment, run.summary, run.certificate, run.report]
         paths += sorted(run.agent.iterdir()) if run.agent.is_dir() else []

@@ -1,8 +1,8 @@
-"""W&B runs, opened, filled and finished by one thread, so that nothing waits for W&B.
+"""W&B runs, opened, filled and finished by one thread, so that training never waits for W&B.
 
 It knows nothing of Tune. wandb is imported in the thread, while the first trial starts.
-Whatever goes wrong here is said once and never ends a run: online becomes offline,
-offline becomes nothing.
+Whatever goes wrong here is logged once and never ends a run: online becomes offline, and
+offline becomes disabled.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from netrc import NetrcParseError, netrc
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from ttt_rllib.config.tracking import Wandb
@@ -30,7 +31,15 @@ logger = logging.getLogger(__name__)
 KEY_VARIABLE = "WANDB_API_KEY"
 MODE_VARIABLE = "WANDB_MODE"
 CLOUD = "https://api.wandb.ai"
-MODES = {"online": "online", "run": "online", "offline": "offline", "dryrun": "offline"}
+Mode = Literal["online", "offline", "disabled"]
+# WANDB_MODE has older words for two of them.
+MODES: dict[str, Mode] = {
+    "online": "online",
+    "run": "online",
+    "offline": "offline",
+    "dryrun": "offline",
+    "disabled": "disabled",
+}
 SPARE_TIMEOUT_S = 10.0
 
 Row = Mapping[str, float]
@@ -45,15 +54,15 @@ class WandbRun:
         group: What it is grouped by.
         config: The resolved settings.
         known: The last iteration of earlier sessions; 0 = none.
-        anew: Whether its rows are logged from the first one on, so that what earlier sessions
-            wrote offline is to be replaced.
+        replaces_unsynced: Whether its rows are logged again from the first one, so that what
+            earlier sessions wrote offline is replaced.
     """
 
     id: str
     group: str
     config: Mapping[str, Any]
     known: int = 0
-    anew: bool = True
+    replaces_unsynced: bool = True
 
 
 @dataclass
@@ -67,7 +76,7 @@ class _Open:
 
 @dataclass
 class WandbWriter:
-    """Writes W&B runs in a thread of its own; no method waits but `close`.
+    """Writes W&B runs in a separate thread; only `close` waits for it.
 
     Args:
         folder: The run directory; W&B's files go to `wandb/` in it.
@@ -77,7 +86,7 @@ class WandbWriter:
 
     folder: Path
     settings: Wandb
-    mode: str
+    mode: Mode
     _runs: dict[str, _Open] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -96,7 +105,7 @@ class WandbWriter:
     def keep(
         self, run_id: str, name: str, files: Mapping[str, Path], summary: Mapping[str, Any]
     ) -> None:
-        """Keep files as an artifact of a run, and figures and words in its summary.
+        """Upload files as an artifact of a run, and add figures and words to its summary.
 
         Args:
             run_id: An open run.
@@ -124,26 +133,29 @@ class WandbWriter:
 
     def _work(self) -> None:
         os.environ.setdefault("WANDB_SILENT", "true")
-        # wandb's own errors would otherwise be reported to its makers.
+        # Otherwise wandb would report its own errors to its makers.
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-        # Its service would leave a log a run in the user's home.
+        # Otherwise its service would leave a log per run in the user's home.
         os.environ.setdefault("WANDB_CACHE_DIR", str(self.folder / "wandb" / "cache"))
+        if KEY_VARIABLE in os.environ:
+            # wandb refuses a key with the line break of the file that it was read from.
+            os.environ[KEY_VARIABLE] = os.environ[KEY_VARIABLE].strip()
         while (task := self._queue.get()) is not None:
             if self.mode == "disabled":
                 continue
             try:
                 task()
             except Exception as error:
-                # Whatever W&B fails with, the run goes on.
+                # Whatever W&B fails with, the training continues.
                 self._give_up(error)
         if "wandb" in sys.modules:
-            # Only then is everything in its file and the service's process gone.
+            # Only after this is every row in its file and the service's process gone.
             sys.modules["wandb"].teardown()
 
     def _open(self, wanted: WandbRun) -> None:
         if wanted.id in self._runs:
             return
-        known = self._drop_unsynced(wanted) if wanted.anew else wanted.known
+        known = self._drop_unsynced(wanted) if wanted.replaces_unsynced else wanted.known
         try:
             run = self._init(wanted)
         except Exception as error:
@@ -160,37 +172,23 @@ class WandbWriter:
             _reason(error),
             self.folder,
         )
-        for entry in self._runs.values():
-            # It would ask the service that is gone, and end in a traceback on the terminal.
-            checker = getattr(entry.run, "_run_status_checker", None)
-            if checker is not None:
-                checker.stop()
+        # Finished and not just left: the threads of an open run would ask the service that is
+        # about to end, and show a traceback in the terminal. At once, since each waits as long as
+        # finish_timeout for a server that may be gone.
+        with ThreadPoolExecutor(max_workers=len(self._runs) or 1) as pool:
+            list(pool.map(self._end, self._runs.values()))
         # The service keeps the id of a run that it could not open, and would not open it again.
         sys.modules["wandb"].teardown()
         for entry in self._runs.values():
             entry.run = self._init(entry.wanted)
 
     def _init(self, wanted: WandbRun) -> Any:
-        # Read by Ray, which else asks for a key that nobody needs offline.
-        asked = os.environ.get(MODE_VARIABLE)
-        os.environ[MODE_VARIABLE] = self.mode
-        try:
-            return self._set_up(wanted)
-        finally:
-            if asked is None:
-                del os.environ[MODE_VARIABLE]
-            else:
-                os.environ[MODE_VARIABLE] = asked
+        import wandb
 
-    def _set_up(self, wanted: WandbRun) -> Any:
-        from ray.air.integrations.wandb import setup_wandb
-        from wandb import Settings
-
-        return setup_wandb(
+        return wandb.init(
             config=dict(wanted.config),
-            api_key=_known_key() if self.mode == "online" else None,
-            trial_id=wanted.id,
-            trial_name=wanted.id,
+            id=wanted.id,
+            name=wanted.id,
             project=self.settings.project,
             entity=self.settings.entity,
             group=self.settings.group or wanted.group,
@@ -198,15 +196,17 @@ class WandbWriter:
             mode=self.mode,
             dir=str(self.folder),
             resume="allow",
+            # The settings of a resumed run may have another place or an additional default.
+            allow_val_change=True,
             # Several runs in one process.
             reinit="create_new",
-            settings=Settings(
+            settings=wandb.Settings(
                 init_timeout=self.settings.init_timeout,
                 finish_timeout=self.settings.finish_timeout,
                 finish_timeout_raises=True,
                 silent=True,
                 console="off",
-                # Our own metrics say more of the trial's processes than W&B sees from here.
+                # Our own metrics say more about the trial's processes than W&B sees from here.
                 x_disable_stats=True,
                 # Settings and metrics, not the command line, packages and code of this machine.
                 x_disable_meta=True,
@@ -218,7 +218,7 @@ class WandbWriter:
         )
 
     def _drop_unsynced(self, wanted: WandbRun) -> int:
-        """Remove what earlier sessions wrote offline, to be written anew from metrics.csv.
+        """Remove what earlier sessions wrote offline, which is written again from metrics.csv.
 
         Returns:
             The last iteration that W&B has from there: a synced file is not written again.
@@ -253,23 +253,26 @@ class WandbWriter:
         try:
             run.log_artifact(artifact)
         except Exception as error:
-            # The run's figures are worth finishing all the same.
+            # The run's figures are worth finishing without it.
             logger.warning("W&B: the artifact %s is not kept: %s", name, _reason(error))
 
     def _finish(self, run_id: str, exit_code: int) -> None:
         entry = self._runs.pop(run_id, None)
-        if entry is None:
-            return
+        if entry is not None:
+            self._end(entry, exit_code)
+
+    def _end(self, entry: _Open, exit_code: int = 0) -> None:
+        """Finish wandb's run; what the server has not taken in time stays in its file."""
         try:
             entry.run.finish(exit_code=exit_code)
         except TimeoutError:
             logger.warning(
                 "W&B: %s was not uploaded within %g s; upload the rest with: "
                 "wandb sync --include-online %s/wandb/run-*-%s",
-                run_id,
+                entry.wanted.id,
                 self.settings.finish_timeout,
                 self.folder,
-                run_id,
+                entry.wanted.id,
             )
 
     def _finish_all(self, exit_code: int) -> None:
@@ -281,28 +284,27 @@ class WandbWriter:
         logger.warning("W&B: %s; continuing without it, metrics.csv has everything", _reason(error))
 
 
-def resolve_mode(settings: Wandb) -> tuple[str, str | None]:
-    """Return online, offline or disabled, and what has to be said about it if anything."""
-    mode = settings.mode
-    if mode == "auto":
-        asked = os.environ.get(MODE_VARIABLE, "").lower()
-        if asked == "disabled" or asked in MODES:
-            mode = "disabled" if asked == "disabled" else MODES[asked]  # type: ignore[assignment]
-    key = _known_key()
-    if mode == "auto":
-        return ("online" if key else "offline"), None
-    if mode == "online" and key is None:
+def resolve_mode(settings: Wandb) -> tuple[Mode, str | None]:
+    """Return online, offline or disabled, and a remark for the user if there is one to make."""
+    has_key = _has_key()
+    mode: Mode
+    if settings.mode != "auto":
+        mode = settings.mode
+    else:
+        mode = MODES.get(
+            os.environ.get(MODE_VARIABLE, "").lower(), "online" if has_key else "offline"
+        )
+    if mode == "online" and not has_key:
         return "offline", (
             f"W&B: no key is known, neither {KEY_VARIABLE} nor netrc has one; continuing offline"
         )
     return mode, None
 
 
-def _known_key() -> str | None:
-    """Return the key for the server in use, without asking anybody for it."""
-    key = os.environ.get(KEY_VARIABLE, "").strip()
-    if key:
-        return key
+def _has_key() -> bool:
+    """Tell whether wandb will find a key for the server in use, so that it never asks for one."""
+    if os.environ.get(KEY_VARIABLE, "").strip():
+        return True
     host = urlsplit(os.environ.get("WANDB_BASE_URL", CLOUD)).hostname or ""
     try:
         path = os.environ.get("NETRC") or next(
@@ -311,11 +313,11 @@ def _known_key() -> str | None:
         entry = netrc(path).authenticators(host)
     except (OSError, RuntimeError, StopIteration, NetrcParseError):
         # RuntimeError: a user without a home.
-        return None
-    return entry[2] if entry else None
+        return False
+    return entry is not None and bool(entry[2])
 
 
 def _reason(error: Exception) -> str:
-    """Return the first line of an error, and never more than fits a line."""
+    """Return the first line of an error, shortened to fit a line."""
     text = str(error).strip() or type(error).__name__
     return " ".join(text.splitlines()[0].split())[:200].rstrip(".")
