@@ -1,58 +1,13 @@
-"""The run directory: whole files, no row lost or doubled."""
+"""The run directory: made once, opened again, and never outside its folder."""
 
-import csv
 from pathlib import Path
 
 import pytest
 
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
-from ttt_rllib.metrics import METRICS
 from ttt_rllib.runs.directory import create_run_dir, new_run_dir, open_run_dir
 from ttt_rllib.runs.files import write_atomic
-from ttt_rllib.runs.metrics_csv import MetricsCsv
-
-
-def row(iteration, moves):
-    return {"perf/iteration": float(iteration), "play/moves": float(moves)}
-
-
-def read(path):
-    with path.open(newline="") as file:
-        return [(int(r["perf/iteration"]), int(r["play/moves"])) for r in csv.DictReader(file)]
-
-
-def test_rows_are_appended_in_order_under_all_metric_names(tmp_path):
-    file = MetricsCsv(tmp_path / "metrics.csv")
-    for iteration in (1, 2, 3):
-        file.append(row(iteration, 10 * iteration))
-    assert read(file.path) == [(1, 10), (2, 20), (3, 30)]
-    header = file.path.read_text().splitlines()[0]
-    assert header.split(",") == [metric.name for metric in METRICS]
-
-
-def test_repeated_iterations_replace_the_old_rows_and_those_after_them(tmp_path):
-    path = tmp_path / "metrics.csv"
-    first = MetricsCsv(path)
-    for iteration in (1, 2, 3, 4):
-        first.append(row(iteration, iteration))
-    resumed = MetricsCsv(path)
-    resumed.append(row(3, 33))
-    assert read(path) == [(1, 1), (2, 2), (3, 33)]
-    resumed.append(row(4, 44))
-    assert read(path) == [(1, 1), (2, 2), (3, 33), (4, 44)]
-
-
-def test_half_a_row_left_by_a_kill_is_dropped(tmp_path):
-    path = tmp_path / "metrics.csv"
-    first = MetricsCsv(path)
-    for iteration in (1, 2):
-        first.append(row(iteration, iteration))
-    with path.open("a") as file:
-        file.write("3,33")
-    resumed = MetricsCsv(path)
-    resumed.append(row(3, 3))
-    assert read(path) == [(1, 1), (2, 2), (3, 3)]
 
 
 def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path):
