@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -60,22 +61,41 @@ def test_nothing_lies_beside_the_packages_but_what_the_layout_names():
     }
 
 
-def names_of_metrics(path):
-    """Literals in a module that spell a metric, or the group of one, docstrings apart."""
-    groups = tuple(f"{metric.name.split('/')[0]}/" for metric in METRICS)
+def literals(path):
+    """Return the strings in a module, docstrings apart."""
     tree = ast.parse(path.read_text())
     docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
-            words = node.value.split()
-            if len(words) == 1 and node.value.startswith(groups):
-                yield node.value
+    constants = (node for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return [
+        node.value for node in constants if isinstance(node.value, str) and id(node) not in docs
+    ]
+
+
+def names_of_metrics(path):
+    """Return the literals in a module that spell a metric, or the group of one."""
+    groups = tuple(f"{metric.name.split('/')[0]}/" for metric in METRICS)
+    return [text for text in literals(path) if len(text.split()) == 1 and text.startswith(groups)]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_metric_is_spelled_in_the_module_of_metrics_only(path):
     if path != SOURCE / "metrics.py":
-        assert list(names_of_metrics(path)) == []
+        assert names_of_metrics(path) == []
+
+
+FILE_NAME = re.compile(
+    r"(?<![\w*])[\w.-]+\.(?:csv|html|json|npz|onnx|pkl|txt|yaml)(?![\w.])|checkpoint_(?![a-z])"
+)
+
+
+def test_a_file_name_is_spelled_once_by_the_module_that_writes_the_file():
+    # The module of metrics imports nothing, and names a file only on its page of the docs.
+    modules = [path for path in MODULES if path != SOURCE / "metrics.py"]
+    names = Counter(
+        name for path in modules for text in literals(path) for name in FILE_NAME.findall(text)
+    )
+    assert {"summary.json", "metrics.csv", "checkpoint_", "weights.npz"} <= set(names)
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_the_metrics_page_is_the_metrics_file():

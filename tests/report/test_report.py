@@ -118,7 +118,7 @@ def test_the_table_of_metrics_and_the_tiles_say_what_the_summary_says(new_run, r
     assert verdict.lower() == json.loads(run.summary.read_text())["verdict"] + "."
 
 
-def test_the_atlas_shows_the_agents_probabilities_beside_the_values_of_plain_recursion(
+def test_the_openings_show_the_agents_probabilities_beside_the_values_of_plain_recursion(
     new_run, read_page
 ):
     run = new_run()

@@ -9,13 +9,13 @@ from ttt_envs.game import Game
 from ttt_envs.symmetry import Permutation, symmetries
 from ttt_rllib.analysis.game_record import GameRecord
 
-__all__ = ["ATLAS_PLIES", "openings"]
+__all__ = ["OPENING_PLIES", "openings"]
 
-ATLAS_PLIES = 2
+OPENING_PLIES = 2
 """Plies of the longest opening; three of them are 38 positions of tic-tac-toe."""
 
 
-def openings(game: Game, plies: int = ATLAS_PLIES) -> tuple[GameRecord, ...]:
+def openings(game: Game, plies: int = OPENING_PLIES) -> tuple[GameRecord, ...]:
     """Return games that lead to every position of the first plies in which somebody moves.
 
     Of positions that a symmetry of the board turns into each other there is one, that of

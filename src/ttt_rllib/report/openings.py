@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ttt_envs.game import Game
 from ttt_rllib.agents.policies import Policy
 from ttt_rllib.analysis.game_record import GameRecord
-from ttt_rllib.analysis.openings import ATLAS_PLIES, openings
+from ttt_rllib.analysis.openings import OPENING_PLIES, openings
 from ttt_rllib.analysis.position import analyse, move_sentence
 from ttt_rllib.exact.certificate import LosingLine
 from ttt_rllib.exact.evaluation import solved_game
@@ -23,7 +23,7 @@ from ttt_rllib.report.charts.boards import (
 from ttt_rllib.report.charts.figure import stylesheet
 from ttt_rllib.report.charts.svg import tag
 
-__all__ = ["Atlas", "Card", "atlas", "losing_games"]
+__all__ = ["BoardCards", "Card", "losing_games", "opening_cards"]
 
 TITLES = ("The first move", "After X's move", "After a move of both")
 MAX_CARDS = 20
@@ -54,7 +54,7 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Atlas:
+class BoardCards:
     """Cards in groups; a notebook shows them.
 
     Attributes:
@@ -83,7 +83,7 @@ class Atlas:
         return tag("div", style, verdict, self.__html__(), class_="ttt-report")
 
 
-def atlas(policy: Policy, plies: int = ATLAS_PLIES) -> Atlas:
+def opening_cards(policy: Policy, plies: int = OPENING_PLIES) -> BoardCards:
     """Draw what an agent would play in the openings, beside the truth.
 
     Args:
@@ -104,10 +104,10 @@ def atlas(policy: Policy, plies: int = ATLAS_PLIES) -> Atlas:
     odds = "in percent" if not is_dense(policy.game) else "as the area of a dot"
     truth = "what perfect play makes of a move there, and below it, " if is_exact else ""
     reading = f"On every square that can be played: {truth}{odds}, how probably the agent plays it."
-    return Atlas(_verdict(groups), reading, is_exact, tuple(groups))
+    return BoardCards(_verdict(groups), reading, is_exact, tuple(groups))
 
 
-def losing_games(game: Game, lines: Sequence[LosingLine]) -> Atlas:
+def losing_games(game: Game, lines: Sequence[LosingLine]) -> BoardCards:
     """Draw games in which an agent gets less than its seat can have.
 
     Args:
@@ -115,7 +115,7 @@ def losing_games(game: Game, lines: Sequence[LosingLine]) -> Atlas:
         lines: As a certificate lists them.
     """
     cards = tuple(_losing_card(GameRecord(game, line.moves), line) for line in lines)
-    return Atlas("", "", is_exact=True, groups=(("", cards),) if cards else ())
+    return BoardCards("", "", is_exact=True, groups=(("", cards),) if cards else ())
 
 
 def _verdict(groups: Sequence[tuple[str, Sequence[Card]]]) -> str:

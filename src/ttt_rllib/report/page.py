@@ -14,13 +14,14 @@ from ttt_rllib.report.changed_settings import changed_settings
 from ttt_rllib.report.charts.figure import Gallery, stylesheet
 from ttt_rllib.report.headline import next_steps, sentence, status_note, tiles, tone
 from ttt_rllib.report.learning_curves import learning_figures, other_figures, throughput_figures
-from ttt_rllib.report.openings import Atlas, atlas, losing_games
+from ttt_rllib.report.openings import BoardCards, losing_games, opening_cards
 from ttt_rllib.report.search_section import search_section
 from ttt_rllib.runs.record import RunRecord
 from ttt_rllib.runs.search_record import read_search
 
 __all__ = ["page"]
 
+TEMPLATE = "page.html.j2"
 LOSING_GAMES_SHOWN = 10
 ALGORITHMS = {"ppo": "PPO", "dqn": "double DQN"}
 
@@ -38,7 +39,7 @@ def page(record: RunRecord) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    template = files("ttt_rllib.report").joinpath("report.html.j2")
+    template = files("ttt_rllib.report").joinpath(TEMPLATE)
     source = template.read_text(encoding="utf-8")
     return environment.from_string(source).render(**_content(record))
 
@@ -62,7 +63,7 @@ def _content(record: RunRecord) -> dict[str, Any]:
         "throughput": Gallery(throughput_figures(record.curves, wall_s)),
         "others": Gallery(other_figures(record.curves)),
         "search": search_section(search) if search else None,
-        "atlas": atlas(policy) if policy else None,
+        "openings": opening_cards(policy) if policy else None,
         "losing": _losing(record),
         "losing_count": record.certificate.losing_line_count if record.certificate else 0,
         "metrics": _metrics(record),
@@ -84,7 +85,7 @@ def _subject(record: RunRecord) -> Iterator[str]:
         yield f"PettingZoo's {getattr(experiment.env, 'pettingzoo', '')}"
 
 
-def _losing(record: RunRecord) -> Atlas | None:
+def _losing(record: RunRecord) -> BoardCards | None:
     """Return the shortest losing games, None if there is none or nothing was proved."""
     if record.certificate is None or record.bundle is None:
         return None

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 from ttt_rllib.config.tracking import Wandb
 from ttt_rllib.metrics import ITERATION
+from ttt_rllib.runs.metrics_csv import METRICS_FILE
 
 __all__ = ["WandbRun", "WandbWriter", "resolve_mode"]
 
@@ -281,7 +282,9 @@ class WandbWriter:
 
     def _give_up(self, error: Exception) -> None:
         self.mode = "disabled"
-        logger.warning("W&B: %s; continuing without it, metrics.csv has everything", _reason(error))
+        logger.warning(
+            "W&B: %s; continuing without it, %s has everything", _reason(error), METRICS_FILE
+        )
 
 
 def resolve_mode(settings: Wandb) -> tuple[Mode, str | None]:

@@ -19,6 +19,7 @@ from ttt_envs import TIC_TAC_TOE, Boards
 from ttt_envs.game import Game
 from ttt_rllib.agents.bundle import save_bundle
 from ttt_rllib.agents.policies import NetworkPolicy
+from ttt_rllib.analysis.palette import palette
 from ttt_rllib.errors import InputError
 from ttt_rllib.play.agents import list_agents
 from ttt_rllib.play.web.app import create_app, serve
@@ -157,7 +158,7 @@ def test_a_seed_repeats_a_drawn_move_and_without_it_all_moves_come(client):
     assert {action() for _ in range(200)} == {0, 1, 2, 3, 5, 6, 7, 8}
 
 
-def test_the_atlas_has_one_position_of_each_kind_as_turning_a_printed_board_shows(client):
+def test_the_openings_have_one_position_of_each_kind_as_turning_a_printed_board_shows(client):
     def kinds(board):
         square = np.array(list(board)).reshape(3, 3)
         turned = [np.rot90(side, turns) for side in (square, square.T) for turns in range(4)]
@@ -269,6 +270,7 @@ def test_the_page_is_made_of_its_own_files_only(client):
         assert not re.search(r"<style|style=|\son\w+=|<script(?! type=\"module\" src)", text)
         path = "/" if file.name == "index.html" else f"/static/{file.name}"
         assert client.get(path).text == text
+    assert client.get("/static/palette.css").text == palette()
 
 
 @pytest.mark.parametrize("path", ["/", "/static/app.js", "/api/agents", "/nothing", "/healthz"])

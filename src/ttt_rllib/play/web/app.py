@@ -24,6 +24,7 @@ from starlette.routing import BaseRoute, Route
 
 import ttt_rllib
 from ttt_rllib.analysis.game_record import IllegalMoveError
+from ttt_rllib.analysis.palette import PALETTE_FILE, palette
 from ttt_rllib.commands import warn
 from ttt_rllib.errors import InputError
 from ttt_rllib.play.agents import AgentList, choose_agent, list_agents
@@ -32,11 +33,11 @@ from ttt_rllib.play.web.replies import agents_reply
 from ttt_rllib.play.web.schemas import (
     AgentId,
     AgentsReply,
-    AtlasReply,
     ErrorReply,
     HealthReply,
     MoveReply,
     MoveRequest,
+    OpeningsReply,
     PositionReply,
     PositionRequest,
 )
@@ -171,12 +172,12 @@ def _add_api(app: FastAPI, answers: AgentService, agents: AgentsReply) -> None:
     @app.get(
         "/api/agents/{agent}/atlas",
         tags=["agents"],
-        response_model=AtlasReply,
+        response_model=OpeningsReply,
         responses=UNKNOWN_AGENT | MALFORMED,
     )
-    async def atlas(agent: AgentId) -> Response:
+    async def openings(agent: AgentId) -> Response:
         """Show the first positions up to symmetry: the agent's choice beside the truth."""
-        return await answered(agent, partial(answers.atlas, agent))
+        return await answered(agent, partial(answers.openings, agent))
 
     @app.post(
         "/api/position",
@@ -208,6 +209,7 @@ def _page_routes() -> list[BaseRoute]:
         f"/static/{file.name}": (file.read_bytes(), MEDIA_TYPES[Path(file.name).suffix])
         for file in files("ttt_rllib.play.web").joinpath("static").iterdir()
     }
+    pages[f"/static/{PALETTE_FILE}"] = palette().encode(), MEDIA_TYPES[Path(PALETTE_FILE).suffix]
     pages["/"] = pages.pop("/static/index.html")
     return [Route(path, _page(*page)) for path, page in sorted(pages.items())]
 

@@ -81,7 +81,7 @@ def action_replies(record: GameRecord, analysis: Analysis) -> list[ActionReply]:
 
 
 def opening_reply(record: GameRecord, analysis: Analysis) -> OpeningReply:
-    """Return a position of the atlas, and what the agent plays there."""
+    """Return an opening, and what the agent plays there."""
     actions = action_replies(record, analysis)
     choice = max(actions, key=lambda action: action.probability)
     keeps = None

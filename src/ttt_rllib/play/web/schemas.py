@@ -18,11 +18,11 @@ from ttt_rllib.analysis.squares import Owner
 __all__ = [
     "AgentId",
     "AgentsReply",
-    "AtlasReply",
     "ErrorReply",
     "HealthReply",
     "MoveReply",
     "MoveRequest",
+    "OpeningsReply",
     "PositionReply",
     "PositionRequest",
 ]
@@ -183,7 +183,7 @@ class MoveReply(_Reply):
 
 
 class OpeningReply(_Reply):
-    """A position of the atlas."""
+    """A position of the first plies, and what the agent plays there."""
 
     moves: list[Action]
     squares: list[Owner]
@@ -196,7 +196,7 @@ class OpeningReply(_Reply):
     ]
 
 
-class AtlasReply(_Reply):
+class OpeningsReply(_Reply):
     """The positions of the first plies up to symmetry, as an agent plays them."""
 
     game: GameReply

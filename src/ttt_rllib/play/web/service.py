@@ -18,18 +18,18 @@ from ttt_rllib.exact.evaluation import solved_game
 from ttt_rllib.play.agents import AgentList, choose_move
 from ttt_rllib.play.web.lru_cache import LruCache
 from ttt_rllib.play.web.replies import action_replies, game_reply, opening_reply
-from ttt_rllib.play.web.schemas import AtlasReply, CoursePoint, MoveReply, PositionReply
+from ttt_rllib.play.web.schemas import CoursePoint, MoveReply, OpeningsReply, PositionReply
 
 __all__ = ["AgentService"]
 
 KEPT_GAMES, KEPT_POSITIONS = 2048, 4096
 """About 30 MB in all; tic-tac-toe has 5,478 positions, in 986,410 orders of moves."""
 
-KEPT_ATLASES = 64
+KEPT_OPENINGS = 64
 
 
 class AgentService:
-    """AgentService about the agents of a list; the same questions get the same bytes.
+    """Answers questions about the agents of a list; the same question gets the same bytes.
 
     Attributes:
         agents: Who can be asked.
@@ -41,7 +41,7 @@ class AgentService:
         self._records: LruCache[GameRecord] = LruCache(KEPT_GAMES)
         self._points: LruCache[CoursePoint] = LruCache(KEPT_POSITIONS)
         self._analyses: LruCache[Analysis] = LruCache(KEPT_POSITIONS)
-        self._atlases: LruCache[bytes] = LruCache(KEPT_ATLASES)
+        self._openings: LruCache[bytes] = LruCache(KEPT_OPENINGS)
 
     def is_quick(self, slug: str) -> bool:
         """Tell whether answers about this agent take about a millisecond.
@@ -61,13 +61,13 @@ class AgentService:
         make = partial(self._make_position, slug, moves, you)
         return self._positions.get((slug, moves, you), make)
 
-    def atlas(self, slug: str) -> bytes:
-        """Return an `AtlasReply` as JSON.
+    def openings(self, slug: str) -> bytes:
+        """Return an `OpeningsReply` as JSON.
 
         Raises:
             InputError: If there is no such agent.
         """
-        return self._atlases.get(slug, partial(self._make_atlas, slug))
+        return self._openings.get(slug, partial(self._make_openings, slug))
 
     def move(self, slug: str, moves: tuple[int, ...], seed: int | None) -> bytes:
         """Let an agent move, and return a `MoveReply` as JSON.
@@ -124,12 +124,12 @@ class AgentService:
             comment=comment,
         )
 
-    def _make_atlas(self, slug: str) -> bytes:
+    def _make_openings(self, slug: str) -> bytes:
         agent = self.agents.find(slug)
         positions = [
             opening_reply(record, self._analysis(slug, record)) for record in openings(agent.game)
         ]
-        reply = AtlasReply(game=game_reply(agent.game), positions=positions)
+        reply = OpeningsReply(game=game_reply(agent.game), positions=positions)
         return reply.model_dump_json().encode()
 
     def _record(self, game: Game, moves: tuple[int, ...]) -> GameRecord:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Literal
 
+from ttt_rllib.analysis.palette import palette
 from ttt_rllib.report.charts.svg import tag
 
 __all__ = ["Figure", "Gallery", "Key", "Tone", "stylesheet"]
@@ -92,8 +93,7 @@ class Gallery:
 
 def stylesheet() -> str:
     """Return the CSS of all figures and of the page: the palette, then their own rules."""
-    palette = files("ttt_rllib.play.web").joinpath("static", "palette.css")
     rules = files("ttt_rllib.report").joinpath("report.css")
     # Inside a notebook nothing else may take on these colours.
-    own = palette.read_text(encoding="utf-8").replace(":root", ".ttt-report")
+    own = palette().replace(":root", ".ttt-report")
     return own + rules.read_text(encoding="utf-8")

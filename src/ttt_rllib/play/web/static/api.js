@@ -22,7 +22,7 @@ const post = (path, body) =>
 
 export const agents = () => get("/api/agents");
 
-export const atlas = (agent) => get(`/api/agents/${encodeURIComponent(agent)}/atlas`);
+export const openings = (agent) => get(`/api/agents/${encodeURIComponent(agent)}/atlas`);
 
 export const move = (agent, moves) => post("/api/move", { agent, moves });
 

@@ -1,7 +1,7 @@
 // The page: what is on the table, and who moves next.
 
 import * as api from "./api.js";
-import { atlasVerdict, drawAtlas } from "./atlas.js";
+import { drawOpenings, openingsVerdict } from "./openings.js";
 import { Board } from "./board.js";
 import { drawCourse, listMoves } from "./course.js";
 import { element, mark } from "./draw.js";
@@ -157,10 +157,10 @@ function chooseGame(name) {
 
 async function showOpenings() {
   const id = $("openings-agent").value;
-  const atlas = await api.atlas(id);
+  const openings = await api.openings(id);
   if (id !== $("openings-agent").value) return;
-  $("openings-verdict").textContent = atlasVerdict(atlas);
-  drawAtlas($("openings-list"), atlas, (moves) => {
+  $("openings-verdict").textContent = openingsVerdict(openings);
+  drawOpenings($("openings-list"), openings, (moves) => {
     table.seats = { X: id, O: id };
     table.seats[mover(moves.length)] = YOU;
     seat(table.seats);

@@ -6,7 +6,7 @@ import { moveName, percent, sentence, valueWords } from "./words.js";
 const SQUARE = 40;
 const TITLES = ["The first move", "After X's move", "After a move of both"];
 
-export function drawAtlas(root, { game, positions }, open) {
+export function drawOpenings(root, { game, positions }, open) {
   const plies = [...new Set(positions.map((position) => position.moves.length))];
   root.replaceChildren(
     ...plies.flatMap((ply) => {
@@ -75,7 +75,7 @@ function board(game, position) {
   );
 }
 
-export function atlasVerdict({ positions }) {
+export function openingsVerdict({ positions }) {
   if (positions.some((position) => position.outlook === null)) {
     return "This game is too large for exact values.";
   }
