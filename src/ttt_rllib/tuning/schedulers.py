@@ -23,6 +23,9 @@ from ttt_rllib.runs.exploits_csv import append_exploit
 
 __all__ = ["ResumableScheduler", "scheduler_of"]
 
+ASHA_FILE = "asha.pkl"
+"""A temporary file: ASHA saves its state to a path only."""
+
 
 class ResumableScheduler:
     """Mixed into a scheduler: its state, as far as a resumed run cannot do without it."""
@@ -60,14 +63,14 @@ class ASHAScheduler(ResumableScheduler, AsyncHyperBandScheduler):
     def get_state(self) -> dict[str, Any]:
         """Return what ASHA saves: the objectives of all trials at the rungs, and its settings."""
         with TemporaryDirectory() as folder:
-            file = Path(folder) / "asha.pkl"
+            file = Path(folder) / ASHA_FILE
             self.save(str(file))
             return {"asha": file.read_bytes()}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Restore what ASHA saved."""
         with TemporaryDirectory() as folder:
-            file = Path(folder) / "asha.pkl"
+            file = Path(folder) / ASHA_FILE
             file.write_bytes(state["asha"])
             self.restore(str(file))
 
