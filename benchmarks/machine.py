@@ -1,9 +1,10 @@
-"""Where the figures were measured: processor, cores, Python and the packages' versions."""
+"""What the figures were measured on: processor, cores, commit, Python, the packages' versions."""
 
 from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -26,10 +27,12 @@ PACKAGES = (
     "tianshou",
 )
 CPUINFO = Path("/proc/cpuinfo")
+ROOT = Path(__file__).parent.parent
+UNKNOWN_COMMIT = "unknown"
 
 
 def machine() -> dict[str, str | float]:
-    """Return the processor's model, the usable cores, the system, Python, date and load."""
+    """Return the processor's model, the usable cores, the system, Python, load, date and commit."""
     return {
         "cpu": _cpu_model(),
         "cores": available_cpus(),
@@ -37,6 +40,7 @@ def machine() -> dict[str, str | float]:
         "python": platform.python_version(),
         "load_before": round(os.getloadavg()[0], 1),
         "date": datetime.now(UTC).date().isoformat(),
+        "commit": _commit(),
     }
 
 
@@ -65,6 +69,16 @@ def _cpu_model() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def _commit() -> str:
+    """Return the abbreviated commit, with "-dirty" if files differ from it."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude", "*"]
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - git
+    except FileNotFoundError:
+        return UNKNOWN_COMMIT
+    return done.stdout.strip() or UNKNOWN_COMMIT
 
 
 def _version(name: str) -> str | None:

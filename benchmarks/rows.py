@@ -1,14 +1,15 @@
 """A row of a benchmark: one figure, measured several times, and what it should be.
 
-The JSON file, which notebooks read, is `{"machine", "versions", "rows"}`; keys may be added,
-never renamed:
+The JSON file, which notebooks read, is `{"machine", "versions", "rows"}`; keys may be added
+but never renamed:
 
 * `machine`: `cpu` (model), `cores` (usable), `system`, `python`, `load_before`
-  (processes that wanted a core in the minute before; 0 on a quiet machine), `date`.
+  (processes that wanted a core in the minute before; 0 on a quiet machine), `date`, `commit`
+  (of this repository; "-dirty" where files differed from it).
 * `versions`: package -> version, null where it is not installed.
 * `rows`: `benchmark`, `what`, `unit`, `value` (the median), `min`, `max`, `runs` (how many),
-  `command`; `target` is `{"at_least": x}` or `{"at_most": x}` and may be missing, as `note`
-  may. `value`, `min` and `max` are null where `runs` is 0.
+  `command`; optionally `target`, `{"at_least": x}` or `{"at_most": x}`, and `note`. `value`,
+  `min` and `max` are null where `runs` is 0.
 """
 
 from __future__ import annotations

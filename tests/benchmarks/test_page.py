@@ -31,6 +31,7 @@ DOCUMENT = {
         "system": "CP/M",
         "python": "3.11.7",
         "date": "1976-07-01",
+        "commit": "abc1234",
     },
     "versions": {"ray": "2.60.0", "pgx": None},
     "rows": [
@@ -43,7 +44,8 @@ DOCUMENT = {
 
 def test_the_page_of_a_document_reads_as_written_by_hand():
     lines = page(DOCUMENT).splitlines()
-    assert "Machine: cpu Z80, cores 2, system CP/M, python 3.11.7, date 1976-07-01." in lines
+    machine = "CPU Z80, cores 2, OS CP/M, Python 3.11.7, date 1976-07-01, commit abc1234"
+    assert f"Machine: {machine}." in lines
     assert "Packages: ray 2.60.0, pgx not installed." in lines
     assert [line for line in lines if line.startswith(("| random", "| Pgx"))] == [
         "| random play | moves per CPU second | 1,234,568 | 1,200,000 to 1,300,000 | 5 "

@@ -49,7 +49,9 @@ def test_a_quick_run_writes_rows_with_the_documented_keys(tmp_path):
     assert done.returncode == 0, done.stderr
     document = json.loads(file.read_text())
     assert set(document) == {"machine", "versions", "rows"}
-    assert {"cpu", "cores", "system", "python", "load_before", "date"} == set(document["machine"])
+    machine = {"cpu", "cores", "system", "python", "load_before", "date", "commit"}
+    assert machine == set(document["machine"])
+    assert document["machine"]["commit"]
     assert {"ray", "torch", "numpy", "pettingzoo", "pgx"} < set(document["versions"])
     assert len(document["rows"]) >= 3
     for row in document["rows"]:
