@@ -1,8 +1,8 @@
-# The one image: laptop, compose.yaml and every pod run it.
+# The one image that a laptop, compose.yaml and every pod run.
 #
 #   docker build -t ttt-rllib .
 #
-# torch for CPUs only, where the index offers a build with CUDA first (2 GB more):
+# To get CPU-only torch where the index offers a CUDA build first (2 GB more):
 #   --build-arg PIP_EXTRA_INDEX_URL=...   an index that has the CPU build, PyTorch's own for example
 #   --build-arg PIP_FIND_LINKS=wheels     a folder of wheels beside this file, no index needed
 ARG PYTHON_IMAGE=python:3.11-slim
@@ -12,12 +12,12 @@ ARG PIP_INDEX_URL=""
 ARG PIP_EXTRA_INDEX_URL=""
 ARG PIP_FIND_LINKS=""
 WORKDIR /src
-# What the dependencies follow from, and no more: a change of the source builds in seconds.
+# Copy only what determines the dependencies, so that a change of the source builds in seconds.
 COPY constraints.txt pyproject.toml README.md LICENSE ./
 COPY src/ttt_rllib/__init__.py src/ttt_rllib/
 COPY envs/ttt_envs/__init__.py envs/ttt_envs/
-# What nobody runs, 470 MB, goes at once: headers, tests (but numpy's, which numpy.testing imports),
-# Java's half of Ray, tables of symbols.
+# Remove in the same layer the 470 MB that nothing uses: headers, tests (except numpy's, which
+# numpy.testing imports), Ray's Java half, symbol tables.
 # hadolint ignore=DL3008,DL3009
 RUN apt-get update && apt-get install -y --no-install-recommends binutils \
  && python3 -m venv --without-pip /venv \
@@ -50,7 +50,7 @@ COPY --from=package /package /venv
 COPY k8s/ray-join /usr/local/bin/
 WORKDIR /app
 COPY experiments experiments
-# Without another --storage the results are in /results: what to mount.
+# Unless --storage says otherwise, results go to /results, the place to mount a volume.
 RUN ln -s /results results
 ENV PATH=/venv/bin:$PATH \
     HOME=/home/ttt \

@@ -1,7 +1,7 @@
 #!/bin/bash
 # test.sh: check the manifests, then run all of them on a real Kubernetes: as root on Debian, with
 # kubectl and the scripts of a test cluster in ../shared/kubernetes-lab (or LAB=...). Without
-# these it says what is missing and ends well. PYTHON: one with the extras test and k8s.
+# these it says what is missing and exits with 0. PYTHON: one with the extras test and k8s.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python}

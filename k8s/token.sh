@@ -1,6 +1,6 @@
 #!/bin/sh
-# token.sh [KUBECTL OPTIONS]: make the Secret with the token of our Ray clusters, once;
-# token.sh show [KUBECTL OPTIONS]: print it, for the dashboard's door. It is in no file and no argument.
+# token.sh [KUBECTL OPTIONS]: create the Secret with the token of our Ray clusters, once;
+# token.sh show [KUBECTL OPTIONS]: print it, for the dashboard. It is never in a file or an argument.
 set -eu
 name=ttt-rllib-token
 if [ "${1:-}" = show ]; then
