@@ -1,4 +1,4 @@
-"""The `ttt` command: every door of the package as a subcommand."""
+"""The `ttt` command: every command of the package as a subcommand."""
 
 from ttt_rllib.commands import run_command
 from ttt_rllib.evaluate import evaluate

@@ -1,4 +1,4 @@
-"""What all commands share: exit codes, warnings on stderr, and how functions become a program."""
+"""What all commands share: exit codes, warnings on stderr, and turning functions into a program."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ __all__ = [
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
-"""The run failed, or the agent is not what was required."""
+"""The run failed, or the agent does not meet what was required."""
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
 ENVIRONMENT_FILE = "TTT_ENV_FILE"
 """The environment variable that names a file of further variables, such as a mounted Secret."""
 
-# Typer exports this one of click's classes; all complaints about usage derive from its base.
+# Typer exports only this one of click's classes; all usage errors derive from its base.
 USAGE_ERROR: Any = typer.BadParameter.__base__
 
 
 def run_command(*commands: Callable[..., None], **settings: Any) -> None:
-    """Run a program of these commands, each named after its function; a single one needs no name.
+    """Run these commands as a program, each named after its function; a single one needs no name.
 
     Args:
         *commands: Functions with Typer's annotations.
@@ -52,7 +52,7 @@ def run_command(*commands: Callable[..., None], **settings: Any) -> None:
 
 
 def call(app: typer.Typer) -> int:
-    """Run an app and return its exit code; wrong usage is one line on stderr."""
+    """Run an app and return its exit code; wrong usage gives one line on stderr."""
     show_log()
     try:
         load_environment_file()
@@ -61,7 +61,7 @@ def call(app: typer.Typer) -> int:
         warn(f"error: {error}")
         return EXIT_BAD_INPUT
     except USAGE_ERROR as error:
-        warn(f"error: {error.format_message()}; --help tells more")
+        warn(f"error: {error.format_message()}; see --help")
         return EXIT_BAD_INPUT
     except typer.Abort:
         warn("interrupted")

@@ -1,4 +1,4 @@
-"""Wrong input: the exception, and words for what would have been right."""
+"""Wrong input: the exception, and how messages name what would have been right."""
 
 import difflib
 import json

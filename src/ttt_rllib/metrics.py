@@ -113,22 +113,22 @@ ENTROPY_COEFF = "learner/entropy_coeff"
 PENALISED_MOVES = "search/penalised_moves"
 
 GAUGE_PREFIX = "ttt_"
-"""Begins the names of our gauges; Ray puts `ray_` before it."""
+"""Prefix of the names of our gauges; Ray puts `ray_` before it."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure that a run reports once an iteration.
+    """A figure that a run reports once per iteration.
 
     Attributes:
         name: Group and name, `group/name`.
         unit: Unit or range.
         meaning: One sentence.
         better: Which direction is better, or "" where neither is.
-        only: Who reports it, if not everybody: PPO, DQN, games too large for the truth, or
-            experiments that stop by proof, or runs whose env runners or learners are actors of
-            their own.
-        gauge: Whether it is on Ray's metrics port too, for Prometheus.
+        only: Which runs report it, if not all: those of PPO or DQN, of games too large for exact
+            evaluation, those that stop when unexploitable, or those whose env runners or
+            learners are separate actors.
+        gauge: Whether it is also on Ray's metrics port, for Prometheus.
     """
 
     name: str
@@ -269,7 +269,7 @@ METRICS = (
     Metric(
         RUNNER_MEMORY_MB,
         "MB",
-        "Resident memory of the greatest env runner actor.",
+        "Resident memory of the largest env runner actor.",
         "lower",
         only="runner actors",
         gauge=True,
@@ -285,7 +285,7 @@ METRICS = (
     Metric(
         LEARNER_MEMORY_MB,
         "MB",
-        "Resident memory of the greatest learner actor.",
+        "Resident memory of the largest learner actor.",
         "lower",
         only="learner actors",
         gauge=True,
@@ -321,7 +321,7 @@ METRICS = (
 )
 
 BETTER = {metric.name: metric.better for metric in METRICS}
-"""Which way each metric is better, by its name."""
+"""Whether lower or higher is better, by the name of the metric."""
 
 EXACT_GROUPS = ("exact/", "search/")
 """Metrics that exist only where the game is solved."""
@@ -391,9 +391,9 @@ def markdown_table() -> str:
     head = (
         "# Metrics",
         "",
-        "Every figure a run reports, once an iteration: in `metrics.csv`, at W&B under the same",
-        "names, in TensorBoard as `ray/tune/<name>`. Made by `python -m ttt_rllib.metrics`; do not",
-        "edit.",
+        "Every figure that a run reports, once per iteration: in `metrics.csv`, at W&B by the",
+        "same names, in TensorBoard as `ray/tune/<name>`. `python -m ttt_rllib.metrics` writes",
+        "this page; do not edit it.",
         "",
         "| name | unit or range | better | reported by | meaning |",
         "|---|---|---|---|---|",
@@ -402,14 +402,14 @@ def markdown_table() -> str:
 
 
 def _gauges() -> tuple[str, ...]:
-    """Return the chapter on Prometheus."""
+    """Return the section on Prometheus."""
     return (
         "",
         "## In Prometheus",
         "",
-        "Every Ray node has a metrics port (`ray start --metrics-export-port`, else a free one).",
-        "That of the driver's node has these gauges: the newest figures of every trial, with the",
-        "labels `experiment`, `run` and `trial`, some seconds after the iteration.",
+        "Every Ray node has a metrics port (`ray start --metrics-export-port`, otherwise a free",
+        "one). The port of the driver's node has these gauges: the latest figures of every trial,",
+        "with the labels `experiment`, `run` and `trial`, some seconds after the iteration.",
         "",
         *(f"* `ray_{metric.gauge_name}`: `{metric.name}`" for metric in METRICS if metric.gauge),
     )

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: both mean the same, and neither may hit Ray while it starts.
+"""Ctrl-C and SIGTERM: both mean the same, and neither may interrupt the start of Ray.
 
 An exception raised inside `ray.init`, or while torch is being imported, can end in a crash
 of the interpreter; Ray's own handlers would end the process with a stack dump.
@@ -20,17 +20,17 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def raise_on_interrupts() -> None:
-    """Let both signals raise KeyboardInterrupt."""
+    """Make both signals raise KeyboardInterrupt."""
     for number in SIGNALS:
         signal.signal(number, signal.default_int_handler)
 
 
 @contextmanager
 def deferred_interrupts() -> Iterator[None]:
-    """Hold the first signal back until the block is left; a second one raises at once.
+    """Hold back the first signal until the block ends; a second one raises at once.
 
     Raises:
-        KeyboardInterrupt: On leaving the block, if a signal came.
+        KeyboardInterrupt: At the end of the block, if a signal came.
     """
     came: list[int] = []
 
@@ -38,14 +38,16 @@ def deferred_interrupts() -> Iterator[None]:
         if came:
             raise KeyboardInterrupt
         came.append(number)
-        logger.warning("interrupted: ending as soon as Ray has started; once more to end at once")
+        logger.warning(
+            "interrupted: ending as soon as Ray has started; interrupt again to end at once"
+        )
 
     for number in SIGNALS:
         signal.signal(number, note)
     try:
         yield
     except SystemExit:
-        # Ray's own SIGTERM handler, which ray.init puts in place of ours.
+        # From Ray's own SIGTERM handler, which ray.init installs in place of ours.
         raise KeyboardInterrupt from None
     finally:
         raise_on_interrupts()

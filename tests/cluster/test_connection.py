@@ -1,4 +1,4 @@
-"""Connecting to Ray, and what the cluster has."""
+"""Connecting to Ray, and counting what the cluster has."""
 
 import time
 from dataclasses import replace
@@ -30,7 +30,7 @@ def test_gpus_are_those_that_ray_would_see(monkeypatch):
 
 @pytest.fixture
 def shell(monkeypatch, tmp_path):
-    """A shell without any word to Ray, and with a home of its own."""
+    """A shell whose environment tells Ray nothing, and with a separate home."""
     environment = {"HOME": str(tmp_path)}
     monkeypatch.setattr(cluster.os, "environ", environment)
     monkeypatch.setattr(cluster.Path, "home", lambda: Path(environment["HOME"]))

@@ -1,4 +1,4 @@
-"""The resource plan against what RLlib itself asks Ray for, and counts made by hand."""
+"""The resource request against what RLlib itself asks Ray for, and counts made by hand."""
 
 import pytest
 
@@ -83,5 +83,5 @@ def test_a_searched_number_of_env_runners_is_planned_at_its_greatest():
 
 def test_a_process_larger_than_every_node_is_refused_although_the_cluster_is_large():
     plan = resource_request(experiment(resources={"num_cpus_for_main_process": 3.0}))
-    with pytest.raises(InputError, match=r"3 CPU, which cannot be parted; the nodes have 2 CPUs"):
+    with pytest.raises(InputError, match=r"3 CPU, each on a single node; the nodes have 2 CPUs"):
         check_resources(plan, [Node(2.0, 0.0), Node(2.0, 0.0)])

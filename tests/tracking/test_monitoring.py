@@ -92,7 +92,7 @@ def test_a_dashboard_port_that_is_taken_is_refused_and_none_starts_unasked():
     ("settings", "joined", "environment", "notice", "warning"),
     [
         ({}, False, {}, None, None),
-        ({"include_dashboard": True}, True, {}, None, "without effect"),
+        ({"include_dashboard": True}, True, {}, None, "has no effect"),
         (
             {"include_dashboard": True},
             False,

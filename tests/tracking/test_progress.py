@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: the time that is left, against sums made by hand."""
+"""What a person sees while a run is going: the remaining time, against sums made by hand."""
 
 import math
 

@@ -37,7 +37,7 @@ RUN_ID = f"debug-one-{TRIAL}"
 
 @pytest.fixture(autouse=True)
 def shell(monkeypatch, tmp_path):
-    """A shell that knows no key and no server, and has a home of its own."""
+    """A shell that knows no key and no server, and has a separate home."""
     for name in [name for name in os.environ if name.startswith("WANDB_")] + ["NETRC"]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -248,7 +248,7 @@ def test_a_server_that_takes_no_rows_ends_in_a_warning_with_the_command_for_the_
 
 
 @pytest.mark.parametrize("what", ["refused", "absent", "malformed"])
-def test_a_key_or_server_that_fails_is_a_warning_and_the_run_goes_on_offline(
+def test_a_key_or_server_that_fails_is_a_warning_and_the_run_continues_offline(
     shell, tmp_path, refusing, what, logged
 ):
     shell.setenv("WANDB_API_KEY", "short" if what == "malformed" else KEY)
@@ -315,7 +315,7 @@ def test_wrong_settings_are_refused_in_one_line(setting, complaint):
     assert "\n" not in str(refusal.value)
 
 
-def test_when_the_server_is_lost_between_two_trials_both_go_on_offline(
+def test_when_the_server_is_lost_between_two_trials_both_continue_offline(
     shell, tmp_path, server, logged
 ):
     shell.setenv("WANDB_API_KEY", KEY)

@@ -1,4 +1,4 @@
-"""What pods say to `train`: begin or go on, show the dashboard, wait for the cluster."""
+"""The options of `train` for pods: start or resume, show the dashboard, wait for the cluster."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_folder_of_that_name_that_is_no_run_is_left_alone(tmp_path):
 
 
 @pytest.mark.long
-def test_the_same_command_begins_a_run_finds_it_done_and_refuses_to_mix_it(tmp_path):
+def test_the_same_command_starts_a_run_finds_it_done_and_refuses_to_mix_it(tmp_path):
     same = (DEBUG, "--storage", tmp_path, "--name", "pod", "--resume-if-exists")
     first = run_command("train", *same)
     assert first.returncode == 0, first.stderr

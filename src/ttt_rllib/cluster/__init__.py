@@ -1,1 +1,1 @@
-"""Ray: joining a cluster, the room on it, storage that all nodes share, the dashboard."""
+"""Ray: joining a cluster, room for trials, storage that all nodes share, the dashboard."""

@@ -1,4 +1,4 @@
-"""Connecting to Ray, and what the cluster has."""
+"""Connecting to Ray, and counting what the cluster has."""
 
 from __future__ import annotations
 
@@ -43,19 +43,20 @@ def available_cpus() -> int:
 
 
 def connect(address: str | None, dashboard: tuple[str, int] | None = None) -> None:
-    """Connect to a Ray cluster, or start one of this machine's CPUs.
+    """Connect to a Ray cluster, or start a private one on this machine's CPUs.
 
     Args:
         address: As for `ray.init`; None starts a private cluster.
-        dashboard: Host and port where a private cluster serves Ray's dashboard; None: nowhere.
+        dashboard: Host and port at which a private cluster serves Ray's dashboard; None = none.
 
     Raises:
         InputError: If there is no cluster at the address.
     """
-    # All of this is read when ray is imported, and never again.
+    # Ray reads these variables when it is imported, and never again.
     _secure(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # SIGTERM is to end this process in order, not with a stack dump as in Ray's others.
+    # Without this, SIGTERM would end this process with a stack dump instead of in order. Ray's
+    # other processes keep the handler, so the variable is removed again.
     os.environ["RAY_DISABLE_FAILURE_SIGNAL_HANDLER"] = "1"
     import ray
 
@@ -87,13 +88,13 @@ def is_connected() -> bool:
 
 
 def disconnect() -> None:
-    """Leave the cluster, and end it if it was started here."""
+    """Leave the cluster, and shut it down if it was started here."""
     if "ray" in sys.modules:
         sys.modules["ray"].shutdown()
 
 
 def cluster_nodes(address: str | None) -> list[Node]:
-    """Return the nodes of the cluster; without an address this machine, Ray not needed."""
+    """Return the nodes of the connected cluster; without an address, this machine without Ray."""
     if address is None:
         return [Node(float(available_cpus()), _local_gpus())]
     import ray
@@ -102,24 +103,24 @@ def cluster_nodes(address: str | None) -> list[Node]:
     return [Node(one.get("CPU", 0.0), one.get("GPU", 0.0)) for one in resources]
 
 
-def wait_for_resources(plan: ResourceRequest, wait_s: float) -> None:
+def wait_for_resources(request: ResourceRequest, wait_s: float) -> None:
     """Wait until the connected cluster can hold a trial: its nodes may still be joining.
 
     Args:
-        plan: What a trial reserves.
-        wait_s: Seconds to wait at most. Whether there is room then, `check_resources` tells.
+        request: What a trial reserves.
+        wait_s: Most seconds to wait. `check_resources` tells whether there is room then.
     """
     deadline_s = time.monotonic() + wait_s
     while time.monotonic() < deadline_s:
-        if plan.max_concurrent_trials(cluster_nodes(CONNECTED)):
+        if request.max_concurrent_trials(cluster_nodes(CONNECTED)):
             return
         time.sleep(POLL_S)
 
 
 def _secure(address: str | None) -> None:
-    """Ask for token authentication in so many words, wherever there is or can be a token.
+    """Request token authentication explicitly wherever a token exists or can be created.
 
-    A cluster without authentication takes a client that has a token all the same.
+    A cluster without authentication accepts a client that has a token all the same.
     """
     home = _ray_home()
     known = (
@@ -134,7 +135,7 @@ def _secure(address: str | None) -> None:
 
 
 def _ray_home() -> Path | None:
-    """Return the folder in which Ray keeps its token; None if it cannot be made."""
+    """Return the folder in which Ray keeps its token; None if it cannot be created."""
     try:
         home = Path.home() / ".ray"
         home.mkdir(exist_ok=True)
@@ -145,10 +146,10 @@ def _ray_home() -> Path | None:
 
 
 def _metrics_port() -> int | None:
-    """Return where Prometheus finds a private cluster's metrics; None leaves it to Ray.
+    """Return the port of a private cluster's metrics for Prometheus; None lets Ray choose.
 
     Raises:
-        InputError: If TTT_METRICS_PORT is no port.
+        InputError: If TTT_METRICS_PORT is not a number.
     """
     port = os.environ.get("TTT_METRICS_PORT")
     if port is not None and not port.isdigit():
@@ -157,10 +158,10 @@ def _metrics_port() -> int | None:
 
 
 def _check_reachable(address: str) -> None:
-    """Knock once: Ray itself would try for many minutes.
+    """Try to connect once: Ray itself would retry for many minutes.
 
     Raises:
-        OSError: If nobody listens at `host:port` or `ray://host:port`.
+        OSError: If nothing listens at `host:port` or `ray://host:port`.
     """
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon and port.isdigit():
@@ -179,7 +180,7 @@ def _cgroup_cpus() -> float:
 
 
 def _local_gpus() -> float:
-    """Count as Ray does: what is there, unless CUDA_VISIBLE_DEVICES says which."""
+    """Count GPUs as Ray does: those that CUDA_VISIBLE_DEVICES names, otherwise all."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return float(len([device for device in visible.split(",") if device.strip()]))

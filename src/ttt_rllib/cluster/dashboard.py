@@ -1,4 +1,4 @@
-"""Ray's dashboard: whether and where it is started, and how its reader gets in."""
+"""Ray's dashboard: whether and where it is started, and how to log in."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 def dashboard_place(settings: Ray) -> tuple[str, int] | None:
-    """Return the host and port where a cluster is to serve its dashboard; None = nowhere.
+    """Return the host and port at which to serve the dashboard; None = no dashboard.
 
     Raises:
-        InputError: If it cannot listen there. Ray would fail without saying so.
+        InputError: If it cannot listen there. Ray itself would fail silently.
     """
     if not settings.include_dashboard:
         return None
@@ -39,17 +39,17 @@ def dashboard_place(settings: Ray) -> tuple[str, int] | None:
 
 
 def dashboard_notice(settings: Ray, joined: bool) -> str | None:
-    """Return where the dashboard is and how to get in; None if this run starts none.
+    """Return where the dashboard is and how to log in; None if this run starts none.
 
     Args:
         settings: The section `ray`.
-        joined: Whether the cluster is not of this run's making.
+        joined: Whether the cluster was joined, not started by this run.
     """
     if not settings.include_dashboard:
         return None
     if joined:
         logger.warning(
-            "ray.include_dashboard is without effect: the cluster that is joined has its own"
+            "ray.include_dashboard has no effect: the cluster that was joined has its own"
         )
         return None
     where = f"dashboard: http://{settings.dashboard_host}:{settings.dashboard_port}"

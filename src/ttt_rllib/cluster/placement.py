@@ -1,7 +1,7 @@
-"""The plan of a run: what its trials reserve, how many fit at once, and what waits.
+"""What the trials of a run request from Ray, how many fit at once, and how many wait.
 
-Made and checked before anything starts: a trial that can never be scheduled is an error
-with a remedy, not a run that stays pending for ever.
+The request is checked before anything starts: a trial that can never be scheduled is an
+error with a remedy, not a run that stays pending for ever.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ __all__ = [
 ]
 
 RESERVING = ("env_runners.", "learners.", "resources.")
-"""Sections whose settings say what a trial reserves."""
+"""Sections whose settings decide what a trial reserves."""
 
 ROUNDING = 1e-9
+"""Sums of fractions of CPUs are inexact; a difference this small does not count."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """What a machine or pod of the cluster has.
+    """The CPUs and GPUs of a machine or pod of the cluster.
 
     Attributes:
         cpus: CPUs.
@@ -50,9 +51,9 @@ class ResourceRequest:
         cpus_per_env_runner: CPUs of each.
         learners: Number of learner actors.
         cpus_per_learner: CPUs of each.
-        gpus_per_learner: GPUs of each learner, also of one in the trial's own process.
-        trials: Trials in all.
-        max_concurrent: Most trials at once, whatever the cluster holds; None = no such limit.
+        gpus_per_learner: GPUs of each learner, including one in the trial's own process.
+        trials: Number of trials.
+        max_concurrent: Most trials at once, even if the cluster holds more; None = no such limit.
         is_largest: Whether other trials reserve less.
     """
 
@@ -68,9 +69,9 @@ class ResourceRequest:
 
     @property
     def bundles(self) -> list[dict[str, float]]:
-        """What Ray reserves: the trial's own process, then each env runner and learner.
+        """Ray's bundles: one for the trial's own process, then one per env runner and learner.
 
-        A bundle is never parted between nodes. A local learner, and its GPU, belong to the
+        A bundle is never split between nodes. A local learner and its GPU belong to the
         trial's process.
         """
         gpu = {"GPU": self.gpus_per_learner} if self.gpus_per_learner else {}
@@ -93,11 +94,13 @@ class ResourceRequest:
     def max_concurrent_trials(self, nodes: Sequence[Node]) -> int:
         """Return how many trials run at once on a cluster: 0 if not even one fits."""
         most = min(self.trials, self.max_concurrent or self.trials)
+        # Every call of `fits` takes a trial's share from `free`, so that the generator counts the
+        # trials that fit one after the other and stops at the first that does not.
         free = [[node.cpus, node.gpus] for node in nodes]
         return next((number for number in range(most) if not fits(self.bundles, free)), most)
 
     def describe(self, nodes: Sequence[Node]) -> str:
-        """Return the plan as lines of text, for a cluster of these nodes."""
+        """Return the plan of the run as lines of text, for a cluster of these nodes."""
         cpus, gpus = _total(nodes)
         each = "up to " if self.is_largest else ""
         lines = [
@@ -128,7 +131,7 @@ class ResourceRequest:
 def resource_request(experiment: Experiment) -> ResourceRequest:
     """Add up what the trials of an experiment reserve.
 
-    Of searched settings the greatest values count.
+    Of a searched setting, the greatest value counts.
     """
     search = experiment.search
     largest = {
@@ -136,10 +139,12 @@ def resource_request(experiment: Experiment) -> ResourceRequest:
         for key, one in (search.space if search else {}).items()
         if key.startswith(RESERVING)
     }
-    plan = trial_resource_request(with_settings(experiment, largest) if largest else experiment)
+    largest_trial = trial_resource_request(
+        with_settings(experiment, largest) if largest else experiment
+    )
     return ResourceRequest(
         **{
-            **vars(plan),
+            **vars(largest_trial),
             "trials": experiment.num_trials,
             "max_concurrent": search.max_concurrent if search else None,
             "is_largest": bool(largest),
@@ -162,35 +167,41 @@ def trial_resource_request(experiment: Experiment) -> ResourceRequest:
     )
 
 
-def check_resources(plan: ResourceRequest, nodes: Sequence[Node]) -> None:
+def check_resources(request: ResourceRequest, nodes: Sequence[Node]) -> None:
     """Refuse a trial that the cluster can never hold.
 
     Raises:
-        InputError: With what is wanted, what there is, and which setting to lower.
+        InputError: With what is requested, what there is, and which setting to lower.
     """
     cpus, gpus = _total(nodes)
-    if plan.cpus > cpus + ROUNDING:
+    if request.cpus > cpus + ROUNDING:
         raise InputError(
-            f"a trial reserves {_count(plan.cpus, 'CPU')} ({plan.main:g} main + "
-            f"{plan.env_runners} x {plan.cpus_per_env_runner:g} env runners + "
-            f"{plan.learners} x {plan.cpus_per_learner:g} learners), the cluster has {cpus:g}; "
-            "lower env_runners.num_env_runners or env_runners.num_cpus_per_env_runner"
+            f"a trial reserves {_count(request.cpus, 'CPU')} ({request.main:g} main + "
+            f"{request.env_runners} x {request.cpus_per_env_runner:g} env runners + "
+            f"{request.learners} x {request.cpus_per_learner:g} learners), "
+            f"the cluster has {cpus:g}; lower env_runners.num_env_runners or "
+            "env_runners.num_cpus_per_env_runner"
         )
-    if plan.gpus > gpus + ROUNDING:
+    if request.gpus > gpus + ROUNDING:
         raise InputError(
-            f"a trial reserves {_count(plan.gpus, 'GPU')}, the cluster has {gpus:g}; "
+            f"a trial reserves {_count(request.gpus, 'GPU')}, the cluster has {gpus:g}; "
             "lower learners.num_gpus_per_learner"
         )
-    if not plan.max_concurrent_trials(nodes):
+    if not request.max_concurrent_trials(nodes):
         sizes = ", ".join(f"{node.cpus:g} CPUs and {node.gpus:g} GPUs" for node in nodes)
         raise InputError(
-            f"a trial reserves {' + '.join(map(_bundle, plan.bundles))}, which cannot be parted; "
+            f"a trial reserves {' + '.join(map(_bundle, request.bundles))}, each on a single node; "
             f"the nodes have {sizes}: lower the CPUs or GPUs of one process"
         )
 
 
 def fits(bundles: Sequence[dict[str, float]], free: list[list[float]]) -> bool:
-    """Take the bundles of a trial from the free CPUs and GPUs of the nodes, largest first."""
+    """Place the bundles of a trial on the nodes, largest first; tell whether all of them fit.
+
+    Args:
+        bundles: What the trial reserves.
+        free: Free CPUs and GPUs of every node; what is placed is taken from them.
+    """
     wanted = sorted((bundle["CPU"], bundle.get("GPU", 0.0)) for bundle in bundles)
     for cpus, gpus in reversed(wanted):
         node = next(

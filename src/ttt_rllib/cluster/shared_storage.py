@@ -1,7 +1,7 @@
 """Whether all nodes of a Ray cluster see the folder of all results.
 
-Trials write their checkpoints from the node on which they run; a folder that only the
-driver sees would fail the run at the first checkpoint, or lose it at the first resume.
+Trials write their checkpoints from the node on which they run. With a folder that only the
+driver sees, the run would fail at the first checkpoint, or be lost at the first resume.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ SEEN, UNSEEN, READ_ONLY = "seen", "does not see it", "cannot write to it"
 
 
 def check_shared(folder: Path) -> None:
-    """Let every node that can hold a trial look for a file written here.
+    """Check that every node that can hold a trial sees a file written here.
 
-    Nodes that die or do not answer in a minute are not judged: Tune will find others.
+    Nodes that die or do not answer within a minute are ignored: Tune will find others.
 
     Args:
-        folder: Made if it is missing. Ray is connected.
+        folder: The folder of all results, created if it is missing. Ray must be connected.
 
     Raises:
-        InputError: With the nodes that do not see it, and what to mount.
+        InputError: With the nodes that do not see it, and what to mount there.
     """
     marker = folder.absolute() / f".seen-{secrets.token_hex(8)}"
     try:

@@ -1,1 +1,1 @@
-"""What an experiment may say: one file a section, read and checked before anything starts."""
+"""What an experiment may say: one module per section, checked before anything starts."""

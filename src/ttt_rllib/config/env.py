@@ -1,4 +1,4 @@
-"""What is played, by whom, and how games begin."""
+"""What is played, by how many networks, and how games begin."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["NO_OPENING", "Env", "MultiAgent", "Opening", "PettingZooEnv"]
 
 
 class Env(Section):
-    """The game: two players alternate, and whoever first owns a line wins."""
+    """The game: two players alternate, and the first to own a line wins."""
 
     rows: PositiveInt = 3
     """Rows of the board; rows x cols is at most 64 squares."""
@@ -22,7 +22,7 @@ class Env(Section):
     connect: PositiveInt = 3
     """Length of a winning line in squares."""
     gravity: bool = False
-    """Stones fall to the bottom of their column, and an action names a column."""
+    """Whether stones fall to the bottom of their column, so that an action names a column."""
 
     @property
     def game(self) -> Game:
@@ -36,19 +36,19 @@ class Env(Section):
 
 
 class PettingZooEnv(Section):
-    """An environment of PettingZoo's, trained on by RLlib's own env runner and learner."""
+    """A PettingZoo environment, played and learnt by RLlib's own env runner and learner."""
 
     pettingzoo: str
-    """A module of pettingzoo.classic, or the dotted path of any other that has env()."""
+    """A module of pettingzoo.classic, or the dotted path of any other module that has env()."""
     kwargs: dict[str, Any] = Field(default_factory=dict)
     """Arguments of env()."""
 
     @property
     def game(self) -> Game | None:
-        """The rules, if they are known to us.
+        """The rules, None if they are not known here.
 
         Raises:
-            InputError: If the environment is not there or cannot be trained on.
+            InputError: If the environment does not exist or cannot be trained on.
         """
         from ttt_rllib.config.pettingzoo_envs import known_game, make_env
 
@@ -56,18 +56,18 @@ class PettingZooEnv(Section):
 
 
 class MultiAgent(Section):
-    """Who plays the seats (`AlgorithmConfig.multi_agent`)."""
+    """Which policies play the two seats (`AlgorithmConfig.multi_agent`)."""
 
     policies: Literal["shared", "separate"] = "shared"
     """One network plays both seats, or each seat has its own (only with env.pettingzoo)."""
 
 
 class Opening(Section):
-    """Exploring starts, without which self-play stays exploitable off its own lines."""
+    """Exploring starts; without them self-play stays exploitable off the lines that it plays."""
 
     random_plies: tuple[NonNegativeInt, NonNegativeInt] = (0, 8)
-    """Least and greatest number of uniformly random plies before a game is played; the default
-    is cut to what a small board allows."""
+    """Least and greatest number of uniformly random plies with which a game begins; the default is
+    reduced to what a small board allows."""
 
     @model_validator(mode="after")
     def _check(self) -> Opening:

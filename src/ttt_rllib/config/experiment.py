@@ -1,8 +1,8 @@
 """An experiment: the schema of the YAML files.
 
-Defaults live here and in the sections (`ttt_rllib.schema`) and nowhere else; a YAML file
-holds what differs. Section and field names are RLlib's (`AlgorithmConfig`) and Tune's where
-the setting is theirs. Knows nothing of ray: `rl.build` turns an `Experiment` into an
+Defaults live here and in the sections beside it and nowhere else; a YAML file holds what
+differs. Section and field names are RLlib's (`AlgorithmConfig`) and Tune's where the setting
+is theirs. This module must not know ray: `rl.algorithm_config` turns an `Experiment` into an
 `AlgorithmConfig`.
 """
 
@@ -36,6 +36,7 @@ from ttt_rllib.metrics import BETTER, EXACT_GROUPS, NASH_CONV, PENALISED_MOVES
 __all__ = ["Experiment", "named_env"]
 
 LEAST_KEPT_BY_PBT = 3
+"""Checkpoints to keep, so that none is removed while another trial copies it."""
 
 
 def named_env(name: str) -> dict[str, Any]:
@@ -50,14 +51,14 @@ def named_env(name: str) -> dict[str, Any]:
 
 
 class Experiment(Section):
-    """One question, and all settings that answer it."""
+    """One question, and all settings of the runs that answer it."""
 
     name: str = "experiment"
-    """Folder under the storage; the YAML file's name unless given."""
+    """Name of the folder below the storage; the YAML file's name unless given."""
     algorithm: Literal["ppo", "dqn"] = "ppo"
     """The training algorithm."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    """All randomness follows from it."""
+    """Seed from which all randomness follows."""
     env: Env | PettingZooEnv = Env()
     """The game: its name (tic_tac_toe, connect_four) or rows, cols, connect and gravity; or
     pettingzoo, the name of an environment."""
@@ -73,7 +74,7 @@ class Experiment(Section):
     stop: Stop = Stop()
     checkpoint: Checkpoint = Checkpoint()
     max_failures: Annotated[int, Field(ge=-1)] = 3
-    """How often a failed trial goes back to its last checkpoint (Tune); -1 = always."""
+    """How often a failed trial is restarted from its last checkpoint (Tune); -1 = always."""
     search: Search | None = None
     """Many trials instead of one."""
     tracking: Tracking = Tracking()
@@ -94,7 +95,7 @@ class Experiment(Section):
     def _of_this_algorithm(
         cls, value: Any, union: ValidatorFunctionWrapHandler, info: ValidationInfo
     ) -> PPOTraining | DQNTraining:
-        # Not left to the union: it would name both algorithms in every error.
+        # Not left to the union, which would name both algorithms in every error.
         section = TRAINING[info.data.get("algorithm", "ppo")]
         if isinstance(value, Training):
             # The default is PPO's.
@@ -103,9 +104,10 @@ class Experiment(Section):
             value = {}
         on_pettingzoo = isinstance(info.data.get("env"), PettingZooEnv)
         if section is DQNTraining and on_pettingzoo and isinstance(value, dict):
-            # The only target that RLlib's own DQN has.
+            # RLlib's own DQN has no other targets.
             value = {"zero_sum_targets": False, **value}
-        # What was read from a file is JSON, where a list is good for a tuple.
+        # Validated as JSON again: only there does pydantic take a list for a tuple, and what this
+        # validator is given are Python's lists.
         return section.model_validate_json(json.dumps(value), strict=info.mode == "json")
 
     @field_validator("env", mode="wrap")
@@ -117,7 +119,7 @@ class Experiment(Section):
             return value
         value = named_env(value) if isinstance(value, str) else value
         kind = PettingZooEnv if isinstance(value, dict) and "pettingzoo" in value else Env
-        # Not left to the union: it would name both kinds in every error.
+        # Not left to the union, which would name both kinds in every error.
         return kind.model_validate_json(json.dumps(value), strict=info.mode == "json")
 
     @model_validator(mode="after")
@@ -140,12 +142,15 @@ class Experiment(Section):
 
     @property
     def stops_by_proof(self) -> bool:
-        """Whether moves to unexploitable can be told, the penalty of who gets there never too."""
+        """Whether trials can be ranked by the moves until they are unexploitable.
+
+        Those that never get there need `stop.moves` for their penalty.
+        """
         return bool(self.stop.consecutive_unexploitable_evals and self.stop.moves)
 
     @property
     def objective(self) -> tuple[str, Literal["min", "max"]]:
-        """The metric that says which trial is best, and which way."""
+        """The metric that decides which trial is best, and whether it is minimised or maximised."""
         name = PENALISED_MOVES if self.stops_by_proof else NASH_CONV
         search = self.search
         if search and search.objective:
@@ -155,7 +160,7 @@ class Experiment(Section):
 
     @property
     def on_pettingzoo(self) -> bool:
-        """Whether RLlib's own env runner plays, in an environment of PettingZoo's."""
+        """Whether RLlib's own env runner plays in a PettingZoo environment."""
         return isinstance(self.env, PettingZooEnv)
 
     def _check_search(self) -> None:

@@ -36,7 +36,7 @@ def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
         overrides: As given to `--set`; values are YAML.
 
     Raises:
-        InputError: If anything is wrong with it.
+        InputError: If anything in it is wrong, with file, place, value and remedy.
     """
     data = {"name": path.stem, **_read_yaml(path)}
     for override in overrides:
@@ -74,7 +74,7 @@ def load_saved_experiment(path: Path) -> Experiment:
 
 
 def with_settings(experiment: Experiment, settings: Mapping[str, Any]) -> Experiment:
-    """Return the experiment of one trial: without the search, with these settings.
+    """Return the experiment of one trial: with these settings and without the search.
 
     Args:
         experiment: The experiment; not changed.
@@ -87,13 +87,13 @@ def with_settings(experiment: Experiment, settings: Mapping[str, Any]) -> Experi
 
 
 def dump_experiment(experiment: Experiment) -> str:
-    """Return the resolved experiment as YAML, every default filled in."""
+    """Return the experiment as YAML with every default filled in."""
     dumped = yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False)
     return str(dumped)
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with 1e-3 as a number, and a key that appears twice as an error."""
+    """YAML in which 1e-3 is a number and a key that appears twice is an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -164,7 +164,7 @@ def _with(experiment: Experiment, settings: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _check_search(experiment: Experiment, source: str) -> None:
-    """Check settings, values and their combinations before a trial meets them."""
+    """Check searched settings, values and their combinations before any trial starts."""
     if experiment.search is None:
         return
     space = {key: one.values for key, one in experiment.search.space.items()}
@@ -199,7 +199,7 @@ def _apply(data: dict[str, Any], override: str) -> None:
 
 
 def _put(data: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key, making the sections on the way."""
+    """Set a dotted key, adding sections that are missing."""
     *sections, last = key.split(".")
     place = data
     for section in sections:

@@ -1,7 +1,7 @@
 """PettingZoo environments by name: making them, checking them, and which `Game` they play.
 
-Knows nothing of ray. Every way in which an environment cannot be trained on is one
-`InputError`.
+This module must not know ray. Every reason why an environment cannot be trained on is an
+`InputError` with one line.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CLASSIC_GAMES = {
     "pettingzoo.classic.tictactoe.tictactoe": TIC_TAC_TOE,
     "pettingzoo.classic.connect_four.connect_four": CONNECT_FOUR,
 }
-"""Modules of PettingZoo that play a game whose rules are ours, too."""
+"""PettingZoo modules that play a game whose rules are known here, too."""
 
 OBSERVATION, ACTION_MASK = "observation", "action_mask"
 
@@ -50,7 +50,7 @@ def make_env(name: str, kwargs: Mapping[str, Any] | None = None) -> AECEnv[str, 
     try:
         env = factory(**(kwargs or {}))
     except Exception as error:
-        # Somebody else's constructor may raise anything.
+        # A foreign constructor may raise anything.
         raise InputError(
             f"env: {name} cannot be made with {dict(kwargs or {})}: {_words(error)}"
         ) from error
@@ -74,12 +74,12 @@ def check_env(env: Any, name: str) -> None:
 
 
 def known_game(env: AECEnv[str, Any, Any]) -> Game | None:
-    """Return the game that an environment plays, None if it is not one of ours."""
+    """Return the game that an environment plays, None if its rules are not known here."""
     unwrapped = env.unwrapped
     game = CLASSIC_GAMES.get(type(unwrapped).__module__, getattr(unwrapped, "game", None))
     if not isinstance(game, Game):
         return None
-    # A wrapper may show another picture of the board, which no policy of ours could read.
+    # A wrapper may change the observation so that none of our policies could read it.
     space = env.observation_space(env.possible_agents[0])
     same = space[OBSERVATION].shape == (game.rows, game.cols, 2)
     return game if same and len(env.possible_agents) == len(("x", "o")) else None
@@ -105,7 +105,7 @@ def _import(name: str) -> ModuleType:
         path = f"{CLASSIC}.{name}"
     try:
         with warnings.catch_warnings():
-            # PettingZoo is about to replace its modules by a registry.
+            # PettingZoo warns that a registry will replace its modules.
             warnings.simplefilter("ignore", DeprecationWarning)
             return import_module(path)
     except ModuleNotFoundError as error:

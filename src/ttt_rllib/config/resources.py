@@ -12,10 +12,10 @@ __all__ = ["EnvRunners", "Learners", "Resources"]
 
 
 class EnvRunners(Section):
-    """Who samples (`AlgorithmConfig.env_runners`)."""
+    """The actors that sample (`AlgorithmConfig.env_runners`)."""
 
     num_env_runners: NonNegativeInt = 0
-    """Actors that sample; 0 = the trial's own process does it, reproducibly to the bit."""
+    """Number of actors; 0 = the trial's own process samples, reproducibly to the bit."""
     num_envs_per_env_runner: PositiveInt = 512
     """Boards played in lockstep by each."""
     num_cpus_per_env_runner: Annotated[float, Field(ge=0.0)] = 1.0
@@ -23,10 +23,10 @@ class EnvRunners(Section):
 
 
 class Learners(Section):
-    """Who learns (`AlgorithmConfig.learners`)."""
+    """The actors that learn (`AlgorithmConfig.learners`)."""
 
     num_learners: NonNegativeInt = 0
-    """Actors that compute gradients (DDP); 0 = the trial's own process does it."""
+    """Number of actors that compute gradients (DDP); 0 = the trial's own process does."""
     num_cpus_per_learner: Annotated[float, Field(ge=0.0)] = 1.0
     """CPUs reserved for each learner actor."""
     num_gpus_per_learner: Annotated[float, Field(ge=0.0)] = 0.0

@@ -1,4 +1,4 @@
-"""Many trials: what is searched, who chooses, who ends trials early, and what is best."""
+"""Many trials: what is searched, how configurations are chosen, and which trials end early."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ class Distribution(Section):
     """What a setting is drawn from: exactly one of these."""
 
     choice: Values | None = None
-    """One of these values, each as probable."""
+    """One of these values, all equally probable."""
     grid: Values | None = None
-    """All of these values, one after the other; num_samples counts rounds through the grid."""
+    """Each of these values in turn; num_samples counts rounds through the grid."""
     uniform: Pair | None = None
     """A number from least to greatest."""
     loguniform: Pair | None = None
-    """A number from least to greatest, whose logarithm is uniform."""
+    """A number from least to greatest whose logarithm is uniform."""
     randint: IntPair | None = None
     """A whole number from least to greatest, both included."""
 
     @property
     def kind(self) -> str:
-        """The name of the one that is set."""
+        """The name of the distribution that is set."""
         return next(name for name, value in self if value is not None)
 
     @property
@@ -53,8 +53,8 @@ class Distribution(Section):
             raise ValueError(
                 f"{kind}: no such distribution{did_you_mean(kind, list(cls.model_fields))}"
             )
-        # After a "before" validator pydantic no longer knows that it reads JSON, where a list is
-        # good for a tuple.
+        # After a "before" validator pydantic no longer knows that it reads JSON, where it takes a
+        # list for a tuple.
         return {kind: tuple(values) if isinstance(values, list) else values}
 
     @model_validator(mode="after")
@@ -74,19 +74,20 @@ class Distribution(Section):
 
 
 class ASHA(Section):
-    """Asynchronous successive halving: at each rung the worse trials end.
+    """Asynchronous successive halving: at each rung the worse trials are stopped.
 
     Li et al., "A System for Massively Parallel Hyperparameter Tuning", 2020.
     """
 
     grace_period: PositiveInt = 20_000
-    """Moves before a trial may be ended."""
+    """Moves before a trial may be stopped."""
     reduction_factor: Annotated[float, Field(gt=1.0)] = 3.0
-    """One in so many goes on at a rung; rungs are this factor of moves apart."""
+    """One trial in this many continues past a rung; each rung has this many times the moves of the
+    rung before it."""
 
 
 class PBT(Section):
-    """Population based training: the worse trials go on as changed copies of the better ones.
+    """Population based training: the worse trials continue as changed copies of the better ones.
 
     Jaderberg et al., "Population Based Training of Neural Networks", 2017.
     """
@@ -94,9 +95,9 @@ class PBT(Section):
     perturbation_interval: PositiveInt = 20_000
     """Moves between comparisons."""
     quantile_fraction: Annotated[float, Field(gt=0.0, le=0.5)] = 0.25
-    """Share of the population that copies, and that is copied."""
+    """Share of the population that copies others, and share that is copied."""
     resample_probability: Share = 0.25
-    """How often a setting is drawn anew instead of being multiplied by 1.2 or 0.8."""
+    """How often a setting is drawn again instead of being multiplied by 1.2 or 0.8."""
 
 
 class Search(Section):
@@ -106,26 +107,27 @@ class Search(Section):
     __pydantic_extra__: dict[str, Distribution]
 
     algorithm: Literal["random", "optuna", "pbt"] = "random"
-    """Who chooses configurations: chance, Optuna's TPE, or population based training."""
+    """How configurations are chosen: randomly, by Optuna's TPE, or by population based training."""
     scheduler: Literal["none", "asha", "pbt"] = "none"
-    """Who ends or changes trials early; pbt goes with the algorithm pbt."""
+    """What stops or changes trials early; pbt requires the algorithm pbt."""
     num_samples: PositiveInt = 8
-    """Configurations; with grids, rounds through the grid; with pbt, the population."""
+    """Number of configurations; with grids, of rounds through the grid; with pbt, of the
+    population."""
     num_seeds: PositiveInt = 1
-    """Trials a configuration: seed, seed + 1, ... What counts is their mean."""
+    """Trials per configuration: seed, seed + 1, ... Their mean objective counts."""
     max_concurrent: PositiveInt | None = None
-    """Trials at once; null = as many as the cluster holds."""
+    """Most trials at once; null = as many as the cluster holds."""
     objective: str | None = None
     """The metric that decides; null = search/penalised_moves where the trials stop by
     consecutive_unexploitable_evals and moves, else exact/nash_conv."""
     mode: Literal["min", "max"] | None = None
-    """Which way is better; null = as docs/metrics.md says."""
+    """Whether lower or higher is better; null = as docs/metrics.md says."""
     asha: ASHA = ASHA()
     pbt: PBT = PBT()
 
     @property
     def space(self) -> dict[str, Distribution]:
-        """What is searched: distributions by dotted keys, in the order of the file."""
+        """The searched settings: distributions by dotted keys, in the order of the file."""
         return self.__pydantic_extra__
 
     @property
@@ -135,12 +137,12 @@ class Search(Section):
 
     @property
     def num_configurations(self) -> int:
-        """Configurations in all."""
+        """Number of configurations."""
         return self.num_samples * self.grid_size
 
     @property
     def num_trials(self) -> int:
-        """Trials in all: every configuration with every seed."""
+        """Number of trials: every configuration with every seed."""
         return self.num_configurations * self.num_seeds
 
     @model_validator(mode="before")

@@ -1,4 +1,4 @@
-"""What all sections of an experiment have in common, and the types of their fields."""
+"""The base of all sections of an experiment, and the types that their fields share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 __all__ = ["NAME", "Point", "Schedule", "Section", "Share"]
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
-"""What can name an experiment or a run, and so a folder."""
+"""Pattern of the names of experiments and runs, which also name folders."""
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Point = tuple[NonNegativeInt, float]

@@ -14,7 +14,7 @@ __all__ = ["Checkpoint", "Evaluation", "Stop"]
 
 
 class Evaluation(Section):
-    """How the agent is measured."""
+    """How often the agent is evaluated."""
 
     evaluation_interval: NonNegativeInt = 1
     """Iterations between evaluations; 0 = never. Games too large to enumerate are evaluated by
@@ -22,7 +22,7 @@ class Evaluation(Section):
 
 
 class Stop(Section):
-    """When a trial ends: whichever comes first; null = does not count."""
+    """When a trial ends: at the limit that is reached first; null = no such limit."""
 
     consecutive_unexploitable_evals: PositiveInt | None = None
     """Exact evaluations in a row with NashConv 0 of the greedy policy."""
@@ -37,15 +37,15 @@ class Stop(Section):
 
 
 class Checkpoint(Section):
-    """What is kept to resume from (Tune's CheckpointConfig); one is always made at the end."""
+    """Which checkpoints are kept (Tune's CheckpointConfig); one is always made at the end."""
 
     checkpoint_frequency: NonNegativeInt = 50
     """Iterations between checkpoints; 0 = only at the end and on Ctrl-C."""
     num_to_keep: PositiveInt | None = 2
-    """Checkpoints kept of a trial; null = all."""
+    """Checkpoints kept per trial; null = all."""
     checkpoint_score_attribute: str | None = None
-    """The metric by which the best are kept, and the agent is taken from the best; null = the
-    newest."""
+    """The metric by which checkpoints are kept and the agent is taken from the best one; null = the
+    newest are kept."""
 
     @field_validator("checkpoint_score_attribute")
     @classmethod

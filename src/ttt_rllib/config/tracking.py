@@ -1,4 +1,4 @@
-"""Where the figures of a run are shown besides its own folder."""
+"""Where the figures of a run are logged besides its own folder."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ttt_rllib.config.section import Section
 __all__ = ["Tracking", "Wandb"]
 
 UNSAFE = "/\\#?%:"
-"""What W&B takes in no name of a project or an entity."""
+"""Characters that W&B does not allow in the name of a project or an entity."""
 
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 Tag = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class Wandb(Section):
-    """Weights & Biases, a W&B run a trial."""
+    """Weights & Biases, with one W&B run per trial."""
 
     mode: Literal["auto", "online", "offline", "disabled"] = "auto"
     """auto = what WANDB_MODE says, else online if a key is known (WANDB_API_KEY or netrc), else
@@ -26,13 +26,13 @@ class Wandb(Section):
     project: Name = "ttt_rllib"
     """Project at W&B."""
     entity: Name | None = None
-    """User or team; null = the key's own."""
+    """User or team; null = the owner of the key."""
     group: Name | None = None
-    """What trials are grouped by; null = experiment and run id."""
+    """Group of the trials; null = experiment and run id."""
     tags: tuple[Tag, ...] = ()
     """Tags of every W&B run."""
     init_timeout: PositiveFloat = 30.0
-    """Seconds until a server that does not answer counts as not there (`wandb.Settings`)."""
+    """Seconds until a server that does not answer counts as absent (`wandb.Settings`)."""
     finish_timeout: PositiveFloat = 60.0
     """Seconds that the end of the run waits for uploads (`wandb.Settings`)."""
 
@@ -45,6 +45,6 @@ class Wandb(Section):
 
 
 class Tracking(Section):
-    """Who else gets the figures; metrics.csv always does."""
+    """What is logged to besides metrics.csv, which always has every figure."""
 
     wandb: Wandb = Wandb()

@@ -1,4 +1,4 @@
-"""What learns, and how: the network and the two algorithms."""
+"""The network, and the settings of the two algorithms."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Model(Section):
 
 
 class Training(Section):
-    """What both algorithms have, with RLlib's names (`AlgorithmConfig.training`)."""
+    """Settings of both algorithms, with RLlib's names (`AlgorithmConfig.training`)."""
 
     gamma: Share = 1.0
-    """Discount a ply."""
+    """Discount per ply."""
     grad_clip: PositiveFloat | None = 0.5
     """Greatest norm of the gradient; null = no limit."""
 
@@ -56,9 +56,10 @@ class PPOTraining(Training):
     lambda_: Share = 0.8
     """Weight of longer returns in the advantage estimates."""
     train_batch_size_per_learner: PositiveInt = 4096
-    """Moves per learner an iteration, at least; only whole games are used."""
+    """Least number of moves per learner and iteration; only whole games are used."""
     minibatch_size: PositiveInt = 1024
-    """Moves a gradient step, about; a batch is cut into equal parts of about this size."""
+    """Approximate number of moves per gradient step; a batch is cut into equal parts of about this
+    size."""
     num_epochs: PositiveInt = 4
     """Passes over a batch."""
     clip_param: PositiveFloat = 0.2
@@ -70,8 +71,8 @@ class PPOTraining(Training):
     entropy_coeff: Schedule = 0.0
     """Weight of the entropy bonus; a number or a schedule over moves."""
     exploring_starts: Share = 0.0
-    """Share of games whose first move after the opening is uniformly random; it is learnt from
-    where it turns out better than expected."""
+    """Share of games whose first move after the opening is uniformly random; such a move is learnt
+    from only where it turns out better than expected."""
 
     @model_validator(mode="after")
     def _check(self) -> PPOTraining:

@@ -1,4 +1,4 @@
-"""Progress of a training on the screen: a live table in a terminal, plain lines elsewhere."""
+"""The progress of a run on the screen: a live table in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class Progress(Callback):
     """Shows the newest iterations: a live table in a terminal, plain lines elsewhere.
 
     Args:
-        console: Where to.
+        console: Where it is printed.
         ceilings: Best possible scores against random as X and as O; None where the game is
             too large for exact evaluation.
-        stop: When the trial ends, for an estimate of the time it takes.
+        stop: The limits of the trial, from which the remaining time is estimated.
     """
 
     def __init__(self, console: Console, ceilings: tuple[float, float] | None, stop: Stop) -> None:
@@ -84,11 +84,13 @@ class Progress(Callback):
             self._print(cells)
 
     def on_trial_recover(self, **info: Any) -> None:
-        """Say that a trial failed and is tried again."""
-        self._console.print(f"trial {info['trial'].trial_id} failed; back to its last checkpoint")
+        """Report that a trial failed and is restarted."""
+        self._console.print(
+            f"trial {info['trial'].trial_id} failed; restarting from its last checkpoint"
+        )
 
     def close(self) -> None:
-        """Leave the last lines on the screen and the terminal as it was."""
+        """Leave the last lines on the screen, and restore the terminal."""
         if self._live is not None:
             self._left = None
             self._live.update(self._table(), refresh=True)
@@ -140,7 +142,7 @@ class Progress(Callback):
 
 
 class Column(NamedTuple):
-    """A column of the progress: heading, width, metric and how its figure is written."""
+    """A column of the progress: heading, width, metric and the format of its figure."""
 
     heading: str
     width: int
@@ -167,7 +169,8 @@ def max_remaining_s(row: Mapping[str, float], stop: Stop) -> float:
 
     Args:
         row: The metrics of an iteration.
-        stop: The limits; a proof may come earlier. Infinite if none of the three is set.
+        stop: The limits. The trial may become unexploitable earlier; the result is infinite if
+            none of the three limits is set.
     """
     train_s = row[TRAIN_S]
     shares = [
@@ -184,7 +187,7 @@ def max_remaining_s(row: Mapping[str, float], stop: Stop) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """Say a time in the unit that people would take."""
+    """Return a time in the unit that people would choose."""
     if not math.isfinite(seconds):
         return "for ever"
     if seconds < SECONDS_IN_WORDS:

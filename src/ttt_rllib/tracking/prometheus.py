@@ -1,4 +1,4 @@
-"""The newest figures of every trial on Ray's metrics port, where Prometheus finds them."""
+"""The latest figures of every trial on Ray's metrics port, where Prometheus finds them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class PrometheusCallback(Callback):
     """Sets a gauge for every metric that is marked as one.
 
     Args:
-        experiment: What runs.
+        experiment: The experiment that runs.
         run: The run directory.
     """
 
@@ -29,7 +29,7 @@ class PrometheusCallback(Callback):
         self._gauges: dict[str, Gauge] = {}
 
     def on_trial_result(self, **info: Any) -> None:
-        """Set what the iteration reports."""
+        """Set the gauges to what the iteration reports."""
         row = flatten(info["result"])
         labels = {**self._labels, "trial": info["trial"].trial_id}
         for metric in METRICS:

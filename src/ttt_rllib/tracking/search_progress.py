@@ -1,4 +1,4 @@
-"""Following a search: its trials in a live table in a terminal, plain lines elsewhere."""
+"""The progress of a search: a live table of its trials in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class SearchProgress(Callback):
     """Shows how many trials are done, which is best, and about how long the rest takes.
 
     Args:
-        console: Where to.
-        experiment: What is run; it has a search.
+        console: Where it is printed.
+        experiment: The experiment, which has a search.
     """
 
     def __init__(self, console: Console, experiment: Experiment) -> None:
-        assert experiment.search is not None  # noqa: S101 - the caller asked
+        assert experiment.search is not None  # noqa: S101 - the caller checks
         self._console = console
         self._search = experiment.search
         self._objective, self._mode = experiment.objective
@@ -57,19 +57,21 @@ class SearchProgress(Callback):
         self.first_result_s: float | None = None
 
     def on_trial_result(self, **info: Any) -> None:
-        """Note when the first result came."""
+        """Note when the first result arrived."""
         if self.first_result_s is None:
             elapsed_s = float(info["result"].get("time_this_iter_s", 0.0))
             self.first_result_s = time.time() - elapsed_s
 
     def on_trial_recover(self, **info: Any) -> None:
-        """Say that a trial failed and is tried again."""
-        self._console.print(f"trial {info['trial'].trial_id} failed; back to its last checkpoint")
+        """Report that a trial failed and is restarted."""
+        self._console.print(
+            f"trial {info['trial'].trial_id} failed; restarting from its last checkpoint"
+        )
 
     def on_step_end(self, **info: Any) -> None:
         """Show what has changed."""
         self._trials = info["trials"]
-        # Asked here, since all trials become TERMINATED when Tune is interrupted.
+        # Read here, because all trials become TERMINATED when Tune is interrupted.
         self._done = done = [trial for trial in self._trials if trial.is_finished()]
         if self._done_before is None:
             self._done_before = len(done)
@@ -92,7 +94,7 @@ class SearchProgress(Callback):
             self.on_step_end(**info)
 
     def close(self) -> None:
-        """Leave the last state on the screen and the terminal as it was."""
+        """Leave the last state on the screen, and restore the terminal."""
         if self._console.is_terminal:
             self._refresh()
         if self._live is not None:

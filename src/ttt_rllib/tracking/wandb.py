@@ -27,17 +27,17 @@ __all__ = ["WandbCallback"]
 logger = logging.getLogger(__name__)
 
 TIME_KEYS = ("time_this_iter_s", "time_total_s")
-MOST_LETTERS = 64
-"""Of a run's id at W&B."""
+MAX_ID_LENGTH = 64
+"""Characters that W&B allows in the id of a run."""
 
 FAILED = 1
 
 
 class WandbCallback(LoggerCallback):
-    """Gives every trial a W&B run. To be listed after `MetricsCsvCallback`, whose rows it reads.
+    """Gives every trial a W&B run. List it after `MetricsCsvCallback`, whose rows it reads.
 
     Args:
-        experiment: What runs.
+        experiment: The experiment that runs.
         run: The run directory.
     """
 
@@ -53,7 +53,7 @@ class WandbCallback(LoggerCallback):
         self._started: set[str] = set()
 
     def setup(self, **info: Any) -> None:
-        """Begin, unless it is disabled; wandb is imported while the first trial starts."""
+        """Start, unless it is disabled; wandb is imported while the first trial starts."""
         mode, remark = resolve_mode(self._experiment.tracking.wandb)
         if remark is not None:
             logger.warning(remark)
@@ -71,7 +71,7 @@ class WandbCallback(LoggerCallback):
         self._writer.open(self._runs[folder.name])
 
     def log_trial_result(self, iteration: int, trial: Any, result: dict[str, Any]) -> None:
-        """Log the iteration; at the first one also those of earlier sessions."""
+        """Log the iteration; the first call also logs those of earlier sessions."""
         if self._writer is None:
             return
         folder = Path(trial.path)
@@ -90,14 +90,14 @@ class WandbCallback(LoggerCallback):
             self._writer.finish(run_id, FAILED if failed else 0)
 
     def log_final_artifacts(self, folder: Path | None) -> None:
-        """Keep the agent, its proof, the report and the verdict with the best trial's run.
+        """Add the agent, its proof, the report and the verdict to the best trial's run.
 
         Args:
-            folder: The best trial's folder; None = there is none.
+            folder: The best trial's folder; None = no trial was started.
         """
         if self._writer is None or folder is None:
             return
-        # Unless it is open still, it is opened once more; it may be of an earlier session.
+        # Opened again unless it is still open; the trial may have ended in an earlier session.
         wanted = replace(
             self._runs.get(folder.name) or self._run_of(folder, {}), replaces_unsynced=False
         )
@@ -114,11 +114,11 @@ class WandbCallback(LoggerCallback):
         self._writer.keep(wanted.id, name, files, words)
 
     def close(self, exit_code: int, timeout_s: float | None = None) -> None:
-        """Finish what is open.
+        """Finish the open runs.
 
         Args:
-            exit_code: That of the command.
-            timeout_s: How long to wait at most; None = as long as the settings allow.
+            exit_code: The exit code of the command.
+            timeout_s: Most seconds to wait; None = as long as the settings allow.
         """
         if self._writer is not None:
             self._writer.close(exit_code, timeout_s)
@@ -129,7 +129,7 @@ class WandbCallback(LoggerCallback):
         rows = MetricsCsv(folder / METRICS_FILE).rows()
         run_id = f"{self._experiment.name}-{self._run.path.name}-{folder.name}"
         return WandbRun(
-            id=run_id[-MOST_LETTERS:].lstrip("-"),
+            id=run_id[-MAX_ID_LENGTH:].lstrip("-"),
             group=f"{self._experiment.name}/{self._run.path.name}",
             config=config,
             known=int(float(rows[-1][ITERATION])) if rows else 0,
