@@ -1,6 +1,6 @@
 """A game in progress: its moves, and all that follows from them.
 
-Holds no rule of its own: it asks `Boards`. A record cannot hold an impossible position.
+It holds no rules, but asks `Boards`. A record cannot hold an impossible position.
 Shapes: a board alone is a batch `[1]`.
 """
 
@@ -71,7 +71,7 @@ class GameRecord:
 
     @cached_property
     def result(self) -> Result | None:
-        """The winner or "draw"; None while the game goes on."""
+        """The winner or "draw"; None while the game is not over."""
         if has_line(self.game, self.board.opponent)[0]:
             return SEATS[(len(self.moves) + 1) % 2]
         return "draw" if self.board.legal_bits()[0] == 0 else None

@@ -1,4 +1,4 @@
-"""One position under the lamp: the exact truth beside what an agent thinks of it.
+"""One position explained: the exact truth beside what an agent thinks of it.
 
 Exact figures are None where the game is too large for them. Lengths in words count the
 moves that the winner still has to make, as in "mate in 2": "you lose in 1" means that the
@@ -118,7 +118,7 @@ def move_sentence(record: GameRecord, subject: str = "you") -> str | None:
 
     Returns:
         A clause without capital or full stop; None where the truth is not known and the
-        game goes on.
+        game is not over.
     """
     if record.is_over:
         after: Outlook | None = Outlook(0 if record.result == "draw" else 1, 0)
@@ -200,7 +200,7 @@ def _outlook(board: Boards) -> Outlook | None:
 
 
 def _look(record: GameRecord) -> tuple[Outlook | None, dict[int, Outlook | None]]:
-    """Look up the position for its mover, and every legal action for who makes it."""
+    """Look up the position for its mover, and every legal action for the player that makes it."""
     book = _book(record.game)
     if book is None:
         return None, dict.fromkeys(record.legal)

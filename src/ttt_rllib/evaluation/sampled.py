@@ -21,8 +21,8 @@ NUM_GAMES = 64
 """Against each player; the 95 % interval of an even match is then +-0.24 wide."""
 
 SEED = 0
-"""One seed for training and for `evaluate`, whatever the experiment's: the same agent gets the
-same figures, and two agents meet the same dice."""
+"""One seed for training and for `evaluate`, independent of the experiment's: the same agent gets
+the same figures, and two agents meet the same dice."""
 
 ALPHA_BETA_DEPTH = 4
 """The least depth that both makes a double threat (3 plies) and prevents one (4)."""

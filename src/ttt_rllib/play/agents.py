@@ -47,7 +47,7 @@ FIXED_PLAYERS = {
 """Slugs of the fixed players of tic-tac-toe, and their names for people."""
 
 OWN_SLUG = "own"
-"""The slug of an agent outside the results folder; only a door can bring one in."""
+"""The slug of an agent outside the results folder; only a command can bring one in."""
 
 RUN_SEPARATOR = "~"
 """Between experiment and run in a slug: safe in a URL, and in no name of either."""
@@ -153,7 +153,7 @@ def newest_run(results: Path) -> Agent | None:
 
 
 def agent_at(path: Path) -> Agent:
-    """Load the agent of a run, checkpoint or bundle anywhere. For doors only.
+    """Load the agent of a run, checkpoint or bundle anywhere. For commands only.
 
     Raises:
         BundleError: If there is no agent, or it is damaged.

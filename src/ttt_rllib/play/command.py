@@ -1,6 +1,6 @@
 """`python -m ttt_rllib.play [AGENT]`: play against an agent; no ray, no torch.
 
-A door: it chooses the agent, reads lines, prints answers. What is said is in `dialogue`.
+It chooses the agent, reads lines and prints answers; `dialogue` decides what they say.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def play(
         typer.Option(metavar="NUMBER", help="Repeats the moves of an agent that draws them."),
     ] = None,
     results: Annotated[Path, typer.Option(help="Folder of all results.")] = Path("results"),
-    list_: Annotated[bool, typer.Option("--list", help="Show who can be played, and end.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="List the agents and exit.")] = False,
     web: Annotated[bool, typer.Option("--web", help="Play in the browser.")] = False,
     host: Annotated[str, typer.Option(help="With --web: where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="With --web: the port.")] = 8000,
@@ -181,7 +181,7 @@ def _show_list(results: Path) -> None:
 
 
 def _serve(agent: str | None, results: Path, host: str, port: int) -> None:
-    # Late: who plays in the terminal need not wait for a web server.
+    # Imported late, so that a game in the terminal does not wait for a web server.
     from ttt_rllib.play.web.app import serve
 
     serve(agent, results, host, port)

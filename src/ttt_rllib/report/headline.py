@@ -71,7 +71,7 @@ def status_note(record: RunRecord) -> str:
     }
     words = told.get(
         record.status,
-        "The run goes on or was killed: figures are of the trial heard of last.",
+        "The run is still running or was killed: figures are of the trial that reported last.",
     )
     error = record.summary.error if record.summary else None
     return f"{words} The error: {_first_line(error)}" if error else words
@@ -83,7 +83,7 @@ def next_steps(record: RunRecord) -> tuple[tuple[str, str], ...]:
     folder = f"results/{name}/{run_id}"
     steps = []
     if record.status != "done":
-        steps.append(("Go on", f"python -m ttt_rllib.train --resume {folder}"))
+        steps.append(("Resume", f"python -m ttt_rllib.train --resume {folder}"))
     if record.bundle is not None:
         steps.append(("Play against it", f"python -m ttt_rllib.play --web {folder}"))
         steps.append(("Check it again", f"python -m ttt_rllib.evaluate {folder}"))

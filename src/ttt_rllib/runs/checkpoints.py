@@ -1,4 +1,4 @@
-"""Checkpoints that know whether they are whole.
+"""Checkpoints that say whether they are complete.
 
 A checkpoint is a folder that Tune copies to the storage file by file, so a kill or a full
 disk may leave a part of it. The last file written, `complete.json`, lists all others with
@@ -37,7 +37,7 @@ def is_complete(folder: Path) -> bool:
 
 
 def latest_complete(wanted: Path) -> Path | None:
-    """Return the newest complete checkpoint of a trial up to the wanted one; None = none is."""
+    """Return the newest complete checkpoint of a trial up to the wanted one, or None."""
     numbered = sorted(wanted.parent.glob(f"{PREFIX}*"), reverse=True)
     candidates = (folder for folder in numbered if folder.name <= wanted.name)
     return next((folder for folder in candidates if is_complete(folder)), None)

@@ -28,15 +28,15 @@ POLL_S = 0.5
 def run_lock(path: Path, timeout_s: float) -> Iterator[None]:
     """Keep other processes from working on a run, on this machine or on the same network folder.
 
-    The kernel lets go when this process ends, however it does. File systems without locks are
-    used without. The lock's file is removed at the end.
+    The kernel releases the lock when this process ends, however it ends. On a file system
+    without locks there is no protection. The lock file is removed at the end.
 
     Args:
         path: The run directory.
-        timeout_s: Seconds to wait at most for another process to end.
+        timeout_s: How long to wait for another process to end.
 
     Raises:
-        InputError: If another process holds it still, or the folder cannot be written to.
+        InputError: If another process still holds it, or the folder cannot be written to.
     """
     lock = path / LOCK_FILE
     deadline_s = time.monotonic() + timeout_s

@@ -138,7 +138,7 @@ def serve(agent: str | None, results: Path, host: str, port: int) -> None:
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S
     )
-    # uvicorn raises the signals that ended it once more, for whoever handled them before.
+    # uvicorn raises the signals that ended it again, for the handlers that were there before.
     handlers = {
         number: signal.signal(number, _ignore) for number in (signal.SIGINT, signal.SIGTERM)
     }

@@ -1,4 +1,4 @@
-"""The parts of the server's answers: agents, games and moves in the words of `web_schema`.
+"""The parts of the server's answers: agents, games and moves in the terms of `schemas`.
 
 Shapes: a board alone is a batch `[1]`.
 """

@@ -167,7 +167,9 @@ class PositionReply(_Reply):
     solved: Annotated[bool, Field(description="Whether exact values are known.")]
     squares: Annotated[list[Owner], Field(description="Who owns each square.")]
     turn: Annotated[Seat | None, Field(description="Whose move it is; null: the game is over.")]
-    result: Annotated[Result | None, Field(description="The winner or draw; null: it goes on.")]
+    result: Annotated[
+        Result | None, Field(description="The winner or draw; null: the game is not over.")
+    ]
     winning_squares: list[Square]
     last_square: Square | None
     actions: Annotated[list[ActionReply], Field(description="The legal moves.")]

@@ -75,7 +75,7 @@ class AgentService:
         Args:
             slug: The agent.
             moves: The game.
-            seed: Of the agent's draw; None draws anew.
+            seed: Seed of the agent's draw; None draws differently each time.
 
         Raises:
             InputError: If there is no such agent.

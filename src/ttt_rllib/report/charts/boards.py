@@ -91,7 +91,7 @@ def move_name(game: Game, action: int) -> str:
 
 
 def outlook_words(outlook: Outlook) -> str:
-    """Say what a move comes to, for who makes it: "draws", "wins", "loses in 2"."""
+    """Say what a move leads to for the player that makes it: "draws", "wins", "loses in 2"."""
     if outlook.value == 0:
         return "draws"
     if outlook.value > 0:
