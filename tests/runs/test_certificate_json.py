@@ -22,7 +22,7 @@ from ttt_rllib.runs.certificate_json import (
 def certificate(new_network):
     policy = new_network()
     bundle = Bundle(policy, weights_sha256(policy.weights), {})
-    return certificate_of(bundle, evaluate_agent(bundle))
+    return certificate_of(bundle, evaluate_agent(policy))
 
 
 @pytest.fixture
