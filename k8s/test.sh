@@ -12,7 +12,7 @@ skip() { printf 'SKIPPED: the test on a cluster: %s\n' "$1"; exit 0; }
 
 if [ "${1:-}" != cluster ]; then
   step "manifests: render, validate, rules"
-  "$python" -m pytest -m "not cluster" tests/k8s
+  "$python" -m pytest -n 0 -m "not cluster" tests/k8s
 fi
 [ "$(id -u)" = 0 ] || skip "it needs root"
 grep -qs '^ID=debian' /etc/os-release || skip "it needs Debian"
@@ -28,7 +28,7 @@ if [ ! -x "$prometheus/usr/bin/promtool" ]; then  # unpacked, not installed
   (cd "$KUBERNETES_LAB" && apt-get -qq -o APT::Sandbox::User=root download prometheus && dpkg -x prometheus_*.deb "$prometheus")
 fi
 export PATH=$prometheus/usr/bin:$PATH
-"$python" -m pytest tests/k8s/test_monitoring.py
+"$python" -m pytest -n 0 tests/k8s/test_monitoring.py
 step "build the image"
 podman build --quiet --pull=never --tag docker.io/library/ttt-rllib:dev .
 step "start the cluster"
@@ -36,5 +36,5 @@ trap '"$lab/down.sh"' EXIT
 "$lab/up.sh"
 "$lab/load.sh" docker.io/library/ttt-rllib:dev
 step "job, minikube, cluster"
-"$python" -m pytest -x -m cluster -o log_cli=true --log-cli-level=INFO --durations=0 tests/k8s
+"$python" -m pytest -n 0 -x -m cluster -o log_cli=true --log-cli-level=INFO --durations=0 tests/k8s
 step "done"

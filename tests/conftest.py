@@ -12,9 +12,11 @@ import pytest
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_AUTH_MODE", "token")
-# Whoever runs the tests may have a key for W&B; their runs are none of the project's.
+# Ray would start a worker per logical CPU, more than the machine has, before any is asked for.
+os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
+# The developer may have a key for W&B, which the runs of tests must not use.
 os.environ.setdefault("WANDB_MODE", "offline")
-# As Ray does for its actors: more threads than free cores would wait for each other.
+# As Ray does for its actors: with more threads than free cores they would wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
