@@ -24,6 +24,7 @@ __all__ = [
     "ROOT",
     "finish",
     "loaded_by",
+    "own_lines",
     "run_command",
     "run_module",
     "run_program",
@@ -42,6 +43,9 @@ RAY_AND_TORCH = ("ray", "torch")
 
 FINISH_S = 300.0
 """More than any command takes that a test waits for."""
+
+FOREIGN = re.compile(r"\s*$|\x1b|\(|\[?\d{4}-\d\d-\d\d ")
+"""How a line of Ray's begins."""
 
 Environment = Mapping[str, str | None]
 
@@ -157,6 +161,15 @@ def loaded_by(module: str) -> set[str]:
     done = run_program(show)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())
+
+
+def own_lines(stderr: str) -> list[str]:
+    """Return the lines that a command itself wrote, or that a traceback begins with.
+
+    Ray and its processes write to the same place whatever they like; their lines begin with
+    a time, a process or a colour.
+    """
+    return [line for line in stderr.splitlines() if not FOREIGN.match(line)]
 
 
 def shell(env: Environment | None = None) -> dict[str, str]:

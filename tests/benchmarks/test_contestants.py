@@ -1,7 +1,5 @@
 """The contestants' losses, policies and clocks against independent truths."""
 
-import time
-
 import numpy as np
 import pytest
 import torch
@@ -60,29 +58,47 @@ def test_the_bare_loops_loss_equals_the_learners():
     assert bare.item() == pytest.approx(ours.total.item(), abs=1e-6)
 
 
-def test_a_race_ends_at_the_first_unexploitable_policy_and_times_training_only():
+class Clock:
+    """A clock that a test sets: what takes time says how much."""
+
+    def __init__(self):
+        self.now_s = 0.0
+
+    def perf_counter(self):
+        return self.now_s
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The clock of the race."""
+    clock = Clock()
+    monkeypatch.setattr("benchmarks.race.time", clock)
+    return clock
+
+
+def test_a_race_ends_at_the_first_unexploitable_policy_and_times_training_only(clock):
     perfect = policy_table(TRUTH.positions, PerfectPolicy(TIC_TAC_TOE))
 
     def slow(table):
-        time.sleep(0.3)
+        clock.now_s += 0.25
         return table
 
     standings = [(10, lambda: slow(TRUTH.uniform)), (20, lambda: slow(perfect))]
     finish = race(iter([*standings, (30, lambda: perfect)]), cap_s=60.0)
     assert (finish.moves, finish.nash_conv, finish.optimal_move_rate) == (20, 0.0, 1.0)
-    assert finish.train_s < 0.3
+    assert finish.train_s == 0.0
 
 
-def test_a_race_ends_at_its_cap():
+def test_a_race_ends_at_its_cap(clock):
     def train():
         for moves in (10, 20, 30):
-            time.sleep(0.1)
+            clock.now_s += 0.125
             yield moves, lambda: TRUTH.uniform
 
     finish = race(train(), cap_s=0.15)
     # The lowest free square loses as X and as O.
     assert (finish.moves, finish.nash_conv) == (20, 2.0)
-    assert finish.train_s >= 0.15
+    assert finish.train_s == 0.25
 
 
 def test_untrained_tabular_learners_are_the_uniform_policy():

@@ -1,13 +1,12 @@
 """Two processes on one run: real ones, ended by SIGKILL."""
 
 import subprocess
-import threading
-import time
 
 import pytest
 
 from tests.commands import finish, run_command, start_program
 from ttt_rllib.errors import InputError
+from ttt_rllib.runs import lock
 from ttt_rllib.runs.lock import run_lock
 
 HOLD = "from pathlib import Path; from ttt_rllib.runs.lock import run_lock; import sys; \
@@ -46,7 +45,7 @@ def test_of_many_that_wait_one_at_a_time_has_the_run(tmp_path):
         "from pathlib import Path; from ttt_rllib.runs import lock; import sys, time\n"
         "lock.POLL_S = 0.001; path = Path(sys.argv[1])\n"
         "for _ in range(50):\n"
-        "    with lock.run_lock(path, 60.0):\n"
+        "    with lock.run_lock(path, 120.0):\n"
         "        seen = int((path / 'number').read_text()); time.sleep(0.0005)\n"
         "        (path / 'number').write_text(str(seen + 1))\n"
     )
@@ -55,11 +54,20 @@ def test_of_many_that_wait_one_at_a_time_has_the_run(tmp_path):
     assert number.read_text() == "200"
 
 
-def test_whoever_waits_gets_the_run_when_the_other_process_ends(holder, tmp_path):
-    threading.Timer(1.0, holder.kill).start()
-    started_s = time.monotonic()
+def test_a_process_that_waits_gets_the_run_when_the_other_process_ends(
+    holder, tmp_path, monkeypatch
+):
+    slept_s = []
+
+    def sleep(seconds):
+        slept_s.append(seconds)
+        if len(slept_s) == 3:
+            holder.kill()
+            holder.wait()
+
+    monkeypatch.setattr(lock.time, "sleep", sleep)
     with run_lock(tmp_path, 60.0):
-        assert 0.5 < time.monotonic() - started_s < 30.0
+        assert slept_s == [lock.POLL_S] * 3
 
 
 def test_a_folder_that_is_not_there_is_one_sentence(tmp_path):

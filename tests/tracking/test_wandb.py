@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.commands import run_module
+from tests.commands import run_module, wait_until
 from tests.tracking.wandb_server import WandbServer
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import load_experiment
@@ -275,7 +275,8 @@ def test_the_best_of_several_trials_gets_the_artifact_though_its_run_was_finishe
     session.run.agent.mkdir()
     (session.run.agent / "agent.json").write_text("{}")
     (session.run.path / "report.html").write_text("<p>")
-    time.sleep(1.1)  # wandb names its folders by the second
+    second = int(time.time())  # by which wandb names its folders
+    wait_until("the next second", lambda: int(time.time()) > second)
     session.wandb.log_final_artifacts(Path(session.trial.path))
     session.end()
     assert logged == []

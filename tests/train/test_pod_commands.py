@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import socket
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -88,9 +87,7 @@ def test_the_dashboard_asks_for_the_token_stays_after_the_run_and_leaves_on_sigt
         assert status(f"http://127.0.0.1:{port}/api/version") == 401
         assert status(f"http://127.0.0.1:{port}/api/version", TOKEN) == 200
         process.send_signal(signal.SIGTERM)
-        began_s = time.monotonic()
-        assert process.wait(60) == 0
-        assert time.monotonic() - began_s < 30
+        assert process.wait(30) == 0
 
 
 def status(url, token=None):

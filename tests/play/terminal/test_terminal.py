@@ -10,9 +10,10 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
-from tests.commands import RAY_AND_TORCH, run_command, start_command
+from tests.commands import RAY_AND_TORCH, run_command, start_command, wait_until
 from ttt_envs import TIC_TAC_TOE, Boards
 from ttt_rllib.agents.bundle import save_bundle
 
@@ -250,7 +251,8 @@ def test_without_colour_there_is_no_escape_and_ctrl_c_leaves_with_130(tmp_path, 
     terminal.type("4\n")
     terminal.read_until("X> (.|\n)*X> ")
     # Python loses a signal between the prompt and the read that follows it.
-    time.sleep(0.5)
+    process = psutil.Process(terminal.process.pid)
+    wait_until("it reads", lambda: process.status() == psutil.STATUS_SLEEPING)
     terminal.type("\x03")
     assert terminal.leave() == 130
     assert "\x1b" not in terminal.text
