@@ -25,7 +25,8 @@ from ttt_rllib.runs.directory import RunDir
 from ttt_rllib.runs.metrics_csv import MetricsCsv
 from ttt_rllib.runs.summary import write_summary
 from ttt_rllib.tracking.wandb import WandbCallback
-from ttt_rllib.tracking.wandb_writer import WandbRun, WandbWriter, resolve_mode
+from ttt_rllib.tracking.wandb_mode import resolve_mode
+from ttt_rllib.tracking.wandb_writer import WandbRun, WandbWriter
 from ttt_rllib.tuning.metrics_callback import MetricsCsvCallback
 from ttt_rllib.tuning.trainable import EXPERIMENT
 

@@ -12,11 +12,12 @@ from rich.live import Live
 from rich.table import Table
 
 from ttt_rllib.config.experiment import Experiment
+from ttt_rllib.exact.evaluation import solved_game
 from ttt_rllib.metrics import MOVES, flatten
-from ttt_rllib.tracking.progress import format_duration
+from ttt_rllib.tracking.progress import Progress, format_duration
 from ttt_rllib.tuning.search_algorithm import status_of
 
-__all__ = ["SearchProgress"]
+__all__ = ["SearchProgress", "progress_of"]
 
 ROWS_ON_SCREEN = 12
 REFRESH_INTERVAL_S = 0.5
@@ -165,6 +166,14 @@ class SearchProgress(Callback):
         ]
         choose = max if self._mode == "max" else min
         return choose(ended, key=self._value, default=None)
+
+
+def progress_of(experiment: Experiment, console: Console) -> Progress | SearchProgress:
+    """Return the Tune callback that shows an experiment's trials while they run."""
+    if experiment.search:
+        return SearchProgress(console, experiment)
+    solved = solved_game(experiment.env.game)
+    return Progress(console, solved.ceilings if solved else None, experiment.stop)
 
 
 def _short(value: Any) -> str:

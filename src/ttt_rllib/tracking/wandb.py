@@ -19,7 +19,8 @@ from ttt_rllib.metrics import ITERATION, flatten
 from ttt_rllib.runs.directory import RunDir
 from ttt_rllib.runs.metrics_csv import METRICS_FILE, MetricsCsv
 from ttt_rllib.runs.summary import read_summary
-from ttt_rllib.tracking.wandb_writer import WandbRun, WandbWriter, resolve_mode
+from ttt_rllib.tracking.wandb_mode import resolve_mode
+from ttt_rllib.tracking.wandb_writer import WandbRun, WandbWriter
 from ttt_rllib.tuning.trainable import experiment_of
 
 __all__ = ["WandbCallback"]

@@ -15,32 +15,19 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from netrc import NetrcParseError, netrc
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Any
 
 from ttt_rllib.config.tracking import Wandb
 from ttt_rllib.metrics import ITERATION
 from ttt_rllib.runs.metrics_csv import METRICS_FILE
+from ttt_rllib.tracking.wandb_mode import KEY_VARIABLE, Mode
 
-__all__ = ["WandbRun", "WandbWriter", "resolve_mode"]
+__all__ = ["WandbRun", "WandbWriter"]
 
 logger = logging.getLogger(__name__)
 
-KEY_VARIABLE = "WANDB_API_KEY"
-MODE_VARIABLE = "WANDB_MODE"
-CLOUD = "https://api.wandb.ai"
-Mode = Literal["online", "offline", "disabled"]
-# WANDB_MODE has older words for two of them.
-MODES: dict[str, Mode] = {
-    "online": "online",
-    "run": "online",
-    "offline": "offline",
-    "dryrun": "offline",
-    "disabled": "disabled",
-}
 SPARE_TIMEOUT_S = 10.0
 
 Row = Mapping[str, float]
@@ -285,39 +272,6 @@ class WandbWriter:
         logger.warning(
             "W&B: %s; continuing without it, %s has everything", _reason(error), METRICS_FILE
         )
-
-
-def resolve_mode(settings: Wandb) -> tuple[Mode, str | None]:
-    """Return online, offline or disabled, and a remark for the user if there is one to make."""
-    has_key = _has_key()
-    mode: Mode
-    if settings.mode != "auto":
-        mode = settings.mode
-    else:
-        mode = MODES.get(
-            os.environ.get(MODE_VARIABLE, "").lower(), "online" if has_key else "offline"
-        )
-    if mode == "online" and not has_key:
-        return "offline", (
-            f"W&B: no key is known, neither {KEY_VARIABLE} nor netrc has one; continuing offline"
-        )
-    return mode, None
-
-
-def _has_key() -> bool:
-    """Tell whether wandb will find a key for the server in use, so that it never asks for one."""
-    if os.environ.get(KEY_VARIABLE, "").strip():
-        return True
-    host = urlsplit(os.environ.get("WANDB_BASE_URL", CLOUD)).hostname or ""
-    try:
-        path = os.environ.get("NETRC") or next(
-            path for name in (".netrc", "_netrc") if (path := Path.home() / name).is_file()
-        )
-        entry = netrc(path).authenticators(host)
-    except (OSError, RuntimeError, StopIteration, NetrcParseError):
-        # RuntimeError: a user without a home.
-        return False
-    return entry is not None and bool(entry[2])
 
 
 def _reason(error: Exception) -> str:

@@ -24,7 +24,6 @@ from ttt_rllib.config.exact_settings import not_exact_reason
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.evaluation.text import format_report
-from ttt_rllib.exact.evaluation import solved_game
 from ttt_rllib.metrics import TRAIN_S, flatten
 from ttt_rllib.runs.directory import RunDir
 from ttt_rllib.runs.summary import Session
@@ -43,8 +42,6 @@ from ttt_rllib.train.preparation import (
 
 if TYPE_CHECKING:
     from ttt_rllib.runs.outcome import RunResult
-    from ttt_rllib.tracking.progress import Progress
-    from ttt_rllib.tracking.search_progress import SearchProgress
 
 __all__ = ["train"]
 
@@ -150,10 +147,11 @@ def _run(job: Job, address: str | None, wait_s: float, console: Console, *, plan
 def _execute(experiment: Experiment, run: RunDir, console: Console, *, resume: bool) -> int:
     """Run the trials and write down what came out; return the exit code."""
     from ttt_rllib.tracking.prometheus import PrometheusCallback
+    from ttt_rllib.tracking.search_progress import progress_of
     from ttt_rllib.tracking.wandb import WandbCallback
     from ttt_rllib.tuning.run import RunFailedError, run_trials
 
-    progress = _progress(experiment, console)
+    progress = progress_of(experiment, console)
     wandb = WandbCallback(experiment, run)
     callbacks = (PrometheusCallback(experiment, run), wandb)
     try:
@@ -173,17 +171,6 @@ def _execute(experiment: Experiment, run: RunDir, console: Console, *, resume: b
         warn(f"resume with: python -m ttt_rllib.train --resume {run.path}")
     console.print(f"results: {run.path}", soft_wrap=True)
     return code
-
-
-def _progress(experiment: Experiment, console: Console) -> Progress | SearchProgress:
-    """Return what shows the trials while they run."""
-    from ttt_rllib.tracking.progress import Progress
-    from ttt_rllib.tracking.search_progress import SearchProgress
-
-    if experiment.search:
-        return SearchProgress(console, experiment)
-    solved = solved_game(experiment.env.game)
-    return Progress(console, solved.ceilings if solved else None, experiment.stop)
 
 
 def _finalize(
