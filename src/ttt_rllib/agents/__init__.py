@@ -1,1 +1,1 @@
-"""Who plays: policies from positions to move probabilities, in numpy, and how they are stored."""
+"""The players: policies map positions to move probabilities, in numpy, and load from bundles."""

@@ -1,6 +1,6 @@
-"""Fixed players to measure an agent by where its game is too large for the truth.
+"""Fixed opponents that measure an agent whose game is too large to solve.
 
-They know the rules and nothing else: no table, no learning. numpy only.
+They know the rules and nothing else: they have no table and do not learn. numpy only.
 Shapes: `B` positions, `A` actions; a set of actions is a uint64 whose bit `a` is action `a`.
 """
 
@@ -22,14 +22,14 @@ __all__ = ["AlphaBetaPolicy", "OnePlyPolicy"]
 Values = npt.NDArray[np.int16]
 
 WIN = 100
-"""A win in `n` plies is worth `WIN - n`, a loss in `n` plies minus that; no game has 100 plies."""
+"""A win in `n` plies is worth `WIN - n`, a loss in `n` plies `n - WIN`; no game has 100 plies."""
 
 WIN_NOW, LOSS_NEXT = WIN - 1, -(WIN - 2)
 ILLEGAL = -WIN
 NOTHING = np.uint64(0)
 ONE = np.uint64(1)
 BOARDS_AT_ONCE = 512
-"""Limits memory: depth 4 from an empty 8 x 8 board is 2 million positions for these."""
+"""Limits memory: at depth 4 this many empty 8 x 8 boards expand to 2 million positions."""
 
 MIN_DEPTH_TO_PARRY, MIN_DEPTH_TO_EXPAND = 2, 3
 
@@ -38,10 +38,10 @@ MIN_DEPTH_TO_PARRY, MIN_DEPTH_TO_EXPAND = 2, 3
 class OnePlyPolicy:
     """Looks one ply ahead for either player.
 
-    It wins at once if it can; else it takes a square with which the opponent would win
-    next, any of them if there are several; else it plays a legal move. What remains equal
-    has the same probability. Under gravity it does not see that its stone may lift the
-    opponent's next one to a winning square.
+    It wins at once if it can; otherwise it takes a square on which the opponent would win
+    next, if there is one; otherwise it plays any legal move. Equal choices have equal
+    probability. Under gravity it does not see that its stone may lift the opponent's next
+    stone to a winning square.
     """
 
     game: Game
@@ -55,25 +55,25 @@ class OnePlyPolicy:
 
 @dataclass(frozen=True)
 class AlphaBetaPolicy:
-    """Searches `depth` plies and plays any of its best moves with the same probability.
+    """Searches `depth` plies and plays each of its best moves with equal probability.
 
-    The value of a position is the negamax value of the game cut off after `depth` plies,
-    0 at the horizon, a sooner win and a later loss preferred. The search goes breadth
-    first through the trees of all boards at once and does not expand
+    The value of a position is the negamax value of the game cut off after `depth` plies:
+    it is 0 at the horizon, and it prefers an earlier win and a later loss. The search goes
+    breadth first through the trees of all boards at once and does not expand
 
     * a position in which the mover wins at once,
     * a move that leaves the opponent a win at once, a loss in 2 plies,
-    * the other moves of a position once one of its moves turned out, before anything
-      below it was expanded, to win in 3 plies: none of them can win sooner.
+    * the other moves of a position once one of its moves is found to win in 3 plies before
+      anything below it was expanded: none of them can win earlier.
 
     These are the cut-offs of alpha-beta (Knuth and Moore, "An Analysis of Alpha-Beta
-    Pruning", Artificial Intelligence 6, 1975) that are found without playing
-    the last two plies, so they change no value that decides. Other than there, no bound
-    found deeper in one subtree is carried over to its siblings: they are searched at once.
+    Pruning", Artificial Intelligence 6, 1975) that can be found without playing the last
+    two plies, so they change no value that decides. Unlike there, a bound found deeper in
+    one subtree does not prune its siblings, because siblings are searched at the same time.
 
     Attributes:
         game: The rules.
-        depth: Plies looked ahead, 1 or more; 1 sees its own wins only, 2 also parries.
+        depth: Plies to look ahead, 1 or more; 1 sees its own wins only, 2 also parries.
 
     Raises:
         ValueError: If the depth is below 1.
@@ -106,13 +106,13 @@ class AlphaBetaPolicy:
 
 
 class _Outlook(NamedTuple):
-    """What is seen of positions without playing a move.
+    """What can be told about positions without playing a move.
 
     Attributes:
-        value: `[B]` the value if it is settled, 0 if there are candidates.
+        value: `[B]` the value where it is settled, 0 where there are candidates.
         wins: `[B]` the moves that win at once.
-        candidates: `[B]` the moves that leave the opponent no win at once; none where
-            there is a win.
+        candidates: `[B]` the moves after which the opponent cannot win at once; none where
+            the mover wins at once.
     """
 
     value: Values
@@ -121,7 +121,7 @@ class _Outlook(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """Moves that were searched: `[M]` rows of their positions, actions and values."""
+    """The moves that were searched: `[M]` rows of their positions, actions and values."""
 
     rows: npt.NDArray[np.intp]
     actions: npt.NDArray[np.intp]
@@ -137,7 +137,7 @@ def _look(boards: Boards, depth: int) -> _Outlook:
 
 
 def _expand(boards: Boards, outlook: _Outlook, depth: int) -> _Found:
-    """Play every candidate and search on below it."""
+    """Play every candidate and search below it."""
     rows, actions = np.nonzero(_mask(outlook.candidates, boards.game))
     after, _, drawn = boards[rows].step(actions)
     values = np.zeros(len(rows), np.int16)
@@ -152,7 +152,7 @@ def _expand(boards: Boards, outlook: _Outlook, depth: int) -> _Found:
         below = children[is_open]
         opened = _Outlook(*(column[is_open] for column in replies))
         values[playing[is_open]] = _best(_expand(below, opened, depth - 1), len(below))
-    # Seen by the other player, and one ply further away.
+    # The other player sees the value with the opposite sign, one ply further away.
     return _Found(rows, actions, np.sign(values) - values)
 
 

@@ -1,8 +1,8 @@
-"""The agent to take away: a folder with `agent.json` and `weights.npz`.
+"""A portable agent: a folder with `agent.json` and `weights.npz`.
 
-Loads with numpy alone into a `NetworkPolicy` or, where each seat has a network of its own,
-into `SeatPolicies`. Whatever is wrong with a folder is one
-`BundleError` with a sentence that names the file and the value.
+It loads with numpy alone, into a `NetworkPolicy` or, where each seat has its own network, into
+`SeatPolicies`. Anything wrong with a folder raises one `BundleError`, whose sentence names the
+file and the value.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ __all__ = [
 ]
 
 FORMAT_VERSION = 1
-# What numpy and zipfile raise for damaged files; RuntimeError: another compression or a password.
+# numpy and zipfile raise these for damaged files; RuntimeError is for an unknown compression or
+# a password.
 DAMAGE = (
     ValueError,
     OSError,
@@ -48,11 +49,11 @@ BUNDLE_FOLDER = "agent"
 """Name of the bundle's folder inside a run and inside a checkpoint."""
 
 SHARED, SEPARATE = "shared", "separate"
-"""What an architecture can say of its seats: one network plays both, or each has its own."""
+"""The values of `seats` in an architecture: one network plays both, or each has its own."""
 
 
 class BundleError(ValueError):
-    """The folder is not a bundle that can be used."""
+    """The folder is not a usable bundle."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Bundle:
     Attributes:
         policy: The player.
         sha256: Hash of its weights, checked against the file.
-        provenance: Where the weights come from, as written by the training.
+        provenance: Where the weights come from, as training wrote it.
     """
 
     policy: AgentPolicy
@@ -71,7 +72,7 @@ class Bundle:
 
 
 def weights_sha256(weights: Weights) -> str:
-    """Hash names, shapes and little-endian float32 values, in the order of the names."""
+    """Hash the names, shapes and little-endian float32 values, in the order of the names."""
     digest = hashlib.sha256()
     for name in sorted(weights):
         array = np.ascontiguousarray(weights[name], dtype="<f4")
@@ -81,12 +82,12 @@ def weights_sha256(weights: Weights) -> str:
 
 
 def save_bundle(policy: AgentPolicy, folder: Path, provenance: dict[str, Any]) -> str:
-    """Write a bundle; the folder is made if need be.
+    """Write a bundle, and create its folder if necessary.
 
     Args:
         policy: The agent.
-        folder: Where to; files of an older bundle are overwritten.
-        provenance: Anything JSON that tells where the weights come from.
+        folder: The bundle's folder; the files of an older bundle are overwritten.
+        provenance: JSON data that says where the weights come from.
 
     Returns:
         The weights' sha256.
@@ -111,11 +112,11 @@ def save_bundle(policy: AgentPolicy, folder: Path, provenance: dict[str, Any]) -
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Read a bundle and check that it is whole.
+    """Read a bundle and check that it is complete.
 
     Raises:
-        BundleError: If a file is missing, foreign, truncated, of another format version,
-            or if the weights are not those the bundle was written with.
+        BundleError: If a file is missing, foreign, truncated or of another format version,
+            or if the weights are not those with which the bundle was written.
     """
     agent = _read_agent(folder / AGENT_FILE)
     weights = _read_weights(folder / WEIGHTS_FILE)
@@ -164,13 +165,13 @@ def _read_weights(path: Path) -> Weights:
 
 
 def _policy(game: Game, weights: Weights, architecture: dict[str, str]) -> AgentPolicy:
-    """Put the network together, or both.
+    """Build the network, or the network of each seat.
 
     Raises:
         KeyError, TypeError, ValueError: If the weights are not those of the architecture.
     """
     activation = architecture["activation"]
-    # Bundles made before seats could differ do not say it.
+    # Bundles that were written before seats could differ do not have the key.
     seats = architecture.get("seats", SHARED)
     if seats == SHARED:
         policy = NetworkPolicy(game, weights, activation)

@@ -1,11 +1,11 @@
-"""An agent as an ONNX model, written from its weights, and its comparison with the agent.
+"""Writes an agent's weights as an ONNX model, and compares the model with the agent.
 
-    observation  [batch, 2 S] float32 in {0, 1}, `Boards.observe()` in one row a position
+    observation  [batch, 2 S] float32 in {0, 1}, `Boards.observe()`, one row per position
     action_mask  [batch, A]   bool, True where legal
-    probabilities [batch, A]  float32, 0 where illegal; a Q network's is 1 for its move
+    probabilities [batch, A]  float32, 0 where illegal; a Q network gives its move 1
     value        [batch]      float32, the agent's estimate, +1 = the mover wins
 
-Every row must have a legal action. onnx and onnxruntime are imported when they are needed.
+Every row must have a legal action. onnx and onnxruntime are imported only when needed.
 Shapes: `S` squares, `A` actions, `N` positions.
 """
 
@@ -29,31 +29,31 @@ from ttt_rllib.exact.evaluation import solved_game
 __all__ = ["INSTALL", "OPSET", "TOLERANCE", "Difference", "build_model", "compare"]
 
 OPSET = 28
-"""The newest one that both onnx 1.23 and onnxruntime 1.32 know."""
+"""The newest operator set that both onnx 1.23 and onnxruntime 1.32 support."""
 
 INSTALL = "pip install 'ttt-rllib[onnx]'"
 
 TOLERANCE = 1e-5
 """Greatest difference between the model's outputs and the agent's, relative to their magnitude.
 
-float32 rounds to 6e-8 of a number, and the rounding of a layer grows with the square root of
-the number of its inputs: 1e-5 leaves room for some hundred roundings in a row and is far below
-what another agent's outputs differ by.
+float32 rounds to 6e-8 of a number, and the rounding error of a layer grows with the square root
+of the number of its inputs. 1e-5 leaves room for about a hundred such errors in a row and is far
+below the difference of another agent's outputs.
 """
 
 SAMPLED_POSITIONS = 4096
-"""Compared where a game is too large to compare all."""
+"""Number of positions compared where a game is too large to compare all of them."""
 
-# Not -inf, which would make NaN of a row without a legal action.
+# -inf would turn a row without a legal action into NaN.
 ILLEGAL = np.finfo(np.float32).min
 OPERATORS = {"relu": "Relu", "tanh": "Tanh"}
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What a comparison found.
+    """The differences between a model and its agent.
 
-    Which last bits a sum has depends on the order in which a processor's BLAS kernel adds, so
+    The last bits of a sum depend on the order in which a processor's BLAS kernel adds, so
     differences are relative to the greatest magnitude of the numbers that were rounded, or to
     1 where that is less.
 
@@ -78,7 +78,7 @@ class Difference:
 
 @dataclass
 class _Graph:
-    """Nodes and constants in the making; every method returns the name of what it adds."""
+    """The nodes and constants so far; every method returns the name of what it adds."""
 
     nodes: list[Any] = field(default_factory=list)
     constants: dict[str, Any] = field(default_factory=dict)
@@ -97,7 +97,7 @@ class _Graph:
 
 
 def build_model(bundle: Bundle) -> bytes:
-    """Return the agent as a serialised ONNX model that onnx's own checker has passed.
+    """Return the agent as a serialised ONNX model that has passed onnx's own checker.
 
     Raises:
         ModuleNotFoundError: If onnx is not installed.
@@ -143,7 +143,7 @@ def build_model(bundle: Bundle) -> bytes:
 
 
 def compare(path: Path, bundle: Bundle) -> Difference:
-    """Ask the model and the agent in every decision position, or in a sample of them.
+    """Compare the model with the agent in every decision position, or in a sample of them.
 
     Args:
         path: The model's file.
@@ -154,7 +154,7 @@ def compare(path: Path, bundle: Bundle) -> Difference:
     """
     import onnxruntime
 
-    # One thread: the network is small, and the machine may have better to do.
+    # One thread: the network is small, and other processes may need the cores.
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
@@ -174,7 +174,7 @@ def compare(path: Path, bundle: Bundle) -> Difference:
     if not policy.has_q_head:
         apart /= _magnitude(policy.logits(boards)[boards.legal_mask()])
     elif len(other := np.flatnonzero(apart)):
-        # Rounding may choose between equals: what counts is the value of the agent's move.
+        # Rounding may choose between equal moves, so the value of the agent's move decides.
         _, chosen = ask(other, expected[other] == 1.0)
         apart[other] = np.abs(chosen - values[other]) > TOLERANCE * magnitude
     values_apart = np.abs(values - expected_values) / magnitude
@@ -198,9 +198,9 @@ def _network(graph: _Graph, policy: NetworkPolicy, prefix: str) -> tuple[str, st
     """Add a network and return the names of its probabilities and its values.
 
     Args:
-        graph: Where to.
+        graph: The graph to add to.
         policy: The network.
-        prefix: Before all names, to keep two networks apart.
+        prefix: Comes before all names and keeps two networks apart.
     """
 
     def dense(name: str, hidden: str) -> str:
@@ -227,7 +227,7 @@ def _network(graph: _Graph, policy: NetworkPolicy, prefix: str) -> tuple[str, st
 
 
 def _seats(graph: _Graph, policy: SeatPolicies) -> tuple[str, str]:
-    """Add both seats' networks and take each row from the one whose turn it is."""
+    """Add both seats' networks and take each row from the network that is on move."""
     last = graph.constant("last_axis", np.array([1], np.int64))
     stones = graph.add("ReduceSum", ["observation", last], "stones", keepdims=1)
     parity = graph.add("Mod", [stones, graph.constant("two", np.float32(2))], "parity", fmod=1)
@@ -243,7 +243,7 @@ def _seats(graph: _Graph, policy: SeatPolicies) -> tuple[str, str]:
 
 
 def _greedy(graph: _Graph, q_values: str, num_actions: int, prefix: str) -> tuple[str, str]:
-    """Add the first move of the greatest value, as probabilities, and that value."""
+    """Add the first move that has the greatest value, as probabilities, and that value."""
     best = graph.add("ArgMax", [q_values], f"{prefix}best", axis=1, keepdims=0)
     depth = graph.constant(f"{prefix}num_actions", np.int64(num_actions))
     off_on = graph.constant(f"{prefix}off_on", np.array([0, 1], np.float32))

@@ -1,6 +1,6 @@
-"""What an agent is to everybody who only wants it to play: positions in, probabilities out.
+"""Policies map positions to move probabilities; this is all that playing needs of an agent.
 
-Knows nothing of training; numpy only. Shapes: `B` positions, `A` actions.
+They know nothing of training and need numpy only. Shapes: `B` positions, `A` actions.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Policy(Protocol):
 
 @dataclass(frozen=True)
 class RandomPolicy:
-    """Every legal move with the same probability."""
+    """Plays every legal move with equal probability."""
 
     game: Game
 
@@ -65,7 +65,7 @@ class RandomPolicy:
 
 @dataclass(frozen=True)
 class PerfectPolicy:
-    """Every move that keeps the game value, with the same probability."""
+    """Plays every move that keeps the game value, with equal probability."""
 
     game: Game
 
@@ -83,9 +83,9 @@ class PerfectPolicy:
 
 @dataclass(frozen=True)
 class NetworkPolicy:
-    """A multilayer perceptron with a policy and a value head, or a Q head, in numpy.
+    """A multilayer perceptron with a policy head and a value head, or with a Q head, in numpy.
 
-    With a Q head it plays the move of the greatest value, the first one of equals.
+    With a Q head it plays the move that has the greatest value, the first one of equals.
 
     Attributes:
         game: The rules.
@@ -94,7 +94,7 @@ class NetworkPolicy:
         activation: "relu" or "tanh".
 
     Raises:
-        ValueError: If the activation is another.
+        ValueError: If the activation is neither.
     """
 
     game: Game
@@ -146,7 +146,7 @@ class NetworkPolicy:
 
 @dataclass(frozen=True)
 class SeatPolicies:
-    """Two networks, one a seat: X is on move after an even number of plies.
+    """Two networks, one per seat: X is on move after an even number of plies.
 
     Attributes:
         x: Plays the first, third, ... ply.
@@ -180,7 +180,7 @@ class SeatPolicies:
 
     @property
     def weights(self) -> Weights:
-        """The weights of both: X's with "x." before their names, O's with "o."."""
+        """The weights of both networks: X's names begin with "x.", O's with "o."."""
         return {
             f"{seat}.{name}": array
             for seat, policy in (("x", self.x), ("o", self.o))
@@ -188,7 +188,7 @@ class SeatPolicies:
         }
 
     def __call__(self, boards: Boards) -> Table:
-        """Return probabilities `[B, A]`, each row from the network whose turn it is."""
+        """Return probabilities `[B, A]`, each row from the network on move."""
         return np.where((boards.ply % 2 == 0)[:, None], self.x(boards), self.o(boards))
 
     def logits(self, boards: Boards) -> npt.NDArray[np.float32]:
@@ -202,11 +202,11 @@ class SeatPolicies:
 
 
 AgentPolicy = NetworkPolicy | SeatPolicies
-"""A trained agent, one that has weights."""
+"""A trained agent, which has weights."""
 
 
 def policy_table(positions: Positions, policy: Policy) -> Table:
-    """Ask a policy in every decision position of its game.
+    """Evaluate a policy in every decision position of its game.
 
     Returns:
         `[P, A]` float64 move probabilities; terminal rows are 0.
