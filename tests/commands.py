@@ -19,7 +19,6 @@ from typing import Any
 import pytest
 
 __all__ = [
-    "EXPERIMENTS",
     "RAY_AND_TORCH",
     "ROOT",
     "finish",
@@ -36,7 +35,6 @@ __all__ = [
 ]
 
 ROOT = Path(__file__).parents[1]
-EXPERIMENTS = ROOT / "experiments"
 
 RAY_AND_TORCH = ("ray", "torch")
 """What agents that only play can do without."""

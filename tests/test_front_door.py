@@ -1,13 +1,12 @@
 """What `import ttt_rllib` offers, and what it costs."""
 
-import subprocess
-import sys
 from importlib import import_module, resources
 from pathlib import Path
 
 import pytest
 
 import ttt_rllib
+from tests.commands import run_program
 from ttt_envs import CONNECT_FOUR
 from ttt_rllib.agents.bundle import BundleError, save_bundle
 from ttt_rllib.agents.policies import PerfectPolicy
@@ -41,8 +40,9 @@ def test_a_lazy_name_is_that_of_its_module(name):
 
 
 def run_python(source, *arguments):
-    command = [sys.executable, "-c", source, *map(str, arguments)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    done = run_program(source, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
 
 
 def test_importing_the_package_loads_no_framework_and_takes_less_than_a_third_of_a_second():

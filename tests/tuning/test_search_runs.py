@@ -2,11 +2,10 @@
 
 import csv
 import json
-import subprocess
-import sys
 
 import pytest
 
+from tests.commands import run_command
 from ttt_rllib.config.loading import load_experiment
 from ttt_rllib.runs.metrics_csv import MetricsCsv
 
@@ -37,15 +36,10 @@ PBT = """
 """
 
 
-def train(*arguments):
-    command = [sys.executable, "-m", "ttt_rllib.train", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
-
-
 def search(folder, settings):
     experiment = folder / "small.yaml"
     experiment.write_text(SMALL + settings)
-    done = train(experiment, "--storage", folder, "--name", "a")
+    done = run_command("train", experiment, "--storage", folder, "--name", "a")
     assert done.returncode == 0, done.stderr
     run = folder / "small" / "a"
     with (run / "trials.csv").open(encoding="utf-8") as file:
@@ -84,7 +78,7 @@ def test_asha_ends_trials_early_and_the_best_is_certified_reported_and_an_experi
     found = load_experiment(run / "best.yaml")
     assert f"{found.training.lr:.12g}" == best["training.lr"]
     assert found.search is None
-    assert train(run / "best.yaml", "--plan").returncode == 0
+    assert run_command("train", run / "best.yaml", "--plan").returncode == 0
     assert "stopped early" in said
     assert "stopped early" in (run / "report.html").read_text()
 
