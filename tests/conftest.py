@@ -126,40 +126,51 @@ def new_summary() -> Callable[..., Any]:
     return make
 
 
-@pytest.fixture
-def build(ray_cluster: None) -> Iterator[Callable[..., Any]]:
-    """Return a function that builds a small algorithm; all of them are stopped at the end."""
+def _built(
+    name: str = "ppo",
+    *,
+    num_env_runners: int = 0,
+    num_learners: int = 0,
+    seed: int = 0,
+    **training: Any,
+) -> Any:
+    """Build a small algorithm."""
     from ttt_rllib.config.experiment import Experiment
     from ttt_rllib.rl.algorithm_config import algorithm_config
 
+    experiment = Experiment.model_validate(
+        {
+            "seed": seed,
+            "algorithm": name,
+            "training": {**TRAINING[name], **training},
+            "env_runners": {
+                "num_env_runners": num_env_runners,
+                "num_envs_per_env_runner": 64,
+                "num_cpus_per_env_runner": 0.5,
+            },
+            "learners": {"num_learners": num_learners, "num_cpus_per_learner": 0.5},
+        }
+    )
+    return algorithm_config(experiment).build_algo()
+
+
+@pytest.fixture
+def build(ray_cluster: None) -> Iterator[Callable[..., Any]]:
+    """Return a function that builds a small algorithm; all of them are stopped at the end."""
     built = []
 
-    def build_algorithm(
-        name: str = "ppo",
-        *,
-        num_env_runners: int = 0,
-        num_learners: int = 0,
-        seed: int = 0,
-        **training: Any,
-    ) -> Any:
-        experiment = Experiment.model_validate(
-            {
-                "seed": seed,
-                "algorithm": name,
-                "training": {**TRAINING[name], **training},
-                "env_runners": {
-                    "num_env_runners": num_env_runners,
-                    "num_envs_per_env_runner": 64,
-                    "num_cpus_per_env_runner": 0.5,
-                },
-                "learners": {"num_learners": num_learners, "num_cpus_per_learner": 0.5},
-            }
-        )
-        config = algorithm_config(experiment)
-        algorithm = config.build_algo()
-        built.append(algorithm)
-        return algorithm
+    def build_algorithm(*arguments: Any, **settings: Any) -> Any:
+        built.append(_built(*arguments, **settings))
+        return built[-1]
 
     yield build_algorithm
     for algorithm in built:
         algorithm.stop()
+
+
+@pytest.fixture(scope="module")
+def two_runners(ray_cluster: None) -> Iterator[Any]:
+    """An algorithm with two runners for several tests, as each process takes seconds to start."""
+    algorithm = _built(num_env_runners=2)
+    yield algorithm
+    algorithm.stop()

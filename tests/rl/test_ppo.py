@@ -55,9 +55,9 @@ def test_any_number_of_runners_and_learners_trains_and_shares_one_set_of_weights
         assert passes == 4 * moves, "four epochs over every move"
 
 
-def test_initial_weights_reach_remote_runners_before_the_first_sample(build):
-    algorithm = build(num_env_runners=2)
-    assert set(runner_hashes(algorithm)) == {weights_hash(algorithm)}
+def test_initial_weights_reach_remote_runners_before_the_first_sample(two_runners):
+    assert runner_hashes(two_runners) == [weights_hash(two_runners)] * 2
+    assert two_runners.iteration == 0
 
 
 def test_every_metric_is_reported_and_equals_what_evaluate_says_of_the_checkpoint(build, tmp_path):
@@ -70,7 +70,7 @@ def test_every_metric_is_reported_and_equals_what_evaluate_says_of_the_checkpoin
 
 
 def train_until_both_runners_sample_with_the_current_weights(algorithm, moves):
-    """Train on and on; every iteration must add moves."""
+    """Train until then; every iteration must add moves."""
     manager = algorithm.env_runner_group._worker_manager
     for _ in range(200):
         result = algorithm.train()
@@ -84,11 +84,10 @@ def train_until_both_runners_sample_with_the_current_weights(algorithm, moves):
     pytest.fail("the runners did not come back")
 
 
-def test_a_killed_runner_comes_back_with_the_current_weights_and_no_iteration_is_lost(build):
-    algorithm = build(num_env_runners=2)
-    moves = algorithm.train()["play"]["moves"]
-    ray.kill(algorithm.env_runner_group._worker_manager.actors()[1], no_restart=False)
-    train_until_both_runners_sample_with_the_current_weights(algorithm, moves)
+def test_a_killed_runner_comes_back_with_the_current_weights_and_no_iteration_is_lost(two_runners):
+    moves = two_runners.train()["play"]["moves"]
+    ray.kill(two_runners.env_runner_group._worker_manager.actors()[1], no_restart=False)
+    train_until_both_runners_sample_with_the_current_weights(two_runners, moves)
 
 
 @pytest.mark.long
