@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 from ray.train._internal.storage import StorageContext
+from ray.util.metrics import Counter
+
+from ttt_rllib.rl.hosts import AlgorithmHost, ConfigHost, LearnerHost
 
 
 @dataclass(frozen=True)
@@ -128,9 +131,125 @@ TUNE = [
 ]
 
 
-@pytest.mark.parametrize("internal", TUNE, ids=lambda one: one.name)
+# ---- ray.rllib -----------------------------------------------------------------------------
+
+
+def algorithm_class(_=None):
+    from ray.rllib.algorithms.algorithm import Algorithm
+
+    return Algorithm
+
+
+def config_class(_=None):
+    from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
+
+    return AlgorithmConfig
+
+
+def learner_class(_=None):
+    from ray.rllib.core.learner.torch.torch_learner import TorchLearner
+
+    return TorchLearner
+
+
+def learner(_=None):
+    from ray.rllib.algorithms.ppo.ppo import PPOConfig
+
+    from ttt_rllib.rl.ppo_learner import SelfPlayPPOLearner
+
+    return SelfPlayPPOLearner(config=PPOConfig())
+
+
+def env_runner(_):
+    from ttt_rllib.rl.env_runner import BoardEnvRunner
+    from ttt_rllib.rl.ppo import SelfPlayPPOConfig
+
+    return BoardEnvRunner(config=SelfPlayPPOConfig(), worker_index=0)
+
+
+def checkpointable(_):
+    from ray.rllib.utils.checkpoints import Checkpointable
+
+    return Checkpointable
+
+
+def module_class(_):
+    from ray.rllib.core.rl_module.torch.torch_rl_module import TorchRLModule
+
+    return TorchRLModule
+
+
+FORWARD = "actor_critic, q_network, stock_module: RLlib asks us to override it"
+
+RLLIB = [
+    Internal(
+        learner,
+        "_weights_seq_no",
+        int,
+        "learner: our `update` counts the weights, which RLlib's `update` would do",
+    ),
+    Internal(
+        env_runner,
+        "_metrics_num_env_steps_sampled",
+        Counter,
+        "env_runner: the moves that Prometheus counts, for a rule and a panel of Grafana's",
+    ),
+    Internal(
+        checkpointable,
+        "_check_component",
+        FunctionType,
+        "env_runner: whether the weights are asked for",
+        ("self", "name", "components", "not_components"),
+    ),
+    Internal(
+        checkpointable,
+        "_get_subcomponents",
+        FunctionType,
+        "env_runner: which modules' weights are asked for",
+        ("self", "name", "components"),
+    ),
+    *(
+        Internal(module_class, name, FunctionType, FORWARD, ("self", "batch", "kwargs"))
+        for name in ("_forward", "_forward_train", "_forward_inference", "_forward_exploration")
+    ),
+]
+
+
+@pytest.mark.parametrize("internal", [*TUNE, *RLLIB], ids=lambda one: one.name)
 def test_an_internal_of_ray_has_the_name_and_the_type_that_we_rely_on(internal, tmp_path):
     found = getattr(internal.owner(tmp_path), internal.name)
     assert isinstance(found, internal.kind), internal.used_for
     if internal.parameters is not None:
-        assert tuple(inspect.signature(found).parameters) == internal.parameters
+        # Ray adds one to every method of a class that has been an actor in this process.
+        parameters = dict.fromkeys(inspect.signature(found).parameters)
+        parameters.pop("_ray_trace_ctx", None)
+        assert tuple(parameters) == internal.parameters
+
+
+HOSTS = {AlgorithmHost: algorithm_class, ConfigHost: config_class, LearnerHost: learner_class}
+HOSTED = [
+    (protocol, name)
+    for protocol in HOSTS
+    for name, member in vars(protocol).items()
+    if isinstance(member, FunctionType | property) and not name.startswith("_")
+]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "name"), HOSTED, ids=lambda one: getattr(one, "__name__", one)
+)
+def test_a_class_of_rllib_has_what_a_protocol_of_ours_says_of_it(protocol, name):
+    ours, rllibs = vars(protocol)[name], inspect.getattr_static(HOSTS[protocol](), name)
+    if isinstance(ours, property):
+        assert isinstance(rllibs, property)
+        return
+    named = {
+        parameter.name
+        for parameter in inspect.signature(ours).parameters.values()
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    }
+    assert named <= set(inspect.signature(rllibs).parameters)
+
+
+def test_a_learner_of_rllib_has_the_attributes_that_our_protocol_says():
+    assert set(LearnerHost.__annotations__) <= set(vars(learner()))

@@ -1,7 +1,7 @@
 """Tic-tac-toe, Connect Four and their kin: rules, vectorised boards, PettingZoo env, drawing.
 
 Needs numpy, gymnasium and pettingzoo only, and knows nothing of learning. The PettingZoo
-environment is `ttt_envs.aec`; it is not imported here, so that rules cost no gymnasium.
+environment is `ttt_envs.aec`; it is not imported here, so that the rules do not load gymnasium.
 """
 
 from ttt_envs.boards import Boards, Step, has_line, random_openings

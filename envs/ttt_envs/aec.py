@@ -3,7 +3,7 @@
 `env()` equals `tictactoe_v3`, and with `CONNECT_FOUR` and the agents `player_0`,
 `player_1` it equals `connect_four_v3`: agent names, spaces, observations, action numbers,
 masks, rewards and what happens after an illegal move. It translates between PettingZoo's
-interface and `Boards`, and holds no rule of its own.
+interface and `Boards`, and holds no rules.
 """
 
 from __future__ import annotations
@@ -81,11 +81,11 @@ class raw_env(AECEnv[str, Observation, int], EzPickle):  # noqa: N801 - PettingZ
         return self.observation_spaces[agent]
 
     def action_space(self, agent: str) -> spaces.Space[Any]:
-        """Return the discrete space of `game.num_actions` actions."""
+        """Return the discrete space of the `game.num_actions` actions."""
         return self.action_spaces[agent]
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
-        """Start a game on the empty board; the game has no chance, so no seed is used."""
+        """Start a game on the empty board; the game has no chance moves, so the seed is ignored."""
         self.boards = Boards.empty(self.game, 1)
         self.agents = self.possible_agents[:]
         self.agent_selection = self.agents[0]
@@ -103,7 +103,8 @@ class raw_env(AECEnv[str, Observation, int], EzPickle):  # noqa: N801 - PettingZ
             `action_mask` `[A]` int8, 1 where legal, all 0 for the player not on move.
         """
         boards = self.boards
-        # By the stones, not by agent_selection: that goes its own ways once a game is over.
+        # The stones say who is to move; agent_selection does not once the game is over, because
+        # PettingZoo then steps through the agents that have to leave.
         if self.possible_agents.index(agent) != int(boards.ply[0]) % 2:
             boards = Boards(self.game, boards.opponent, boards.mover)
         mask = np.zeros(self.game.num_actions, np.int8)
@@ -133,7 +134,7 @@ class raw_env(AECEnv[str, Observation, int], EzPickle):  # noqa: N801 - PettingZ
         self._accumulate_rewards()
 
     def render_text(self) -> str:
-        """Return the board as text, whatever the render mode."""
+        """Return the board as text, regardless of the render mode."""
         stones = int(self.boards.mover[0]), int(self.boards.opponent[0])
         x_stones, o_stones = stones if self.boards.ply[0] % 2 == 0 else stones[::-1]
         return draw_text(self.game, x_stones, o_stones)
@@ -143,4 +144,4 @@ class raw_env(AECEnv[str, Observation, int], EzPickle):  # noqa: N801 - PettingZ
         return self.render_text() if self.render_mode == "ansi" else None
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no resource is held open."""

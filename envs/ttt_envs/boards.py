@@ -1,7 +1,7 @@
-"""Many boards at once: a position is two bitboards, a batch of positions two arrays.
+"""Many boards at once: a position is two bitboards, and a batch of positions two arrays.
 
 Everything is seen by the player to move (the mover), so that one network can play both
-seats. This file holds the rules; it knows nothing of agents, rewards over time or files.
+seats. This module holds the rules and knows nothing of agents, rewards over time or files.
 Shapes: `N` boards, `A` actions, `S` squares.
 """
 
@@ -29,7 +29,7 @@ class Step(NamedTuple):
 
     Attributes:
         boards: The positions after the ply, seen by the other player.
-        won: `[N]` bool, the player who moved completed a line.
+        won: `[N]` bool, the move completed a line.
         done: `[N]` bool, the game is over: won, or the board is full.
     """
 
@@ -103,7 +103,8 @@ class Boards:
         """`[N]` uniformly random legal actions; every board must have one."""
         legal = self.legal_bits()
         count = np.bitwise_count(legal)
-        # rank < count although the product is rounded: random() is at most 1 - 2^-53.
+        # The rank stays below the count although the product is rounded, because random() is at
+        # most 1 - 2^-53.
         rank = (rng.random(len(legal)) * count).astype(np.uint8)
         for skipped in range(int(rank.max(initial=0))):
             legal = np.where(rank > skipped, legal & (legal - ONE), legal)

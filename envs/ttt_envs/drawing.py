@@ -1,4 +1,4 @@
-"""A board as text and as SVG, without pygame or fonts of its own.
+"""A board as text and as SVG, without pygame or special fonts.
 
 Takes one position as two Python ints, X's stones and O's; knows no rules beyond geometry.
 """

@@ -24,8 +24,8 @@ MAX_SQUARES = 64
 class Game:
     """The rules of an m,n,k-game, optionally with stones that fall to the bottom.
 
-    Two players alternate; whoever first owns `connect` squares in a row, a column or
-    a diagonal wins, and a full board without such a line is a draw.
+    Two players alternate; the first to own `connect` squares in a row, a column or a
+    diagonal wins, and a full board without such a line is a draw.
 
     Attributes:
         rows: Number of rows, 1 or more.
@@ -55,13 +55,13 @@ class Game:
 
     @property
     def name(self) -> str:
-        """The game's own name, or its size such as "4x4x3" or "4x4x3_gravity"."""
+        """The game's name, or its size, such as "4x4x3" or "4x4x3_gravity"."""
         size = f"{self.rows}x{self.cols}x{self.connect}" + "_gravity" * self.gravity
         return next((name for name, game in GAMES.items() if game == self), size)
 
     @property
     def title(self) -> str:
-        """The game's name or its size, for people."""
+        """The game's name or its size, as people read it."""
         falls = ", stones fall" if self.gravity else ""
         size = f"{self.rows} \N{MULTIPLICATION SIGN} {self.cols}, {self.connect} in a row{falls}"
         return TITLES.get(self.name, size)
@@ -114,6 +114,6 @@ class Game:
 TIC_TAC_TOE = Game(3, 3, 3, gravity=False)
 CONNECT_FOUR = Game(6, 7, 4, gravity=True)
 GAMES = {"tic_tac_toe": TIC_TAC_TOE, "connect_four": CONNECT_FOUR}
-"""The games that have a name of their own."""
+"""The games that have a name; all others are named by their size."""
 
 TITLES = {"tic_tac_toe": "Tic-tac-toe", "connect_four": "Connect Four"}

@@ -1,7 +1,7 @@
 """Every position of a small game as an indexed table.
 
-The table is what makes exact evaluation cheap: a policy becomes an array `[P, A]`, and a
-game-theoretic quantity one sweep over the plies, last to first.
+The table makes exact evaluation cheap: a policy becomes an array `[P, A]`, and a
+game-theoretic quantity takes one sweep over the plies, from the last to the first.
 Shapes: `P` positions, `D` decision positions, `A` actions, `N` queries.
 """
 
@@ -20,7 +20,7 @@ from ttt_envs.game import Game
 __all__ = ["MAX_POSITIONS", "Positions", "TooManyPositionsError", "enumerate_positions"]
 
 MAX_POSITIONS = 1_000_000
-"""The largest game that is enumerated unless told otherwise; about 0.1 GB for 16 actions."""
+"""By default, games with more positions are not enumerated; with 16 actions these take 0.1 GB."""
 
 NO_CHILD = -1
 KEY_SHIFT = np.uint64(32)
@@ -59,7 +59,7 @@ class Positions:
 
     @cached_property
     def decisions(self) -> npt.NDArray[np.intp]:
-        """`[D]` rows of the positions in which somebody has to move."""
+        """`[D]` rows of the positions in which a player has to move."""
         return np.flatnonzero(~self.terminal)
 
     @cached_property
@@ -73,7 +73,7 @@ class Positions:
         return self.boards.ply % 2 == 0
 
     def plies(self) -> Iterator[slice]:
-        """Yield the rows of each ply, from the empty board on."""
+        """Yield the rows of each ply, starting at the empty board."""
         return (slice(*bounds) for bounds in zip(self.starts, self.starts[1:], strict=False))
 
     def find(self, boards: Boards) -> npt.NDArray[np.intp]:
@@ -112,7 +112,7 @@ def enumerate_positions(game: Game, max_positions: int = MAX_POSITIONS) -> Posit
 
     Args:
         game: The rules; at most 32 squares.
-        max_positions: Give up above this many.
+        max_positions: The greatest number of positions to enumerate.
 
     Raises:
         TooManyPositionsError: If the game has more positions, or more than 32 squares.
@@ -154,7 +154,7 @@ def enumerate_positions(game: Game, max_positions: int = MAX_POSITIONS) -> Posit
 def _expand(
     layer: Boards, terminal: Mask, first_child: int
 ) -> tuple[Boards, Mask, Mask, npt.NDArray[np.int32]]:
-    """Play every legal action in every position of a ply and merge what is equal."""
+    """Play every legal action in every position of one ply and merge equal positions."""
     legal = layer.legal_mask() & ~terminal[:, None]
     parent, action = np.nonzero(legal)
     after, won, done = layer[parent].step(action)

@@ -13,7 +13,7 @@ Permutation = tuple[int, ...]
 def symmetries(game: Game) -> tuple[Permutation, ...]:
     """Return where each square goes, for every rotation and reflection that keeps the rules.
 
-    Under gravity that is the identity and the mirror; else 4 of a rectangle, 8 of a square.
+    With gravity these are the identity and the mirror image; else a rectangle has 4, a square 8.
     """
     rows, cols = game.rows, game.cols
     flips = product((False, True), (False,) if game.gravity else (False, True))
@@ -21,7 +21,7 @@ def symmetries(game: Game) -> tuple[Permutation, ...]:
     if rows == cols and not game.gravity:
         transposed = tuple(square % cols * cols + square // cols for square in range(rows * cols))
         maps += [tuple(transposed[square] for square in flip) for flip in maps]
-    # A board of one row or column has fewer.
+    # On a board of one row or column, some of them are the same.
     return tuple(dict.fromkeys(maps))
 
 

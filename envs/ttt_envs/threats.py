@@ -1,4 +1,4 @@
-"""What one more stone would complete, without playing it.
+"""Which squares would complete a line, found without playing on them.
 
 Shapes: `N` boards.
 """
@@ -57,7 +57,7 @@ def safe_actions(boards: Boards) -> Bits:
 def line_completing_squares(game: Game, stones: Bits) -> Bits:
     """`[N]` bitboards of the squares with which `stones` would hold a line.
 
-    Squares that are taken, or that nobody can reach yet, are not left out.
+    Squares that are taken, or that no stone can reach yet, are included.
 
     Args:
         game: The rules.

@@ -111,7 +111,7 @@ def test_an_epoch_sees_every_move_exactly_once():
     batch = BoardEnvRunner(config=config, worker_index=0).sample(num_timesteps=500)[0]
     learner = config.build_learner()
     seen = []
-    learner._gradient_step = lambda rows: (seen.append(rows), torch.zeros(5))[1]
+    learner._gradient_step = lambda rows, *_: (seen.append(rows), torch.zeros(5))[1]
     learner.update(batch=_prepare(batch, 1), num_epochs=2, minibatch_size=128)
     columns = batch.policy_batches[MODULE_ID]
     targets = np.sort(columns[Postprocessing.VALUE_TARGETS])
@@ -122,7 +122,7 @@ def test_an_epoch_sees_every_move_exactly_once():
     sizes = {len(rows[Columns.ACTIONS]) for rows in seen}
     assert max(sizes) - min(sizes) <= 1
     first = [epoch[0][Postprocessing.VALUE_TARGETS] for epoch in (seen[:half], seen[half:])]
-    assert not torch.equal(*first), "each epoch has an order of its own"
+    assert not torch.equal(*first), "each epoch has another order"
 
 
 def test_diverged_weights_are_refused_with_a_remedy():

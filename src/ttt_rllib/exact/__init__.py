@@ -1,4 +1,4 @@
-"""The exact truth about a small game and about any policy that plays it; numpy only.
+"""The exact value of every position of a small game, and exact figures of any policy; numpy only.
 
 A policy is a table `[P, A]` of move probabilities over `ttt_envs.Positions`, zero where a
 move is illegal and in all of a terminal row. Values are +1 for a win, 0 for a draw and -1

@@ -1,9 +1,9 @@
 """The proof that an agent never falls below what its seat can guarantee.
 
-For a deterministic agent there are few positions to look at: those reached when the agent
-moves by its policy and the opponent moves anyhow. If none of them is worth less than the
-seat's game value, no opponent whatever can do better than perfect play: the agent is
-unexploitable (its NashConv is 0). In tic-tac-toe this reads: it never loses.
+A deterministic agent can only come to few positions: those reached when it moves by its policy
+and the opponent makes any moves. If none of them is worth less than the seat's game value, no
+opponent can do better than perfect play: the agent is unexploitable (its NashConv is 0). In
+tic-tac-toe this means that it never loses.
 Shapes: `P` positions, `A` actions.
 """
 
@@ -23,7 +23,7 @@ from ttt_rllib.exact.tables import Table
 __all__ = ["MAX_LOSING_LINES", "Certificate", "LosingLine", "certify"]
 
 MAX_LOSING_LINES = 50
-"""How many losing lines a certificate lists; it counts all of them."""
+"""A certificate lists at most this many losing lines; it counts all of them."""
 
 Seat = Literal["x", "o"]
 SEATS: tuple[Seat, Seat] = ("x", "o")
@@ -31,7 +31,7 @@ SEATS: tuple[Seat, Seat] = ("x", "o")
 
 @dataclass(frozen=True)
 class LosingLine:
-    """A game in which somebody does better against the agent than perfect play allows.
+    """A game in which an opponent does better against the agent than perfect play allows.
 
     Attributes:
         seat: The agent's seat.
@@ -50,7 +50,7 @@ class Certificate:
 
     Attributes:
         unexploitable: No reachable position is worth less than the seat's game value.
-        perfect: The move keeps the game value in every decision position of the game.
+        perfect: The agent's move keeps the value of every decision position of the game.
         game_value: Value of the empty board for X, in {-1, 0, +1}.
         positions_as_x: Positions reached with the agent as X and any opponent.
         positions_as_o: The same with the agent as O.
@@ -76,13 +76,13 @@ class Certificate:
 def certify(
     positions: Positions, solution: Solution, greedy: Table, max_lines: int = MAX_LOSING_LINES
 ) -> Certificate:
-    """Check a deterministic agent in every position it can come to.
+    """Check a deterministic agent in every position that it can come to.
 
     Args:
         positions: All positions of the game.
         solution: Their values.
-        greedy: `[P, A]` in {0, 1}, one move a decision position.
-        max_lines: How many losing lines to list at most; listing them is what costs time.
+        greedy: `[P, A]` in {0, 1}, one move per decision position.
+        max_lines: The greatest number of losing lines to list; listing them takes most of the time.
     """
     allowed = {seat: _allowed_moves(positions, greedy, seat) for seat in SEATS}
     reached = {seat: _reached(positions, allowed[seat]) for seat in SEATS}

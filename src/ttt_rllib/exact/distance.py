@@ -1,7 +1,7 @@
-"""How long a game still lasts under best play.
+"""How many more plies a game lasts under best play.
 
 Best play means the fastest win and the slowest loss. A draw of these games always fills the
-board, so its length is no choice.
+board, so the players cannot choose its length.
 Shapes: `P` positions, `A` actions.
 """
 

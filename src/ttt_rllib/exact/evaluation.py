@@ -1,6 +1,6 @@
 """All exact figures of one policy, computed together.
 
-This is what is logged at every evaluation and what `evaluate` prints.
+Training logs these figures at every evaluation, and the command `evaluate` prints them.
 Shapes: `P` positions, `A` actions.
 """
 
@@ -42,7 +42,7 @@ NOT_PROVABLE = "the game has too many positions for exact evaluation"
 
 
 class SolvedGame(NamedTuple):
-    """What is known of a game before any agent is looked at.
+    """A game's positions and their values, which do not depend on any agent.
 
     Attributes:
         positions: All positions.
@@ -92,8 +92,8 @@ class ExactReport:
     def metrics(self) -> dict[str, float]:
         """Return the figures by their metric names.
 
-        A normalised score is left out where its ceiling is not above 0, as where the second
-        player always loses: it would say nothing.
+        A normalised score is left out where its ceiling is not above 0, for example where
+        the second player always loses: the quotient would say nothing.
         """
         figures = {
             NASH_CONV_GREEDY: self.nash_conv_greedy,
@@ -111,16 +111,16 @@ class ExactReport:
 
 
 def solved_game(game: Game | None) -> SolvedGame | None:
-    """Return `solve_or_raise(game)`, or None where the game is unknown or too large; it is kept."""
+    """Return `solve_or_raise(game)`, or None where the game is unknown or too large; cached."""
     if game is None:
         return None
-    found = _truth_or_reason(game)
+    found = _solved_or_reason(game)
     return None if isinstance(found, str) else found
 
 
 def unsolved_reason(game: Game) -> str | None:
-    """Return why a game has no exact evaluation, as a clause; None where it has."""
-    found = _truth_or_reason(game)
+    """Return a clause that says why a game has no exact evaluation; None if it has one."""
+    found = _solved_or_reason(game)
     return found if isinstance(found, str) else None
 
 
@@ -137,22 +137,22 @@ def solve_or_raise(game: Game) -> SolvedGame:
 
 
 @lru_cache(maxsize=64)
-def _truth_or_reason(game: Game) -> SolvedGame | str:
+def _solved_or_reason(game: Game) -> SolvedGame | str:
     try:
         return solve_or_raise(game)
     except TooManyPositionsError as error:
         return str(error)
 
 
-def evaluate(truth: SolvedGame, table: Table, max_lines: int = MAX_LOSING_LINES) -> ExactReport:
+def evaluate(solved: SolvedGame, table: Table, max_lines: int = MAX_LOSING_LINES) -> ExactReport:
     """Measure a policy exactly.
 
     Args:
-        truth: As `solve_or_raise` returns it.
+        solved: The game, as `solve_or_raise` returns it.
         table: `[P, A]` move probabilities.
-        max_lines: How many losing lines the certificate lists at most.
+        max_lines: The greatest number of losing lines that the certificate lists.
     """
-    positions, solution, uniform, ceilings = truth
+    positions, solution, uniform, ceilings = solved
     greedy = greedy_table(positions, table)
     certificate = certify(positions, solution, greedy, max_lines)
     return ExactReport(

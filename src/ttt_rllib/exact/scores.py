@@ -1,4 +1,4 @@
-"""The exact result of one policy against another, and how much could be had.
+"""The exact result of one policy against another, and the best result possible.
 
 Shapes: `P` positions, `A` actions.
 """
@@ -35,7 +35,7 @@ class Ceilings(NamedTuple):
 
 
 def match(positions: Positions, x_table: Table, o_table: Table) -> Outcome:
-    """Play all games of X's policy against O's at once.
+    """Return the exact outcome of X's policy against O's, over all games at once.
 
     Args:
         positions: All positions of the game.

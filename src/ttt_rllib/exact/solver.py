@@ -49,7 +49,7 @@ def solve(positions: Positions) -> Solution:
 
 
 def terminal_values(positions: Positions) -> npt.NDArray[np.float64]:
-    """`[P]`: -1 where the mover has lost, 0 where the game is drawn or goes on."""
+    """`[P]`: -1 where the mover has lost, 0 where the game is drawn or not over."""
     return np.where(positions.lost, -1.0, 0.0)
 
 

@@ -1,1 +1,1 @@
-"""Everything that touches RLlib; nothing outside this package imports `ray.rllib`."""
+"""Training with RLlib; nothing outside this package imports `ray.rllib`."""

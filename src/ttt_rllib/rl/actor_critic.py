@@ -1,7 +1,7 @@
 """The network: an MLP with a policy and a value head, masked by the observation's tail.
 
-Works for every board: sizes come from the spaces. The weights' names are those of
-`ttt_rllib.agents.policies.NetworkPolicy`, which computes the same without torch.
+It works for every board: its sizes come from the spaces. The weights have the names of
+`ttt_rllib.agents.policies.NetworkPolicy`, which computes the same function without torch.
 Shapes: `B` positions, `A` actions, `H` units of the last hidden layer.
 """
 

@@ -1,7 +1,8 @@
-"""From an `Experiment` to RLlib's `AlgorithmConfig`."""
+"""Translates an `Experiment` into RLlib's `AlgorithmConfig`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,13 +13,17 @@ from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.pettingzoo_envs import make_env
 from ttt_rllib.rl.dqn import SelfPlayDQNConfig
 from ttt_rllib.rl.ppo import SelfPlayPPOConfig
-from ttt_rllib.rl.stock import StockDQNConfig, StockPPOConfig
+from ttt_rllib.rl.self_play import SelfPlayConfig
+from ttt_rllib.rl.stock import StockConfig, StockDQNConfig, StockPPOConfig
 
 __all__ = ["algorithm_config"]
 
 
-CONFIGS = {"ppo": SelfPlayPPOConfig, "dqn": SelfPlayDQNConfig}
-STOCK_CONFIGS = {"ppo": StockPPOConfig, "dqn": StockDQNConfig}
+CONFIGS: dict[str, Callable[[], SelfPlayConfig]] = {
+    "ppo": SelfPlayPPOConfig,
+    "dqn": SelfPlayDQNConfig,
+}
+STOCK_CONFIGS: dict[str, Callable[[], StockConfig]] = {"ppo": StockPPOConfig, "dqn": StockDQNConfig}
 """With RLlib's own env runners and learners, for PettingZoo's environments."""
 
 SCHEDULES = ("lr", "entropy_coeff", "epsilon")
@@ -66,5 +71,5 @@ def _pettingzoo(experiment: Experiment) -> AlgorithmConfig:
 
 
 def _schedule(value: Any) -> Any:
-    """RLlib wants lists of lists."""
+    """Return a schedule as RLlib takes it: lists of lists instead of tuples."""
     return [list(point) for point in value] if isinstance(value, tuple) else value

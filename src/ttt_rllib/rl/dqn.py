@@ -46,13 +46,15 @@ class SelfPlayDQNConfig(SelfPlayConfig, DQNConfig):
     def __init__(self, algo_class: type[Algorithm] | None = None) -> None:
         super().__init__(algo_class=algo_class or SelfPlayDQN)
         self.zero_sum_targets = True
-        self.gamma = 1.0
-        # RLlib's own buffers hold episodes and are not checkpointed.
-        self.replay_buffer_config = {
-            "type": "EpisodeReplayBuffer",
-            "capacity": 100_000,
-            "no_local_replay_buffer": True,
-        }
+        self.training(
+            gamma=1.0,
+            # RLlib's own buffers hold episodes and are not checkpointed, so it makes none.
+            replay_buffer_config={
+                "type": "EpisodeReplayBuffer",
+                "capacity": 100_000,
+                "no_local_replay_buffer": True,
+            },
+        )
         self.set_up_self_play()
 
     def training(self, *, zero_sum_targets: bool = NotProvided, **kwargs: Any) -> Any:
@@ -136,22 +138,23 @@ class SelfPlayDQN(ExactEvaluationMixin, DQN):
             self.replay_buffer.set_state(state[REPLAY_BUFFER])
 
     def _gradient_steps(self, moves: int) -> int:
-        """Return how many gradient steps are due by so many moves."""
+        """Return the number of gradient steps that are due after so many moves."""
         config = self.config
         learning = max(0, moves - config.num_steps_sampled_before_learning_starts)
-        return int(learning * config.training_intensity / self._moves_a_step())
+        return int(learning * config.training_intensity / self._moves_per_step())
 
-    def _moves_a_step(self) -> int:
+    def _moves_per_step(self) -> int:
         learners = max(1, self.config.num_learners)
         return int(self.config.train_batch_size_per_learner * learners)
 
     def _learn(self, gradient_steps: int) -> None:
         if not gradient_steps:
             return
-        # As with the env runners, all randomness follows from where the run is.
+        # As in the env runners, the random numbers depend on the seed and on the moves made, so a
+        # resumed run needs no state of a generator.
         seed = self.config.seed if self.config.seed is not None else self.moves()
         rng = np.random.default_rng([seed, self.moves()])
-        rows = gradient_steps * self._moves_a_step()
+        rows = gradient_steps * self._moves_per_step()
         drawn = SampleBatch(self.replay_buffer.sample(rows, rng))
         results = self.learner_group.update(
             batch=MultiAgentBatch({MODULE_ID: drawn}, rows),

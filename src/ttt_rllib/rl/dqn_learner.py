@@ -31,10 +31,10 @@ LOSSES = {"huber": torch.nn.functional.smooth_l1_loss, "mse": torch.nn.functiona
 
 
 class DQNLoss(NamedTuple):
-    """The loss of double DQN and what is reported beside it, scalars.
+    """The loss of double DQN and the figures that are reported beside it, scalars.
 
     Attributes:
-        total: What is minimised, the mean over the minibatch.
+        total: The loss that is minimised, the mean over the minibatch.
         q_mean: Mean value of the moves made.
         td_error: Mean absolute temporal-difference error.
     """
@@ -47,7 +47,7 @@ class DQNLoss(NamedTuple):
 def dqn_loss(
     out: Tensors, batch: Tensors, *, gamma: float, double_q: bool, zero_sum: bool, loss: str
 ) -> DQNLoss:
-    """Double Q-learning with the successor seen by whoever is to move there.
+    """Return the loss of double Q-learning, each position seen by its mover.
 
     van Hasselt, Guez and Silver, "Deep Reinforcement Learning with Double Q-learning",
     2016, eq. 4. Deviation: where the successor is the opponent's position its value counts
@@ -59,7 +59,7 @@ def dqn_loss(
             (`qf_next_preds`) and of the successors by the target network
             (`qf_target_next_preds`), -inf where illegal.
         batch: Columns of `B` moves: actions, rewards, terminateds, n_step.
-        gamma: Discount a ply.
+        gamma: Discount per ply.
         double_q: Choose the successor's move with the online network.
         zero_sum: The successor is the opponent's position.
         loss: "huber" or "mse".
@@ -93,7 +93,7 @@ class SelfPlayDQNLearner(ColumnsLearner, DQNTorchLearner):
         )
 
     def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Return RLlib's state and when the target network was updated; RLlib forgets that."""
+        """Return RLlib's state, and when the target network was last updated, which RLlib omits."""
         state: dict[str, Any] = super().get_state(*args, **kwargs)
         return {**state, LAST_TARGET_UPDATE: dict(self.last_update_ts_by_mid)}
 

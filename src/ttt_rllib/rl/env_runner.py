@@ -1,8 +1,8 @@
-"""RLlib's env runner for boards: whole games on thousands of boards, one forward a ply.
+"""RLlib's env runner for boards: whole games on thousands of boards, one forward pass per ply.
 
-It translates between RLlib's `EnvRunner` contract and `rollout`, where the game is
-played. Random numbers are drawn from (seed, worker, weights number, call), so a runner
-that is restarted or resumed needs no generator state and never repeats itself.
+It translates between RLlib's `EnvRunner` contract and `rollout`, which plays the games.
+Random numbers are drawn from (seed, worker, weights number, call), so a runner that is restarted
+or resumed needs no generator state and never repeats itself.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
         self.make_module()
 
     def make_env(self) -> None:
-        """Read the game from the config; boards are made anew at every `sample`."""
+        """Read the game from the config; `sample` makes its boards each time it is called."""
         self.game: Game = self.config.env_config["game"]
         self.random_plies: tuple[int, int] = tuple(self.config.env_config["random_plies"])
         self.exploring_starts: float = self.config.env_config["exploring_starts"]
@@ -109,7 +109,7 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
             num_episodes: Least number of games; without either, one round of all boards.
             explore: Sample from the policy (the default) or take its most probable move.
             random_actions: Play uniformly at random instead.
-            force_reset: Without effect; no game outlives a call.
+            force_reset: Ignored: every game ends within the call that started it.
 
         Returns:
             One batch with all moves of both players, as the config's `columns` wants them.
@@ -132,9 +132,11 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
             games += played.num_games
             self._log(played)
         self.num_env_steps_sampled_lifetime += moves
-        self._log_env_steps(self._metrics_num_env_steps_sampled, moves)
+        # Private, but without it the rule and the dashboard that watch this counter of RLlib's
+        # would see no moves.
+        self._metrics_num_env_steps_sampled.inc(moves)
         if self.worker_index:
-            # Without actors the trial's process samples, and reports for itself.
+            # Without actors the process of the trial samples, and it reports its usage itself.
             self._usage.log(self.metrics)
         merged = {key: np.concatenate([part[key] for part in columns]) for key in columns[0]}
         return [MultiAgentBatch({MODULE_ID: SampleBatch(merged)}, env_steps=moves)]
@@ -148,7 +150,7 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
     def _choosers(
         self, explore: bool | None, random_actions: bool
     ) -> tuple[ActionSampler, ActionSampler | None]:
-        """Return how moves are chosen, and how a game's first one if otherwise."""
+        """Return the sampler of moves, and that of a game's first move if it is another."""
         if random_actions:
             return sample_actions, None
         if not (self.config.explore if explore is None else explore):
@@ -238,4 +240,4 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
         assert self.module is not None  # noqa: S101 - RLlib expects an AssertionError
 
     def stop(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no resource is held open."""

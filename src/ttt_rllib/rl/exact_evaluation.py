@@ -1,7 +1,7 @@
-"""What every algorithm here adds to RLlib's: exact evaluation, our metrics, the agent's bundle.
+"""Exact evaluation, our metrics and the agent's bundle, for every algorithm of this package.
 
 `ExactEvaluationMixin` is mixed into an RLlib Algorithm. It knows how the agent's weights become a
-policy that anybody can evaluate, not how they are trained.
+policy that can be evaluated, not how they are trained.
 """
 
 from __future__ import annotations
@@ -48,15 +48,17 @@ from ttt_rllib.metrics import (
 )
 from ttt_rllib.rl.actor_critic import MODULE_ID
 from ttt_rllib.rl.env_runner import DRAWS, O_WINS, X_WINS
+from ttt_rllib.rl.hosts import AlgorithmBase
 from ttt_rllib.rl.process_usage import CPU_S_KEY, MEMORY_MB_KEY, ProcessUsage
+from ttt_rllib.rl.torch_threads import set_torch_threads
 
 __all__ = ["ExactEvaluationMixin"]
 
 UNEXPLOITABLE_EVALS_KEY = "consecutive_unexploitable_evals"
-TIME_TOTAL_S_KEY = "time_total_s"
+TRAIN_S_KEY = "train_s"
 
 
-class ExactEvaluationMixin:
+class ExactEvaluationMixin(AlgorithmBase):
     """Exact evaluation and bundles for an RLlib Algorithm, by default with the one `MODULE_ID`.
 
     A subclass names its `ALGORITHM` for the bundle's provenance and says in
@@ -66,30 +68,33 @@ class ExactEvaluationMixin:
     ALGORITHM: str
     LEARNER_FIGURES: ClassVar[dict[str, str]]
 
-    config: Any
-    metrics: Any
-    iteration: int
-    env_runner: Any
-    _time_total: float
-
     def setup(self, config: Any) -> None:
         """Build everything, as RLlib does."""
         self._figures: dict[str, float] = {}
         self._consecutive_unexploitable_evals = 0
-        super().setup(config)  # type: ignore[misc]  # RLlib's Algorithm
-        # What building takes is not the first iteration's.
+        self._train_s = 0.0
+        super().setup(config)  # type: ignore[safe-super]  # RLlib's
+        set_torch_threads(self.config)
+        if not self.config.broadcast_env_runner_states:
+            # RLlib's `setup` sends the first weights along with these states only.
+            self.env_runner_group.sync_weights(
+                from_worker_or_learner_group=self.learner_group, inference_only=True
+            )
+        # From here on, so that building does not count as part of the first iteration.
         self._usage = ProcessUsage()
 
     def step(self) -> dict[str, Any]:
         """Run one iteration and add the figures of `ttt_rllib.metrics` to RLlib's results."""
         start_s = time.perf_counter()
-        results: dict[str, Any] = super().step()  # type: ignore[misc]  # RLlib's Algorithm
+        results = super().step()  # type: ignore[safe-super]  # RLlib's
         self.after_training(results)
+        learner_figures = self._learner_figures(results)
+        self._train_s += time.perf_counter() - start_s
         figures = {
             **self._figures,
-            **self._learner_figures(results),
+            **learner_figures,
             ITERATION: self.iteration + 1,
-            TRAIN_S: self._time_total + time.perf_counter() - start_s,
+            TRAIN_S: self._train_s,
         }
         return {**results, **nest(figures)}
 
@@ -98,36 +103,36 @@ class ExactEvaluationMixin:
 
     def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return RLlib's state, and how long the agent has trained and been unexploitable."""
-        state: dict[str, Any] = super().get_state(*args, **kwargs)  # type: ignore[misc]  # RLlib
+        state = super().get_state(*args, **kwargs)  # type: ignore[safe-super]  # RLlib's
         return {
             **state,
             UNEXPLOITABLE_EVALS_KEY: self._consecutive_unexploitable_evals,
-            TIME_TOTAL_S_KEY: self._time_total,
+            TRAIN_S_KEY: self._train_s,
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Take over a state made by `get_state`."""
-        super().set_state(state)  # type: ignore[misc]  # RLlib's Algorithm
+        super().set_state(state)  # type: ignore[safe-super]  # RLlib's
         self._consecutive_unexploitable_evals = state.get(
             UNEXPLOITABLE_EVALS_KEY, self._consecutive_unexploitable_evals
         )
-        self._time_total = state.get(TIME_TOTAL_S_KEY, self._time_total)
+        self._train_s = state.get(TRAIN_S_KEY, self._train_s)
 
     @property
     def game(self) -> Game | None:
-        """The rules of the game that is played; None where they are not known to us."""
+        """The rules of the game that is played; None where they are unknown."""
         game: Game | None = self.config.env_config["game"]
         return game
 
     def network_policy(self) -> AgentPolicy:
-        """Return the current agent as everybody else will see it: evaluated by numpy."""
+        """Return the current agent as it is saved and evaluated: a policy in numpy."""
         return self.network_of(MODULE_ID)
 
     def network_of(self, module_id: str) -> NetworkPolicy:
         """Return one module of the agent.
 
         Raises:
-            ValueError: If the rules of the game are not known to us.
+            ValueError: If the rules of the game are unknown.
         """
         if self.game is None:
             raise ValueError("the game is not one of ours, so no policy of ours can play it")
@@ -136,17 +141,17 @@ class ExactEvaluationMixin:
 
     def exact_report(self) -> ExactReport | None:
         """Measure the current agent exactly; None where the game is unknown or too large."""
-        truth = solved_game(self.game)
-        if truth is None:
+        solved = solved_game(self.game)
+        if solved is None:
             return None
-        return evaluate(truth, policy_table(truth.positions, self.network_policy()), max_lines=0)
+        return evaluate(solved, policy_table(solved.positions, self.network_policy()), max_lines=0)
 
     def save_to_path(self, path: Any = None, **kwargs: Any) -> str:
         """Save RLlib's checkpoint, and in it the agent's bundle under `agent/`.
 
-        There is no bundle where the rules of the game are not known to us.
+        There is no bundle where the rules of the game are unknown.
         """
-        saved: str = super().save_to_path(path, **kwargs)  # type: ignore[misc]  # RLlib
+        saved = super().save_to_path(path, **kwargs)  # type: ignore[safe-super]  # RLlib's
         if self.game is None:
             return saved
         provenance = {
@@ -165,10 +170,10 @@ class ExactEvaluationMixin:
     def record_iteration(
         self, phases: dict[str, float], moves: int, totals: Mapping[str, float] | None = None
     ) -> None:
-        """Evaluate the agent and note all figures of this iteration.
+        """Evaluate the agent and record all figures of this iteration.
 
         Args:
-            phases: Seconds of the iteration's phases by metric name, evaluation not in it.
+            phases: Seconds of the iteration's phases by metric name, without evaluation.
             moves: Moves sampled in this iteration.
             totals: This iteration's counts of moves, games and results by RLlib's names;
                 None takes those that the env runners have logged since RLlib's last results.
@@ -190,7 +195,7 @@ class ExactEvaluationMixin:
         }
 
     def _usage_figures(self) -> dict[str, float]:
-        """Return what this process used, and what its actors have logged of theirs."""
+        """Return what this process used, and what its actors have logged."""
         figures = {CPU_S: self._usage.cpu_s(), MEMORY_MB: self._usage.memory_mb()}
         places = {
             RUNNER_CPU_S: (ENV_RUNNER_RESULTS, CPU_S_KEY),
@@ -225,7 +230,7 @@ class ExactEvaluationMixin:
         return figures
 
     def _exact_figures(self) -> dict[str, float]:
-        """Measure the agent if it is due, else report only what holds without measuring."""
+        """Measure the agent if it is due; otherwise report only the count so far."""
         interval = self.config.exact_evaluation_interval
         if interval == 0 or solved_game(self.game) is None:
             return {}

@@ -1,9 +1,9 @@
 """RLlib's Learner with a minibatch loop of our own, for columns that are NumPy arrays.
 
-RLlib's loop spends most of its time on bookkeeping a minibatch (slicing SampleBatches,
+RLlib's loop spends most of its time on bookkeeping for every minibatch (slicing SampleBatches,
 building distributions, checking gradients twice, logging). This one keeps the Learner's
 contract - LearnerGroup, DDP, optimizers, schedules, checkpoints, metrics - and does the
-bookkeeping once an update. The losses are in `ppo_learner` and `dqn_learner`.
+bookkeeping once per update. The losses are in `ppo_learner` and `dqn_learner`.
 Shapes: `B` moves of a minibatch, `M` moves of a batch.
 """
 
@@ -25,6 +25,7 @@ from ray.rllib.utils.metrics import (
 from torch import Tensor
 
 from ttt_rllib.rl.actor_critic import MODULE_ID
+from ttt_rllib.rl.hosts import LearnerBase
 from ttt_rllib.rl.process_usage import ProcessUsage
 
 __all__ = ["ColumnsLearner", "Tensors"]
@@ -34,7 +35,7 @@ Tensors = dict[str, Tensor]
 OBSERVATIONS = {Columns.OBS, Columns.NEXT_OBS}
 
 
-class ColumnsLearner:
+class ColumnsLearner(LearnerBase):
     """Mixed into an RLlib TorchLearner: `update` on the columns of `BoardEnvRunner`.
 
     `update` takes `batch` or `training_data` with one `MultiAgentBatch`; every learner of
@@ -44,23 +45,20 @@ class ColumnsLearner:
 
     FIGURES: tuple[str, ...]
 
-    config: Any
-    metrics: Any
-
     def loss_parts(self, minibatch: Tensors) -> tuple[Tensor, ...]:
         """Return scalars named by `FIGURES`, the first of which is minimised."""
         raise NotImplementedError
 
-    def configure_optimizers_for_module(self: Any, module_id: str, config: Any = None) -> None:
+    def configure_optimizers_for_module(self, module_id: str, config: Any = None) -> None:
         """Register Adam in its fused form, one kernel for all parameters."""
-        params = self.get_parameters(self._module[module_id])
+        params = self.get_parameters(self.module[module_id])
         optimizer = torch.optim.Adam(params, eps=1e-7, fused=True)
         self.register_optimizer(
             module_id=module_id, optimizer=optimizer, params=params, lr_or_lr_schedule=config.lr
         )
 
     def update(
-        self: Any,
+        self,
         batch: MultiAgentBatch | None = None,
         training_data: TrainingData | None = None,
         *,
@@ -76,77 +74,68 @@ class ColumnsLearner:
             training_data: The same, as the LearnerGroup hands it over.
             timesteps: RLlib's counts, for the schedules.
             num_epochs: Passes over the moves.
-            minibatch_size: About how many moves a gradient step sees; the moves are cut
-                into equal parts of about this size, so that none is left out.
-            **kwargs: Further arguments of RLlib's `update`, without effect here.
+            minibatch_size: The approximate number of moves per gradient step; the moves are
+                cut into equal parts of about this size, so that none is left out.
+            **kwargs: Further arguments of RLlib's `update`, which are ignored.
 
         Returns:
             Metrics of this update, as `MetricsLogger.reduce` returns them.
         """
-        self._check_is_built()
         self.before_gradient_based_update(timesteps=timesteps or {})
         if training_data is not None:
             training_data.solve_refs()
             batch = training_data.batch
         if batch is None:
             raise TypeError(f"{type(self).__name__}.update takes one MultiAgentBatch of columns")
+        # RLlib's `update`, which this one replaces, counts here; its checkpoints, the messages
+        # to the env runners and our own random numbers go by this count.
         self._weights_seq_no += 1
         columns = self._tensors(batch)
         num_moves = len(columns[Columns.ACTIONS])
         parts = max(1, round(num_moves / (minibatch_size or num_moves)))
         rng = np.random.default_rng([int(self.config.seed or 0), self._weights_seq_no])
+        optimizer = self.get_optimizer(MODULE_ID)
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
         figures: list[Tensor] = []
         for _ in range(num_epochs):
-            order = torch.from_numpy(rng.permutation(num_moves)).to(self._device)
-            # Shuffled as a whole, a column is gathered once an epoch; minibatches are views.
+            order = torch.from_numpy(rng.permutation(num_moves)).to(self.device)
+            # Each column is shuffled once per epoch, as a whole; the minibatches are views of it.
             shuffled = {name: column[order].tensor_split(parts) for name, column in columns.items()}
-            figures.extend(
-                self._gradient_step({name: views[part] for name, views in shuffled.items()})
-                for part in range(parts)
-            )
-        self._check_finite()
+            for part in range(parts):
+                minibatch = {name: views[part] for name, views in shuffled.items()}
+                figures.append(self._gradient_step(minibatch, optimizer, weights))
+        _check_finite(weights)
         self._log_update(torch.stack(figures).mean(dim=0), num_moves * num_epochs)
         self.after_gradient_based_update(timesteps=timesteps or {})
         return self.metrics.reduce()
 
-    def _tensors(self: Any, batch: MultiAgentBatch) -> Tensors:
+    def _tensors(self, batch: MultiAgentBatch) -> Tensors:
         tensors = {
-            key: torch.from_numpy(np.ascontiguousarray(value)).to(self._device)
+            key: torch.from_numpy(np.ascontiguousarray(value)).to(self.device)
             for key, value in batch.policy_batches[MODULE_ID].items()
         }
         for key in OBSERVATIONS & tensors.keys():
-            # Once for all minibatches of all epochs.
+            # Converted here once, instead of in every minibatch of every epoch.
             tensors[key] = tensors[key].float()
         return tensors
 
-    def _gradient_step(self: Any, minibatch: Tensors) -> Tensor:
+    def _gradient_step(
+        self, minibatch: Tensors, optimizer: torch.optim.Optimizer, weights: list[Tensor]
+    ) -> Tensor:
         parts = self.loss_parts(minibatch)
-        for optimizer in self._optimizer_parameters:
-            optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(parts[0])
         if self.config.grad_clip is not None:
-            torch.nn.utils.clip_grad_norm_(self._params.values(), self.config.grad_clip)
-        for optimizer in self._optimizer_parameters:
-            optimizer.step()
+            torch.nn.utils.clip_grad_norm_(weights, self.config.grad_clip)
+        optimizer.step()
         return torch.stack(parts).detach()
 
-    def _check_finite(self: Any) -> None:
-        """Refuse diverged weights before they reach an env runner.
-
-        Raises:
-            FloatingPointError: If a weight is infinite or not a number.
-        """
-        if not all(bool(torch.isfinite(weight).all()) for weight in self._params.values()):
-            raise FloatingPointError(
-                "training diverged: a weight is not finite; lower training.lr or training.grad_clip"
-            )
-
-    def build(self: Any) -> None:
+    def build(self) -> None:
         """Build everything, as RLlib does."""
-        super().build()  # type: ignore[misc]  # RLlib's Learner
+        super().build()  # type: ignore[safe-super]  # RLlib's
         self._usage = ProcessUsage()
 
-    def _log_update(self: Any, means: Tensor, passes: int) -> None:
+    def _log_update(self, means: Tensor, passes: int) -> None:
         if self.config.num_learners:
             self._usage.log(self.metrics, ALL_MODULES)
         for name, figure in zip(self.FIGURES, means.tolist(), strict=True):
@@ -158,3 +147,15 @@ class ColumnsLearner:
             self.metrics.log_value(
                 (module_id, NUM_MODULE_STEPS_TRAINED_LIFETIME), passes, reduce="lifetime_sum"
             )
+
+
+def _check_finite(weights: list[Tensor]) -> None:
+    """Refuse diverged weights before they reach an env runner.
+
+    Raises:
+        FloatingPointError: If a weight is infinite or not a number.
+    """
+    if not all(bool(torch.isfinite(weight).all()) for weight in weights):
+        raise FloatingPointError(
+            "training diverged: a weight is not finite; lower training.lr or training.grad_clip"
+        )

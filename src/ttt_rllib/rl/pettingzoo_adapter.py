@@ -1,8 +1,7 @@
 """Any PettingZoo AEC environment with an action mask, for RLlib's own env runner.
 
-It translates and holds no rule. RLlib learns from what a step returns: an agent that gets
-an observation is on move, and whatever reward comes with it belongs to the agent's last
-move.
+It only translates. RLlib learns from what a step returns: an agent that gets an observation is
+on move, and the reward that comes with it belongs to the agent's last move.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def flat_space(space: gym.spaces.Dict) -> gym.spaces.Box:
 
 @dataclass
 class _Report:
-    """What the agents get to know after one move."""
+    """What the agents are told after one move."""
 
     observations: dict[str, Observation] = field(default_factory=dict)
     rewards: dict[str, float] = field(default_factory=dict)
@@ -61,7 +60,7 @@ class MaskedAECEnv(MultiAgentEnv):
 
     Args:
         config: `make_env`, a function without arguments that returns the environment; it
-            is taken to have passed `pettingzoo_games.check_env`.
+            must have passed `pettingzoo_envs.check_env`.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -83,7 +82,7 @@ class MaskedAECEnv(MultiAgentEnv):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Observation], dict[str, Any]]:
-        """Start a game; `seed` and `options` go to the environment as they are.
+        """Start a game; the environment gets `seed` and `options` unchanged.
 
         Returns:
             The observation of the agent on move, and its info.
@@ -100,7 +99,7 @@ class MaskedAECEnv(MultiAgentEnv):
     ) -> tuple[
         dict[str, Observation], dict[str, float], AgentFlags, AgentFlags, dict[str, dict[str, Any]]
     ]:
-        """Make the move of the agent on move; an illegal one is the environment's affair.
+        """Make the move of the agent on move; the environment deals with illegal ones.
 
         Returns:
             Observations, rewards since the agent's last move, terminated and truncated
@@ -111,13 +110,13 @@ class MaskedAECEnv(MultiAgentEnv):
         self._collect(report)
         self.agents = list(self.env.agents)
         if self.agents and self._shown <= self._left:
-            # Were everybody it has seen so far to leave, RLlib would take the game as over.
+            # If every agent it has seen so far left, RLlib would take the game for over.
             self._hold_back(report)
         self._shown |= set(report.observations)
         return (report.observations, report.rewards, *self._flags(report), report.infos)
 
     def _collect(self, report: _Report) -> None:
-        """Take the leave of all agents whose game is over, up to the next one on move."""
+        """Step out every agent whose game is over, up to the next one on move."""
         while self.env.agents:
             agent = self.env.agent_selection
             observation, reward, terminated, truncated, info = self.env.last()
@@ -145,7 +144,7 @@ class MaskedAECEnv(MultiAgentEnv):
         terminateds = dict.fromkeys(report.terminated, True)
         truncateds = dict.fromkeys(report.truncated, True)
         if is_over and report.truncated:
-            # With flags of their own for all agents, RLlib would take them as terminated.
+            # If each agent had a flag, RLlib would take all of them for terminated.
             return {**terminateds, ALL: False}, {ALL: True}
         return {**terminateds, ALL: is_over}, {**truncateds, ALL: False}
 

@@ -2,7 +2,7 @@
 
 `SelfPlayPPO` is RLlib's PPO with another `training_step`: board env runners return
 columns, the LearnerGroup updates on them, the weights go back, and the network is
-measured against the truth. Everything else - actors, fault tolerance, learners, DDP,
+evaluated exactly. Everything else - actors, fault tolerance, learners, DDP,
 checkpoints, Tune - is RLlib's own.
 """
 
@@ -50,15 +50,15 @@ class SelfPlayPPOConfig(SelfPlayConfig, PPOConfig):
 
     def __init__(self, algo_class: type[Algorithm] | None = None) -> None:
         super().__init__(algo_class=algo_class or SelfPlayPPO)
-        self.use_kl_loss = False
+        self.training(use_kl_loss=False)
         self.set_up_self_play()
 
     def columns(self, games: Games) -> dict[str, npt.NDArray[Any]]:
         """Return what PPO learns from: advantages and value targets in the mover's view.
 
-        Of random first moves only those are kept that turned out better than expected, as
-        in Oh et al., "Self-Imitation Learning", 2018, eq. 2: the policy would push an
-        improbable bad move down without end. The others are not in the columns.
+        Random first moves are kept only where they turned out better than expected, as in
+         Oh et al., "Self-Imitation Learning", 2018, eq. 2: otherwise
+        the policy would push down an improbable bad move without end.
         """
         advantages, targets = advantages_and_targets(games, gamma=self.gamma, lambda_=self.lambda_)
         columns = {
@@ -118,7 +118,7 @@ class SelfPlayPPO(ExactEvaluationMixin, PPO):
 
 
 def _prepare(batch: MultiAgentBatch, num_shards: int) -> MultiAgentBatch:
-    """Standardise the advantages and cut to equal shards: unequal ones hang DDP."""
+    """Standardise the advantages, and cut the batch to equal shards: DDP hangs on unequal ones."""
     columns = batch.policy_batches[MODULE_ID]
     advantages = columns[Postprocessing.ADVANTAGES]
     spread = max(1e-4, float(advantages.std()))

@@ -1,4 +1,4 @@
-"""PPO on columns: RLlib's PPO loss without what is not used here.
+"""PPO on columns: RLlib's PPO loss without the parts that are not used here.
 
 Shapes: `B` moves of a minibatch, `A` actions.
 """
@@ -23,14 +23,14 @@ __all__ = ["EXPLORED", "PPOLoss", "SelfPlayPPOLearner", "ppo_loss"]
 
 
 EXPLORED = "explored"
-"""Column `[B]` bool: the move is a random one that the policy had no say in."""
+"""Column `[B]` bool: the move was drawn at random, not from the policy."""
 
 
 class PPOLoss(NamedTuple):
     """The parts of the PPO loss, scalars.
 
     Attributes:
-        total: What is minimised.
+        total: The loss that is minimised.
         policy: Minus the clipped surrogate objective.
         value: Mean of the clipped squared value error.
         entropy: Mean entropy of the policy in nats.
@@ -54,17 +54,17 @@ def ppo_loss(
     vf_clip_param: float,
     entropy_coeff: float | Tensor,
 ) -> PPOLoss:
-    """RLlib's PPO loss without its KL term, on masked logits.
+    """Return RLlib's PPO loss without its KL term, on masked logits.
 
     Schulman et al., "Proximal Policy Optimization Algorithms", 2017, eq. 7 and 9, with
     RLlib's clipping of the squared value error.
 
     Args:
-        logits: `[B, A]` hugely negative where illegal.
+        logits: `[B, A]` very negative where illegal.
         values: `[B]` value estimates.
         batch: Columns of `B` moves: actions, action_logp, advantages, value_targets,
-            explored. What followed a random move says nothing of the value of the policy,
-            so its value error does not count.
+            explored. The games after a random move say nothing about the value of the
+            policy, so its value error does not count.
         clip_param: Greatest deviation of the probability ratio from 1.
         vf_loss_coeff: Weight of the value loss.
         vf_clip_param: Greatest squared value error that counts.
@@ -98,12 +98,12 @@ class SelfPlayPPOLearner(ColumnsLearner, PPOTorchLearner):
     )
 
     def before_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
-        """Set the schedules to where the run is.
+        """Set the schedules to the number of moves so far.
 
-        RLlib sets the entropy coefficient after an update only, so a resumed learner would
-        begin with that of move 0.
+        RLlib sets the entropy coefficient after an update only, so a resumed learner
+        would begin with that of move 0.
         """
-        super().before_gradient_based_update(timesteps=timesteps)
+        super().before_gradient_based_update(timesteps=timesteps)  # type: ignore[safe-super]  # RLlib's
         entropy = self.entropy_coeff_schedulers_per_module[MODULE_ID]
         entropy.update(timestep=timesteps.get(NUM_ENV_STEPS_SAMPLED_LIFETIME, 0))
 

@@ -1,4 +1,4 @@
-"""What a process uses: CPU time and memory, for the metrics `perf/*cpu_s` and `perf/*memory_mb`.
+"""The CPU time and memory of a process, for the metrics `perf/*cpu_s` and `perf/*memory_mb`.
 
 Actors log theirs with RLlib's metrics under `CPU_S_KEY` and `MEMORY_MB_KEY`; RLlib adds up
 the former and takes the greatest of the latter. A reading takes some tens of microseconds.
@@ -18,7 +18,7 @@ BYTES_PER_MB = 1e6
 
 
 class ProcessUsage:
-    """The use of this process since it was last asked, at first since this object was made."""
+    """The usage of this process since the last call, or at first since this object was made."""
 
     def __init__(self) -> None:
         self._process = psutil.Process()

@@ -1,7 +1,7 @@
 """The Q-network: an MLP whose outputs are the values of the moves, masked where illegal.
 
-Works for every board, on our fast path and with RLlib's own DQN. The weights' names are
-those of `ttt_rllib.agents.policies.NetworkPolicy`. Shapes: `B` positions, `A` actions.
+It works for every board, on our fast path and with RLlib's own DQN. The weights have the names
+of `ttt_rllib.agents.policies.NetworkPolicy`. Shapes: `B` positions, `A` actions.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ class BoardQNetwork(TorchRLModule, InferenceOnlyAPI, TargetNetworkAPI, QNetAPI):
         self.target = make_target_network(nn.ModuleList([self.trunk, self.q]))
 
     def get_target_network_pairs(self) -> list[tuple[nn.Module, nn.Module]]:
-        """Return what the target network is updated from."""
+        """Return each part of the network with the part of the target network that follows it."""
         trunk, q = self.target
         return [(self.trunk, trunk), (self.q, q)]
 
     def get_non_inference_attributes(self) -> list[str]:
-        """Return what env runners do not need."""
+        """Return the parts that env runners do not need."""
         return ["target"]
 
     def forward_target(self, batch: dict[str, Any]) -> dict[str, Any]:

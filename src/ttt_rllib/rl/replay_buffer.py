@@ -1,6 +1,6 @@
 """DQN's replay buffer: a ring of NumPy columns, drawn from uniformly.
 
-Knows neither RLlib nor torch. Shapes: `n` moves, `C` capacity.
+It knows neither RLlib nor torch. Shapes: `n` moves, `C` capacity.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class ReplayBuffer:
         return self._size
 
     def add(self, columns: Columns) -> None:
-        """Take in `n` moves; the oldest are overwritten.
+        """Add `n` moves; the oldest are overwritten.
 
         Args:
             columns: Arrays `[n, ...]`, the same names, shapes and dtypes at every call.
@@ -52,7 +52,7 @@ class ReplayBuffer:
         """Draw moves uniformly, with replacement.
 
         Args:
-            moves: How many.
+            moves: The number of moves.
             rng: The source of randomness.
 
         Raises:
@@ -64,7 +64,7 @@ class ReplayBuffer:
         return {name: values[rows] for name, values in self._columns.items()}
 
     def get_state(self) -> dict[str, Any]:
-        """Return what is in the buffer, and where the next move goes."""
+        """Return the moves in the buffer, and the row of the next one."""
         filled = {name: values[: self._size].copy() for name, values in self._columns.items()}
         return {"columns": filled, "next": self._next}
 

@@ -1,8 +1,8 @@
 """Play whole games on many boards in lockstep, and turn them into training columns.
 
-Pure numpy: it is given a function that evaluates positions and a generator, and knows
-neither RLlib nor torch. Both players of every game feed the learner.
-Shapes: `G` games, `n` games still going at a ply, `M` moves of all games, `A` actions.
+The module is pure numpy: it is given a function that evaluates positions and a generator, and
+knows neither RLlib nor torch. Both players of every game feed the learner.
+Shapes: `G` games, `n` games still under way at a ply, `M` moves of all games, `A` actions.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ Mask = npt.NDArray[np.bool_]
 
 
 class Evaluation(NamedTuple):
-    """What the network says of `n` positions.
+    """The network's outputs for `n` positions.
 
     Attributes:
-        logits: `[n, A]` float, hugely negative where illegal.
+        logits: `[n, A]` float, very negative where illegal.
         values: `[n]` float in about [-1, 1], +1 = the mover wins.
     """
 
@@ -53,7 +53,7 @@ class SampledActions(NamedTuple):
     Attributes:
         actions: `[n]` int64.
         logp: `[n]` float32 log-probabilities.
-        explored: `[n]` bool, the move is a random one that the policy had no say in.
+        explored: `[n]` bool, the move was drawn at random, not from the policy.
     """
 
     actions: npt.NDArray[np.int64]
@@ -66,14 +66,14 @@ ActionSampler = Callable[[Floats, Mask, np.random.Generator], SampledActions]
 
 
 class Ply(NamedTuple):
-    """One move in each of the games still going.
+    """One move in each of the games still under way.
 
     Attributes:
         games: `[n]` numbers of these games.
         observations: `[n, 2 * squares + A]` int8, see `flat_observations`.
         actions: `[n]` int64.
         logp: `[n]` float32 log-probability of the action.
-        explored: `[n]` bool, the action is a random one that the policy had no say in.
+        explored: `[n]` bool, the action was drawn at random, not from the policy.
         values: `[n]` float32 value estimates for the mover.
         won: `[n]` bool, the move completed a line.
         done: `[n]` bool, the move ended the game.
@@ -114,7 +114,8 @@ class Games:
 def flat_observations(boards: Boards) -> npt.NDArray[np.int8]:
     """`[n, 2 * squares + A]` int8: PettingZoo's observation, flat, then the legal mask.
 
-    One flat Box with the mask inside passes through every part of RLlib unharmed.
+    RLlib passes one flat Box with the mask inside through all its parts unchanged; it takes
+    nested spaces apart.
     """
     planes = boards.observe().reshape(len(boards), -1)
     return np.concatenate([planes, boards.legal_mask().view(np.int8)], axis=1)
@@ -128,14 +129,14 @@ def play_games(
     *,
     start: ActionSampler | None = None,
 ) -> Games:
-    """Play every game to its end, one batched evaluation a ply.
+    """Play every game to its end, with one batched evaluation per ply.
 
     Args:
         openings: `[G]` positions to start from, none of them over.
         evaluate: Maps observations `[n, 2 * squares + A]` to logits and values.
         choose: Picks the moves.
         rng: The source of all randomness.
-        start: Picks the first move of every game, if that is chosen otherwise.
+        start: Picks the first move of every game; None picks it like the others.
     """
     plies: list[Ply] = []
     boards, games = openings, np.arange(len(openings))
@@ -160,14 +161,14 @@ def sample_actions(logits: Floats, legal: Mask, rng: np.random.Generator) -> Sam
 
     Args:
         logits: `[n, A]` float32; an illegal action's odds must underflow to 0.
-        legal: Not needed: the logits say it.
+        legal: Not used: the logits tell which moves are legal.
         rng: The source of randomness.
 
     Returns:
         The moves, with their log-probabilities under the softmax.
 
     Raises:
-        FloatingPointError: If a logit is not a number: no action would be the right one.
+        FloatingPointError: If a logit is not a number, since no choice would be right.
     """
     shifted, cumulative = _softmax_sums(logits)
     total = cumulative[:, -1]
@@ -264,7 +265,7 @@ def _softmax_sums(logits: Floats) -> tuple[Floats, Floats]:
 def advantages_and_targets(
     games: Games, *, gamma: float, lambda_: float
 ) -> tuple[list[Floats], list[Floats]]:
-    """Generalised advantage estimates and value targets, in the mover's view.
+    """Return generalised advantage estimates and value targets, in the mover's view.
 
     GAE (Schulman et al., "High-Dimensional Continuous Control Using Generalized Advantage
     Estimation", 2016, eq. 11-16) for a zero-sum game of alternating moves, where the
@@ -274,7 +275,7 @@ def advantages_and_targets(
 
     Args:
         games: Complete games.
-        gamma: Discount a ply, in [0, 1].
+        gamma: Discount per ply, in [0, 1].
         lambda_: Weight of longer returns, in [0, 1].
 
     Returns:

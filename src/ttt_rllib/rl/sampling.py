@@ -1,4 +1,4 @@
-"""Asking the board env runners of an algorithm for moves, also when some of them are gone."""
+"""Collects moves from the board env runners of an algorithm, even when some of them are gone."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 from ray.rllib.policy.sample_batch import MultiAgentBatch, concat_samples
 from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS
 
+from ttt_rllib.rl.hosts import AlgorithmHost
+
 __all__ = ["sample_moves"]
 
 RESTART_TIMEOUT_S = 300.0
@@ -17,7 +19,9 @@ RESTART_TIMEOUT_S = 300.0
 RESTART_POLL_S = 0.25
 
 
-def sample_moves(algorithm: Any, moves: int | None = None, **settings: Any) -> MultiAgentBatch:
+def sample_moves(
+    algorithm: AlgorithmHost, moves: int | None = None, **settings: Any
+) -> MultiAgentBatch:
     """Play whole games on all env runners.
 
     Args:
@@ -47,8 +51,10 @@ def _ask(
     return runner.sample(num_timesteps=moves), runner.get_metrics()
 
 
-def _ask_remotely(algorithm: Any, moves: int | None, settings: dict[str, Any]) -> list[Any]:
-    """Sample on all runners that are there, and wait for one if none is."""
+def _ask_remotely(
+    algorithm: AlgorithmHost, moves: int | None, settings: dict[str, Any]
+) -> list[Any]:
+    """Sample on all runners that are up, and wait for one if none is."""
     group = algorithm.env_runner_group
     deadline_s = time.monotonic() + RESTART_TIMEOUT_S
     while time.monotonic() < deadline_s:

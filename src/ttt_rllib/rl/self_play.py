@@ -1,4 +1,4 @@
-"""What all self-play algorithms share: the game, the runner, one module, an iteration.
+"""The parts that all self-play algorithms share: game, runner, module and iteration.
 
 `SelfPlayConfig` is mixed into an RLlib AlgorithmConfig.
 """
@@ -17,20 +17,22 @@ from ttt_envs.game import TIC_TAC_TOE, Game
 from ttt_rllib.metrics import LEARN_S, SAMPLE_S, SYNC_S
 from ttt_rllib.rl.actor_critic import MODULE_ID
 from ttt_rllib.rl.env_runner import BoardEnvRunner, board_spaces
+from ttt_rllib.rl.exact_evaluation import ExactEvaluationMixin
+from ttt_rllib.rl.hosts import ConfigBase
 from ttt_rllib.rl.rollout import ActionSampler, Games
 
 __all__ = ["SelfPlayConfig", "run_iteration"]
 
 
 def run_iteration(
-    algorithm: Any,
+    algorithm: ExactEvaluationMixin,
     sample: Callable[[], MultiAgentBatch],
     learn: Callable[[MultiAgentBatch], None],
 ) -> None:
-    """Sample, learn, send the weights to the env runners, evaluate; all by the clock.
+    """Sample, learn, send the weights to the env runners, evaluate, and time each phase.
 
     Args:
-        algorithm: A `ExactEvaluationMixin` RLlib Algorithm.
+        algorithm: The RLlib Algorithm.
         sample: Returns the moves of all env runners.
         learn: Updates the LearnerGroup.
     """
@@ -55,7 +57,7 @@ def shared_policy_mapping_fn(agent_id: str, episode: Any, **kwargs: Any) -> str:
     return MODULE_ID
 
 
-class SelfPlayConfig:
+class SelfPlayConfig(ConfigBase):
     """An AlgorithmConfig for board games on `BoardEnvRunner`; call `self_play` for the game.
 
     A subclass names its `MODULE` and `LEARNER` classes.
@@ -64,32 +66,35 @@ class SelfPlayConfig:
     MODULE: type[Any]
     LEARNER: type[Any]
 
-    def set_up_self_play(self: Any) -> None:
-        """Set what RLlib needs to know; to be called at the end of the constructor."""
-        self.env_runner_cls = BoardEnvRunner
+    def set_up_self_play(self) -> None:
+        """Set what RLlib needs to know; a subclass calls this at the end of its constructor."""
         self.exact_evaluation_interval = 1
         # Tune would overwrite our "perf" with the machine's load under that name.
-        self.log_sys_usage = False
+        self.debugging(log_sys_usage=False)
         self.rl_module(model_config={"hidden_sizes": (128, 128), "activation": "relu"})
-        self.env_runners(num_envs_per_env_runner=512)
+        self.env_runners(
+            env_runner_cls=BoardEnvRunner,
+            num_envs_per_env_runner=512,
+            # Runners hold no state but weights, which `setup` and `training_step` send, so there is
+            # nothing to merge or to broadcast; RLlib would do both after every iteration.
+            merge_env_runner_states=False,
+            broadcast_env_runner_states=False,
+        )
         # One training step an iteration; DQN's own default would repeat it up to 1,000 moves.
         self.reporting(min_sample_timesteps_per_iteration=0, min_time_s_per_iteration=0)
-        self.disable_env_checking = True
-        # Runners hold no state but weights, which `training_step` sends.
-        self.merge_env_runner_states = False
-        self._dont_auto_sync_env_runner_states = True
+        self.environment(disable_env_checking=True)
         self.multi_agent(policies={MODULE_ID}, policy_mapping_fn=shared_policy_mapping_fn)
         self.self_play(game=TIC_TAC_TOE, random_plies=(0, 8), exploring_starts=0.0)
 
     def self_play(
-        self: Any,
+        self,
         *,
         game: Game | None = None,
         random_plies: tuple[int, int] | None = None,
         exploring_starts: float | None = None,
         exact_evaluation_interval: int | None = None,
     ) -> Any:
-        """Set what is played and how it is measured; None leaves a setting as it is.
+        """Set the game, how games begin and when the agent is evaluated; None changes nothing.
 
         Args:
             game: The rules.
@@ -117,7 +122,7 @@ class SelfPlayConfig:
             self.exact_evaluation_interval = exact_evaluation_interval
         return self
 
-    def get_default_rl_module_spec(self: Any) -> RLModuleSpec:
+    def get_default_rl_module_spec(self) -> RLModuleSpec:
         """Return the spec of the one module; RLlib fills in the spaces."""
         return RLModuleSpec(module_class=self.MODULE, model_config=self.model_config)
 
@@ -138,4 +143,4 @@ class SelfPlayConfig:
         raise NotImplementedError
 
     def validate_train_batch_size_vs_rollout_fragment_length(self) -> None:
-        """Nothing to check: runners play whole games, there are no fragments."""
+        """Check nothing: runners play whole games, so there are no fragments."""

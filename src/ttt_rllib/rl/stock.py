@@ -1,7 +1,7 @@
-"""RLlib's own PPO and DQN on any masked PettingZoo environment, measured as ours are.
+"""RLlib's own PPO and DQN on any masked PettingZoo environment, with the same figures as ours.
 
 Env runner, connectors, replay buffer, learner and `training_step` are RLlib's own, with
-all they cost; what is added is the adapter, masked modules, and the figures.
+all they cost; the adapter, the masked modules and the figures are added.
 """
 
 from __future__ import annotations
@@ -28,22 +28,23 @@ from ttt_rllib.rl.actor_critic import MODULE_ID, BoardActorCritic
 from ttt_rllib.rl.dqn import REPLAY_BUFFER, SelfPlayDQN
 from ttt_rllib.rl.env_runner import DRAWS, O_WINS, X_WINS
 from ttt_rllib.rl.exact_evaluation import ExactEvaluationMixin
+from ttt_rllib.rl.hosts import ConfigBase
 from ttt_rllib.rl.pettingzoo_adapter import MaskedAECEnv
 from ttt_rllib.rl.ppo import SelfPlayPPO
 from ttt_rllib.rl.self_play import shared_policy_mapping_fn
 from ttt_rllib.rl.stock_module import StockQNetwork
 
-__all__ = ["StockDQN", "StockDQNConfig", "StockPPO", "StockPPOConfig"]
+__all__ = ["StockConfig", "StockDQN", "StockDQNConfig", "StockPPO", "StockPPOConfig"]
 
 MOVES_OF_GAMES = "moves_of_games"
 """Moves of the games that ended, whenever they were sampled."""
 
 SEATS = 2
-"""X moves first; where there are more agents, nobody is X or O."""
+"""X moves first; where there are more agents, there is no X or O."""
 
 
 def separate_policy_mapping_fn(agent_id: str, episode: Any, **kwargs: Any) -> str:
-    """Map each agent to the module of its own name."""
+    """Map each agent to the module that has its name."""
     return agent_id
 
 
@@ -78,27 +79,27 @@ class CountResults(RLlibCallback):
             metrics_logger.log_value(key, int(occurred), reduce="sum")
 
 
-class StockConfig:
+class StockConfig(ConfigBase):
     """An AlgorithmConfig for RLlib's own env runner; call `pettingzoo` for the environment."""
 
-    def set_up_stock(self: Any) -> None:
-        """Set what holds for every environment; to be called at the end of the constructor."""
+    def set_up_stock(self) -> None:
+        """Set what every environment needs; a subclass calls this at the end of its constructor."""
         self.exact_evaluation_interval = 1
         # Tune would overwrite our "perf" with the machine's load under that name.
-        self.log_sys_usage = False
+        self.debugging(log_sys_usage=False)
         # RLlib's check plays random moves, most of which are illegal.
-        self.disable_env_checking = True
+        self.environment(disable_env_checking=True)
         self.rl_module(model_config={"hidden_sizes": (128, 128), "activation": "relu"})
         self.callbacks(CountResults)
 
     def pettingzoo(
-        self: Any,
+        self,
         make_env: Callable[[], AECEnv[str, Any, Any]],
         *,
         policies: Literal["shared", "separate"] = "shared",
         exact_evaluation_interval: int = 1,
     ) -> Any:
-        """Set what is played, by whom, and how it is measured.
+        """Set the environment, the policies and when they are evaluated.
 
         Args:
             make_env: Returns a new environment that has passed `check_env`.
@@ -138,23 +139,19 @@ class StockConfig:
 
 
 class Stock(ExactEvaluationMixin):
-    """What StockPPO and StockDQN add to RLlib's Algorithm: seats, clocks and figures."""
-
-    learner_group: Any
-    env_runner_group: Any
-    local_replay_buffer: Any
+    """Seats, timing and figures, which StockPPO and StockDQN add to RLlib's Algorithm."""
 
     def setup(self, config: Any) -> None:
-        """Build everything, as RLlib does, and put clocks on learning and sending weights."""
+        """Build everything, as RLlib does, and time the learning and the sending of weights."""
         self._seconds: dict[str, float] = defaultdict(float)
         super().setup(config)
-        self._put_clock_on(self.learner_group, "update", LEARN_S)
-        self._put_clock_on(self.env_runner_group, "sync_weights", SYNC_S)
+        self._time_method(self.learner_group, "update", LEARN_S)
+        self._time_method(self.env_runner_group, "sync_weights", SYNC_S)
         if self.local_replay_buffer is not None:
-            self._put_clock_on(self.local_replay_buffer, "sample", LEARN_S)
+            self._time_method(self.local_replay_buffer, "sample", LEARN_S)
 
     def network_policy(self) -> AgentPolicy:
-        """Return the current agent, with a network a seat if they have their own."""
+        """Return the current agent, with one network per seat if they differ."""
         seats = self.config.env_config["seats"]
         if not seats:
             return super().network_policy()
@@ -162,9 +159,9 @@ class Stock(ExactEvaluationMixin):
         return SeatPolicies(self.network_of(x_agent), self.network_of(o_agent))
 
     def training_step(self) -> None:
-        """Do what RLlib does, by the clock."""
+        """Do what RLlib does, and time it."""
         start_s = time.perf_counter()
-        super().training_step()  # type: ignore[misc]  # RLlib's Algorithm
+        super().training_step()  # type: ignore[safe-super]  # RLlib's
         self._seconds["all"] += time.perf_counter() - start_s
 
     def after_training(self, results: dict[str, Any]) -> None:
@@ -184,11 +181,11 @@ class Stock(ExactEvaluationMixin):
         # What is left is sampling, and filling the replay buffer if there is one.
         phases = {SAMPLE_S: seconds["all"] - learn_s - sync_s, LEARN_S: learn_s}
         moves = int(sampled[NUM_ENV_STEPS_SAMPLED])
-        # Games under way are not counted, so neither are their moves.
+        # The counts of games leave out those under way, so their moves are left out too.
         totals = {**sampled, NUM_ENV_STEPS_SAMPLED: sampled.get(MOVES_OF_GAMES, 0)}
         self.record_iteration({**phases, SYNC_S: sync_s}, moves, totals=totals)
 
-    def _put_clock_on(self, owner: Any, method: str, phase: str) -> None:
+    def _time_method(self, owner: Any, method: str, phase: str) -> None:
         inner = getattr(owner, method)
 
         def timed(*args: Any, **kwargs: Any) -> Any:
@@ -214,7 +211,7 @@ class StockPPOConfig(StockConfig, PPOConfig):
 
 
 class StockPPO(Stock, PPO):
-    """RLlib's PPO, measured."""
+    """RLlib's PPO with our figures."""
 
     ALGORITHM = "PPO (stock)"
     LEARNER_FIGURES: ClassVar[dict[str, str]] = SelfPlayPPO.LEARNER_FIGURES
@@ -230,9 +227,11 @@ class StockDQNConfig(StockConfig, DQNConfig):
 
     def __init__(self, algo_class: type[Algorithm] | None = None) -> None:
         super().__init__(algo_class=algo_class or StockDQN)
-        self.dueling = False
-        self.gamma = 1.0
-        self.replay_buffer_config = {"type": "MultiAgentEpisodeReplayBuffer", "capacity": 100_000}
+        self.training(
+            dueling=False,
+            gamma=1.0,
+            replay_buffer_config={"type": "MultiAgentEpisodeReplayBuffer", "capacity": 100_000},
+        )
         self.set_up_stock()
 
     def get_default_rl_module_spec(self) -> RLModuleSpec:
@@ -244,7 +243,7 @@ class StockDQNConfig(StockConfig, DQNConfig):
 
 
 class StockDQN(Stock, DQN):
-    """RLlib's DQN, measured."""
+    """RLlib's DQN with our figures."""
 
     ALGORITHM = "DQN (stock)"
     LEARNER_FIGURES: ClassVar[dict[str, str]] = SelfPlayDQN.LEARNER_FIGURES
@@ -266,7 +265,7 @@ class StockDQN(Stock, DQN):
             self.local_replay_buffer.set_state(state[REPLAY_BUFFER])
 
     def after_training(self, results: dict[str, Any]) -> None:
-        """Measure the agent, and note how much it explores by now."""
+        """Measure the agent, and record how much it explores by now."""
         super().after_training(results)
         schedule = Scheduler(fixed_value_or_schedule=self.config.epsilon, framework=None)
         schedule.update(self.moves())

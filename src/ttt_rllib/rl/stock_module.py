@@ -1,4 +1,4 @@
-"""The masked Q-network with the exploration that RLlib's own env runner asks its modules for.
+"""The masked Q-network with exploration, which RLlib's own env runner leaves to its modules.
 
 Shapes: `B` positions, `A` actions.
 """
@@ -20,7 +20,7 @@ __all__ = ["StockQNetwork"]
 class StockQNetwork(BoardQNetwork):
     """A `BoardQNetwork` that chooses its moves: epsilon-greedy, among the legal ones only.
 
-    RLlib's default module takes a legal move whose value is exactly 0 for an illegal one;
+    RLlib's default module takes a legal move whose value is exactly 0 for an illegal one, so
     here a move is legal if its value is above -inf. `model_config` also holds `epsilon`, a
     share or a schedule.
     """

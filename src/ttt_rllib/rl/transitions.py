@@ -1,6 +1,6 @@
-"""From whole games to the transitions of Q-learning.
+"""Turns whole games into the transitions of Q-learning.
 
-Pure numpy. Shapes: `n` games still going at a ply, `A` actions, `W` width of an observation.
+Pure numpy. Shapes: `n` games still under way at a ply, `A` actions, `W` width of an observation.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def transitions(games: Games, *, zero_sum: bool) -> list[Transitions]:
 def _to_opponent(ply: Ply, reply: Ply | None) -> Transitions:
     successors = np.zeros_like(ply.observations)
     if reply is not None:
-        # The games that go on are, in the same order, those of the next ply.
+        # The games that are not over are, in the same order, those of the next ply.
         successors[~ply.done] = reply.observations
     ones = np.ones(len(ply.done), np.int8)
     return Transitions(successors, ply.won.astype(np.float32), ply.done, ones)
