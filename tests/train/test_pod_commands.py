@@ -69,7 +69,7 @@ def test_the_same_command_starts_a_run_finds_it_done_and_refuses_to_mix_it(tmp_p
     assert (tmp_path / "debug" / "pod" / "metrics.csv").read_bytes() == metrics
     other = run_command("train", *same, "--set", "seed=9")
     assert other.returncode == 2
-    assert "differs from what is asked for; take another --name" in other.stderr
+    assert "differs from the experiment given; choose another --name" in other.stderr
 
 
 @pytest.mark.long
