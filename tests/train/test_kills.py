@@ -1,8 +1,14 @@
-"""SIGKILL of the driver at any moment: a search that was killed equals one that was not."""
+"""SIGKILL of the driver at any moment: a search that was killed equals one that was not.
+
+The moments are random; `KILLS_SEED=... pytest -m long tests/train/test_kills.py` repeats those of
+a failure, whose seed the test prints.
+"""
 
 import csv
 import json
+import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -17,8 +23,24 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 KILLS = 10
 ITERATIONS = 24
+MAX_DELAY_S = 4.0
+"""The latest moment of a kill after the rows it waits for, where it waits for none."""
+
 EXIT_S = 60.0
-"""For processes at niceness 15 on busy cores."""
+"""How long Ray's processes may take to end, at niceness 15 on busy cores."""
+
+KILLED_BEFORE_SUMMARY = """
+import os, runpy, signal, sys
+
+def kill_at_the_summary(event, arguments):
+    if event == "os.rename" and str(arguments[1]).endswith("summary.json"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(kill_at_the_summary)
+runpy.run_module("ttt_rllib.train", run_name="__main__", alter_sys=True)
+"""
+"""Runs the command, and kills it at the moment at which its summary would appear."""
+
 SEARCH = """
 # Ten short trials, each reproducible to the bit.
 training: {train_batch_size_per_learner: 512, minibatch_size: 256, num_epochs: 1}
@@ -34,9 +56,9 @@ search:
 """.replace("ITERATIONS", str(ITERATIONS))
 
 
-def start(*arguments, log):
+def start(*arguments, log, program=("-m", "ttt_rllib.train")):
     return subprocess.Popen(
-        [sys.executable, "-m", "ttt_rllib.train", *map(str, arguments)],
+        [sys.executable, *program, *map(str, arguments)],
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
@@ -48,11 +70,15 @@ def table(run):
         return {row["trial"]: row for row in csv.DictReader(file)}
 
 
-def go_on(experiment, run, log):
+def start_or_resume(experiment, run, log):
     """Start the run, or resume it if it has ever begun."""
     if (run / "experiment.yaml").is_file():
         return start("--resume", run, log=log)
-    return start(experiment, "--storage", run.parent.parent, "--name", run.name, log=log)
+    return start(experiment, *place(run), log=log)
+
+
+def place(run):
+    return ("--storage", run.parent.parent, "--name", run.name)
 
 
 def assert_equal_runs(actual, expected):
@@ -66,7 +92,7 @@ def assert_equal_runs(actual, expected):
         rows = MetricsCsv(actual / "trials" / trial / "metrics.csv").rows()
         assert [int(one["perf/iteration"]) for one in rows] == list(range(1, ITERATIONS + 1))
     kept = [path.name for path in actual.glob("trials/*/checkpoint_*")]
-    assert len(kept) == 2 * len(table(expected)), "two a trial are kept, and none is left over"
+    assert len(kept) == 2 * len(table(expected)), "two are kept per trial, and none is left over"
 
 
 def count_rows(run):
@@ -81,16 +107,19 @@ def test_after_ten_sigkills_searches_equal_the_undisturbed_one_in_trials_moves_a
     experiment.write_text(SEARCH)
     log = (tmp_path / "log.txt").open("w")
     whole = tmp_path / "search" / "whole"
-    assert go_on(experiment, whole, log).wait() == 0
+    assert start_or_resume(experiment, whole, log).wait() == 0
     all_rows = count_rows(whole)
-    moments = random.Random()  # any moment must do, so there is no seed
+    # Any moment must do, so every run of the test takes other ones.
+    seed = int(os.environ.get("KILLS_SEED") or random.SystemRandom().randrange(2**32))
+    print(f"repeat with KILLS_SEED={seed}")  # noqa: T201 - pytest shows it if the test fails
+    moments = random.Random(seed)
     killed, kills, children = [tmp_path / "search" / "killed-0"], 0, []
     while kills < KILLS:
         rows = count_rows(killed[-1])
-        # Such that all kills find something to do: of what is left, its share or twice that.
+        # Up to twice the share of each kill in the rows that are left: all kills find work to undo.
         target = rows + moments.randint(0, 2 * (all_rows - rows) // (KILLS - kills + 1))
-        later_s = moments.uniform(0.0, 4.0 if target == rows else 0.2)
-        driver = go_on(experiment, killed[-1], log)
+        later_s = moments.uniform(0.0, MAX_DELAY_S if target == rows else 0.2)
+        driver = start_or_resume(experiment, killed[-1], log)
         while driver.poll() is None and count_rows(killed[-1]) < target:
             time.sleep(0.02)
         try:
@@ -101,17 +130,17 @@ def test_after_ten_sigkills_searches_equal_the_undisturbed_one_in_trials_moves_a
             driver.kill()
             driver.wait()
             kills += 1
-    assert go_on(experiment, killed[-1], log).wait() == 0, Path(log.name).read_text()
+    assert start_or_resume(experiment, killed[-1], log).wait() == 0, Path(log.name).read_text()
     for run in killed:
         assert_equal_runs(run, whole)
-    # Those of a killed driver notice it within about three seconds.
+    # Ray's processes notice within about three seconds that their driver was killed.
     _, alive = psutil.wait_procs(children, timeout=EXIT_S)
     assert not alive
     assert len(children) > 2 * KILLS
 
 
 @pytest.mark.parametrize("is_search", [False, True], ids=["one trial", "search"])
-def test_a_driver_killed_after_the_last_trial_ended_concludes_the_run_when_resumed(
+def test_a_driver_killed_after_the_last_trial_ended_completes_the_run_when_resumed(
     tmp_path, is_search
 ):
     experiment = tmp_path / "short.yaml"
@@ -119,21 +148,18 @@ def test_a_driver_killed_after_the_last_trial_ended_concludes_the_run_when_resum
     experiment.write_text(f"{training}search:{search}" if is_search else training)
     log = (tmp_path / "log.txt").open("w")
     run = tmp_path / "short" / "a"
-    driver = go_on(experiment, run, log)
-    while not (run / "agent").is_dir():  # the first thing that comes after the trials
-        assert driver.poll() is None, Path(log.name).read_text()
-        time.sleep(0.002)
-    driver.kill()
-    driver.wait()
-    assert not (run / "summary.json").exists(), "killed too late to show anything"
-    assert go_on(experiment, run, log).wait() == 0, Path(log.name).read_text()
+    driver = start(experiment, *place(run), log=log, program=("-c", KILLED_BEFORE_SUMMARY))
+    assert driver.wait() == -signal.SIGKILL, Path(log.name).read_text()
+    assert (run / "agent").is_dir()
+    assert not (run / "summary.json").exists()
+    assert start_or_resume(experiment, run, log).wait() == 0, Path(log.name).read_text()
     summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
     assert summary["status"] == "done"
     assert summary["metrics"]["perf/iteration"] == ITERATIONS
     if is_search:
         assert summary["search"]["statuses"] == {"done": 2}
         assert "2 of 2 trials done" in Path(log.name).read_text()
-    # Nor does a kill between the summary and the report leave a run without one.
+    # A kill between the summary and the report does not leave a run without a report either.
     (run / "report.html").unlink()
-    assert go_on(experiment, run, log).wait() == 0
+    assert start_or_resume(experiment, run, log).wait() == 0
     assert (run / "report.html").is_file()

@@ -1,4 +1,4 @@
-"""Whole runs of the experiments: proof for several seeds, kills, Ctrl-C and resume."""
+"""Whole runs of the experiments: proofs for several seeds, kills, Ctrl-C and resuming."""
 
 from __future__ import annotations
 
@@ -8,48 +8,86 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.commands import EXPERIMENTS, start_command
 from ttt_rllib.runs.metrics_csv import MetricsCsv
 
-ROOT = Path(__file__).parents[2]
-PPO = ROOT / "experiments" / "ppo.yaml"
-DQN = ROOT / "experiments" / "dqn.yaml"
-PPO_PERFECT = ROOT / "experiments" / "ppo_perfect.yaml"
+PPO = EXPERIMENTS / "ppo.yaml"
+DQN = EXPERIMENTS / "dqn.yaml"
+PPO_PERFECT = EXPERIMENTS / "ppo_perfect.yaml"
 MANY_MOVES = ("--set", "stop.consecutive_unexploitable_evals=null", "--set", "stop.moves=300000")
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
-def start(*arguments):
-    # In a session of its own, so that a signal reaches the command alone.
-    return subprocess.Popen(
-        [sys.executable, "-m", "ttt_rllib.train", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        # A newcomer's shell, without what the tests themselves tell Ray.
-        env={name: value for name, value in os.environ.items() if not name.startswith("RAY_")},
-    )
+DEADLINE_S = 300.0
+"""How long a command may take on busy cores until it meets a condition, or ends."""
 
 
-def finish(process):
-    stdout, stderr = process.communicate(timeout=300)
-    return process.returncode, stdout, stderr
+@dataclass(frozen=True)
+class Command:
+    """A command that runs in the background, in a session of its own.
+
+    So a signal reaches the command alone. Its output goes to files, which can be read meanwhile.
+    """
+
+    process: subprocess.Popen[str]
+    folder: Path
+
+    @property
+    def stdout(self) -> str:
+        return (self.folder / "stdout").read_text(encoding="utf-8")
+
+    @property
+    def stderr(self) -> str:
+        return (self.folder / "stderr").read_text(encoding="utf-8")
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait until the condition holds; fail if the command ends before, or at the deadline."""
+        deadline_s = time.monotonic() + DEADLINE_S
+        while not condition():
+            assert self.process.poll() is None, f"ended early: {self.stdout}{self.stderr}"
+            assert time.monotonic() < deadline_s, f"too slow: {self.stdout}{self.stderr}"
+            time.sleep(0.01)
+
+    def finish(self) -> tuple[int, str, str]:
+        """Wait for the end, and return the exit code and the output."""
+        code = self.process.wait(timeout=DEADLINE_S)
+        return code, self.stdout, self.stderr
 
 
-def wait_for_rows(run, count, process):
-    """Wait until the run has `count` metric rows."""
-    while process.poll() is None:
+@pytest.fixture
+def start(tmp_path_factory):
+    """Return a function that starts the command; what still runs at the end is killed."""
+    commands = []
+
+    def start_training(*arguments):
+        folder = tmp_path_factory.mktemp("command")
+        with (folder / "stdout").open("w") as stdout, (folder / "stderr").open("w") as stderr:
+            process = start_command("train", *arguments, stdout=stdout, stderr=stderr)
+        commands.append(Command(process, folder))
+        return commands[-1]
+
+    yield start_training
+    for command in commands:
+        command.process.kill()
+        command.process.wait()
+
+
+def has_rows(run, count):
+    """Return a condition: the run has `count` metric rows."""
+
+    def condition():
         files = list(run.glob("trials/*/metrics.csv"))
-        if files and len(MetricsCsv(files[0]).rows()) >= count:
-            return
-        time.sleep(0.05)
-    pytest.fail(f"the command ended early: {process.communicate()}")
+        return bool(files) and len(MetricsCsv(files[0]).rows()) >= count
+
+    return condition
 
 
 def iterations_and_moves(run):
@@ -66,34 +104,34 @@ SEEDS = [(PPO, 1, "unexploitable"), (DQN, 0, "unexploitable"), (PPO_PERFECT, 0, 
 
 
 @pytest.mark.parametrize(("experiment", "seed", "claim"), SEEDS)
-def test_an_experiment_proves_what_it_is_for(tmp_path, experiment, seed, claim):
-    process = start(experiment, "--storage", tmp_path, "--name", "a", "--set", f"seed={seed}")
+def test_an_experiment_proves_its_claim(start, tmp_path, experiment, seed, claim):
+    command = start(experiment, "--storage", tmp_path, "--name", "a", "--set", f"seed={seed}")
     run = tmp_path / experiment.stem / "a"
-    wait_for_rows(run, 1, process)
-    children = psutil.Process(process.pid).children(recursive=True)
+    command.wait_until(has_rows(run, 1))
+    children = psutil.Process(command.process.pid).children(recursive=True)
     assert len(children) > 2, "the driver's Ray"
-    code, stdout, stderr = finish(process)
+    code, stdout, stderr = command.finish()
     assert code == 0, stderr
     _, alive = psutil.wait_procs(children, timeout=20)
     assert alive == [], "Ray's processes end with the command"
     assert stdout.splitlines()[-1] == f"results: {run}"
     assert json.loads((run / "certificate.json").read_text())[claim] is True
-    command = [sys.executable, "-m", "ttt_rllib.evaluate", str(run), "--require", claim]
-    assert subprocess.run(command, check=False).returncode == 0
+    evaluate = [sys.executable, "-m", "ttt_rllib.evaluate", str(run), "--require", claim]
+    assert subprocess.run(evaluate, check=False).returncode == 0
 
 
-def test_a_sigkilled_env_runner_loses_no_trial_and_no_row(tmp_path):
-    process = start(PPO, "--storage", tmp_path, "--name", "a", *MANY_MOVES)
+def test_a_sigkilled_env_runner_loses_no_trial_and_no_row(start, tmp_path):
+    command = start(PPO, "--storage", tmp_path, "--name", "a", *MANY_MOVES)
     run = tmp_path / "ppo" / "a"
-    wait_for_rows(run, 3, process)
-    names = [
+    command.wait_until(has_rows(run, 3))
+    runners = [
         child
-        for child in psutil.Process(process.pid).children(recursive=True)
+        for child in psutil.Process(command.process.pid).children(recursive=True)
         if "BoardEnvRunner" in " ".join(child.cmdline())
     ]
-    assert len(names) == 2
-    names[0].send_signal(signal.SIGKILL)
-    code, _, stderr = finish(process)
+    assert len(runners) == 2
+    runners[0].send_signal(signal.SIGKILL)
+    code, _, stderr = command.finish()
     assert code == 0, stderr
     _, moves = iterations_and_moves(run)
     assert moves[-1] >= 300_000
@@ -110,25 +148,24 @@ def test_a_sigkilled_env_runner_loses_no_trial_and_no_row(tmp_path):
     ids=["ppo-ctrl-c", "dqn-sigterm"],
 )
 def test_an_interrupt_saves_a_checkpoint_says_how_to_resume_and_resume_equals_no_interrupt(
-    tmp_path, experiment, send, moves
+    start, tmp_path, experiment, send, moves
 ):
     limits = ("--set", "stop.consecutive_unexploitable_evals=null", "--set", f"stop.moves={moves}")
-    whole = start(experiment, "--storage", tmp_path, "--name", "whole", *limits)
-    assert finish(whole)[0] == 0
-    process = start(experiment, "--storage", tmp_path, "--name", "cut", *limits)
+    assert start(experiment, "--storage", tmp_path, "--name", "whole", *limits).finish()[0] == 0
+    command = start(experiment, "--storage", tmp_path, "--name", "cut", *limits)
     runs = tmp_path / experiment.stem
     run = runs / "cut"
-    wait_for_rows(run, 5, process)
+    command.wait_until(has_rows(run, 5))
     # A terminal sends Ctrl-C to the whole process group, Kubernetes SIGTERM to the command.
-    send(process.pid, signal.SIGINT if send is os.killpg else signal.SIGTERM)
-    code, stdout, stderr = finish(process)
+    send(command.process.pid, signal.SIGINT if send is os.killpg else signal.SIGTERM)
+    code, stdout, stderr = command.finish()
     assert code == 130
-    assert f"python -m ttt_rllib.train --resume {run}" in stderr
+    assert f"resume with: python -m ttt_rllib.train --resume {run}" in stderr
     assert stdout.splitlines()[-1] == f"results: {run}"
     assert json.loads((run / "summary.json").read_text())["status"] == "interrupted"
     cut, _ = iterations_and_moves(run)
     assert len(cut) < len(iterations_and_moves(runs / "whole")[0])
-    code, _, stderr = finish(start("--resume", run))
+    code, _, stderr = start("--resume", run).finish()
     assert code == 0, stderr
     assert iterations_and_moves(run) == iterations_and_moves(runs / "whole")
     hashes = [
@@ -138,52 +175,67 @@ def test_an_interrupt_saves_a_checkpoint_says_how_to_resume_and_resume_equals_no
     assert hashes[0] == hashes[1], "the very same agent"
 
 
-def test_a_second_interrupt_ends_at_once(tmp_path):
-    process = start(PPO, "--storage", tmp_path, "--name", "a", *MANY_MOVES)
-    wait_for_rows(tmp_path / "ppo" / "a", 2, process)
+def test_a_second_interrupt_ends_at_once(start, tmp_path):
+    command = start(PPO, "--storage", tmp_path, "--name", "a", *MANY_MOVES)
+    run = tmp_path / "ppo" / "a"
+    command.wait_until(has_rows(run, 2))
     started_s = time.monotonic()
-    for _ in range(2):
-        os.kill(process.pid, signal.SIGINT)
-        time.sleep(0.01)
-    code, stdout, stderr = finish(process)
+    command.process.send_signal(signal.SIGINT)
+    # Two pending signals would be one.
+    command.wait_until(lambda: "interrupted: saving a checkpoint" in command.stderr)
+    command.process.send_signal(signal.SIGINT)
+    code, stdout, stderr = command.finish()
     assert code == 130
     assert "Traceback" not in stderr
-    assert "resume with: python -m ttt_rllib.train --resume" in stderr
-    assert stdout.splitlines()[-1].startswith("results: ")
+    assert f"resume with: python -m ttt_rllib.train --resume {run}" in stderr
+    assert stdout.splitlines()[-1] == f"results: {run}"
     assert time.monotonic() - started_s < 30
 
 
 @pytest.mark.parametrize(
-    ("number", "after_s"), [(signal.SIGINT, 2.0), (signal.SIGTERM, 5.0), (signal.SIGINT, 8.0)]
+    ("number", "moment"),
+    [
+        (signal.SIGINT, "Ray starts"),
+        (signal.SIGTERM, "the run has its directory"),
+        (signal.SIGINT, "the trial is set up"),
+    ],
 )
 def test_an_interrupt_while_starting_exits_with_130_and_without_a_traceback(
-    tmp_path, number, after_s
+    start, tmp_path, number, moment
 ):
-    process = start(PPO, "--storage", tmp_path, "--name", "a")
-    resume = f"resume with: python -m ttt_rllib.train --resume {tmp_path / 'ppo' / 'a'}"
-    time.sleep(after_s)
-    process.send_signal(number)
-    code, _, stderr = finish(process)
+    command = start(PPO, "--storage", tmp_path, "--name", "a")
+    run = tmp_path / "ppo" / "a"
+    conditions = {
+        "Ray starts": lambda: "starting Ray" in command.stdout,
+        "the run has its directory": run.is_dir,
+        "the trial is set up": lambda: any(run.glob("trials/*")),
+    }
+    command.wait_until(conditions[moment])
+    command.process.send_signal(number)
+    code, _, stderr = command.finish()
     assert code == 130, stderr
-    assert stderr.splitlines()[-1] in ("interrupted", resume), stderr
+    assert "interrupted" in stderr
+    # A run that has a directory can be resumed.
+    assert (f"python -m ttt_rllib.train --resume {run}" in stderr) == run.is_dir(), stderr
     assert "Traceback" not in stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
-def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(tmp_path):
+def test_a_full_disk_is_one_line_and_the_run_can_be_resumed_when_there_is_room(start, tmp_path):
     mount = ["mount", "-t", "tmpfs", "-o", "size=450k", "tmpfs", str(tmp_path)]
     if subprocess.run(mount, check=False).returncode != 0:
         pytest.skip("this machine does not let root mount a file system")
     try:
         run = tmp_path / "ppo" / "a"
-        code, stdout, stderr = finish(start(PPO, "--storage", tmp_path, "--name", "a", *MANY_MOVES))
+        command = start(PPO, "--storage", tmp_path, "--name", "a", *MANY_MOVES)
+        code, stdout, stderr = command.finish()
         assert code == 1
         assert "No space left on device" in stderr
         assert "Traceback" not in stderr
         assert f"resume with: python -m ttt_rllib.train --resume {run}" in stderr
         assert stdout.splitlines()[-1] == f"results: {run}"
         subprocess.run(["mount", "-o", "remount,size=50m", str(tmp_path)], check=True)
-        code, _, stderr = finish(start("--resume", run))
+        code, _, stderr = start("--resume", run).finish()
         assert code == 0, stderr
         _, moves = iterations_and_moves(run)
         assert moves[-1] >= 300_000
