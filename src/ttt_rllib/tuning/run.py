@@ -98,7 +98,8 @@ def run_trials(
             **_arguments(experiment, run),
             scheduler=scheduler,
             search_alg=search,
-            # The state comes after all callbacks that write files, so that a resumed run has them.
+            # The state comes after the callbacks that write files: no snapshot knows of a result
+            # that is not in them.
             callbacks=[MetricsCsvCallback(), progress, interrupt, *callbacks, state, followed],
             resume_config=RESUME if is_restored else None,
         )
