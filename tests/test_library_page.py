@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import ttt_rllib
+from ttt_rllib.rl.torch_threads import set_torch_threads
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "library.md").read_text()
@@ -71,13 +72,14 @@ def test_the_page_builds_with_the_number_of_threads_that_it_says(ray_cluster, ro
     (source,) = (source for _, source in BLOCK.findall(QUICK) if "two_threads" in source)
     exec("from ttt_rllib import SelfPlayPPOConfig\n" + source, names)  # noqa: S102 - our own page
     try:
-        for config, threads in ((ttt_rllib.SelfPlayPPOConfig(), 1), (names["two_threads"], 2)):
-            torch.set_num_threads(3)
-            config.build_algo().stop()
-            assert torch.get_num_threads() == threads
-        monkeypatch.setenv("OMP_NUM_THREADS", "3")
         torch.set_num_threads(3)
         ttt_rllib.SelfPlayPPOConfig().build_algo().stop()
+        assert torch.get_num_threads() == 1
+        set_torch_threads(names["two_threads"])
+        assert torch.get_num_threads() == 2
+        monkeypatch.setenv("OMP_NUM_THREADS", "3")
+        torch.set_num_threads(3)
+        set_torch_threads(ttt_rllib.SelfPlayPPOConfig())
         assert torch.get_num_threads() == 3, "it was told so when the process was started"
     finally:
         torch.set_num_threads(before)
