@@ -178,10 +178,12 @@ def test_a_game_too_large_for_exact_evaluation_trains_and_says_so(tmp_path):
 
 
 def test_a_diverging_trial_exits_with_1_names_the_cause_and_how_to_resume(tmp_path):
-    options = ("--set", "training.lr=1e30", "--set", "max_failures=0", "--storage", tmp_path)
+    settings = ("training.lr=1e30", "max_failures=0", "env_runners.num_env_runners=0")
+    sets = [word for setting in settings for word in ("--set", setting)]
+    options = (*sets, "--storage", tmp_path)
     done = run_command("train", DEBUG, *options, "--name", "a")
     assert done.returncode == 1
-    lines = done.stderr.splitlines()
+    lines = own_lines(done.stderr)
     run = tmp_path / "debug" / "a"
     assert lines[0].startswith("error: the trial failed: FloatingPointError: training diverged")
     assert lines[1].startswith(f"details: {run / 'trials'}")
