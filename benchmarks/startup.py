@@ -10,7 +10,7 @@ from benchmarks.rows import Row, interleaved
 
 __all__ = ["startup"]
 
-IMPORTS = ("torch", "ray.rllib", "ttt_rllib.train")
+IMPORTS = ("torch", "ray.rllib", "ttt_rllib.train.command")
 
 IMPORT_SCRIPT = """
 import json, time
