@@ -1,7 +1,7 @@
 """Start this project's commands as a person would, and wait for what they do.
 
 Every process that a test starts is started here: in the project's root unless told otherwise,
-and in a newcomer's shell, without what the tests themselves tell Ray.
+and in a newcomer's environment, without the variables that the tests set for Ray.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def run_program(
 
 
 def start_command(name: str, *arguments: object, **options: Any) -> subprocess.Popen[str]:
-    """Start `python -m ttt_rllib.<name>`, in a session of its own.
+    """Start `python -m ttt_rllib.<name>`, in a separate session.
 
     A signal then reaches the command alone, as one from Kubernetes does; options are those of
     `subprocess.Popen`, and `env` as in `run_program`.
@@ -164,7 +164,7 @@ def loaded_by(module: str) -> set[str]:
 def own_lines(stderr: str) -> list[str]:
     """Return the lines that a command itself wrote, or that a traceback begins with.
 
-    Ray and its processes write to the same place whatever they like; their lines begin with
+    Ray and its processes write to the same stream; their lines begin with
     a time, a process or a colour.
     """
     return [line for line in stderr.splitlines() if not FOREIGN.match(line)]

@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests: one Ray cluster a session, and small experiments."""
+"""Fixtures shared by all tests: one Ray cluster per session, and small experiments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Export: the bundle is the same agent, agent.onnx answers alike, nothing foreign is harmed."""
+"""Export: the bundle is the same agent, agent.onnx answers the same, no other file is harmed."""
 
 import errno
 import json

@@ -1,4 +1,4 @@
-"""What `import ttt_rllib` offers, and what it costs."""
+"""What `import ttt_rllib` offers, and how much it costs."""
 
 from importlib import import_module, resources
 from pathlib import Path

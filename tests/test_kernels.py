@@ -1,7 +1,7 @@
 """No figure depends on the processor: what computes with BLAS passes under its other kernels.
 
-OpenBLAS picks its kernels by the processor, and each adds in an order of its own. The kernel
-is chosen before numpy is loaded, so the tests run in a process of their own here.
+OpenBLAS picks its kernels by the processor, and each adds in a different order. The kernel
+is chosen before numpy is loaded, so the tests run in a separate process here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The notebooks: stripped, without definitions of their own, and executed as a whole."""
+"""The notebooks are stripped, define nothing themselves, and are executed as a whole."""
 
 import ast
 import importlib

@@ -1,7 +1,7 @@
 """The private attributes of Ray that we use: an upgrade that changes one of them fails here first.
 
-Each row names the object, the attribute, its type, and what we need it for. A row goes when Ray
-offers a public way, or when the code that needs it goes.
+Each row names the object, the attribute, its type, and what we need it for. A row is
+removed when Ray offers a public way, or together with the code that needs it.
 """
 
 import inspect

@@ -1,6 +1,6 @@
-"""Tic-tac-toe, Connect Four and their kin: rules, vectorised boards, PettingZoo env, drawing.
+"""Tic-tac-toe, Connect Four and similar games: rules, vectorised boards, PettingZoo env, drawing.
 
-Needs numpy, gymnasium and pettingzoo only, and knows nothing of learning. The PettingZoo
+It needs only numpy, gymnasium and pettingzoo, and knows nothing of learning. The PettingZoo
 environment is `ttt_envs.aec`; it is not imported here, so that the rules do not load gymnasium.
 """
 

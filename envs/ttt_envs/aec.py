@@ -77,7 +77,7 @@ class raw_env(AECEnv[str, Observation, int], EzPickle):  # noqa: N801 - PettingZ
         self.reset()
 
     def observation_space(self, agent: str) -> spaces.Space[Any]:
-        """Return the space of `observe(agent)`; the same object at every call."""
+        """Return the space of `observe(agent)`; every call returns the same object."""
         return self.observation_spaces[agent]
 
     def action_space(self, agent: str) -> spaces.Space[Any]:
@@ -103,7 +103,7 @@ class raw_env(AECEnv[str, Observation, int], EzPickle):  # noqa: N801 - PettingZ
             `action_mask` `[A]` int8, 1 where legal, all 0 for the player not on move.
         """
         boards = self.boards
-        # The stones say who is to move; agent_selection does not once the game is over, because
+        # The stones say whose turn it is; agent_selection does not once the game is over, because
         # PettingZoo then steps through the agents that have to leave.
         if self.possible_agents.index(agent) != int(boards.ply[0]) % 2:
             boards = Boards(self.game, boards.opponent, boards.mover)

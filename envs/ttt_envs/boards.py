@@ -1,6 +1,6 @@
 """Many boards at once: a position is two bitboards, and a batch of positions two arrays.
 
-Everything is seen by the player to move (the mover), so that one network can play both
+Everything is seen from the player to move (the mover), so that one network can play both
 seats. This module holds the rules and knows nothing of agents, rewards over time or files.
 Shapes: `N` boards, `A` actions, `S` squares.
 """
@@ -25,7 +25,7 @@ ONE = np.uint64(1)
 
 
 class Step(NamedTuple):
-    """What one ply on every board led to.
+    """The result of one ply on every board.
 
     Attributes:
         boards: The positions after the ply, seen by the other player.
@@ -142,13 +142,13 @@ def random_openings(
 ) -> Boards:
     """Return boards after a uniformly random number of uniformly random plies.
 
-    A ply that would end the game is not played and ends the opening, so every board
-    returned has a move to make.
+    A ply that would end the game is not played and ends the opening, so no game
+    returned is over.
 
     Args:
         game: The rules.
         num_boards: `N`.
-        plies: Least and greatest number of plies, both included.
+        plies: Least and greatest number of plies, inclusive.
         rng: The source of all randomness.
     """
     boards = Boards.empty(game, num_boards)

@@ -1,6 +1,6 @@
 """A board as text and as SVG, without pygame or special fonts.
 
-Takes one position as two Python ints, X's stones and O's; knows no rules beyond geometry.
+It takes one position as two Python ints, X's stones and O's, and knows no rules but geometry.
 """
 
 from ttt_envs.game import Game

@@ -68,12 +68,12 @@ class Game:
 
     @property
     def num_squares(self) -> int:
-        """Squares of the board, which is also the longest possible game in plies."""
+        """Number of squares, which is also the length of the longest possible game in plies."""
         return self.rows * self.cols
 
     @property
     def num_actions(self) -> int:
-        """Size `A` of the action space: the columns with gravity, else the squares."""
+        """Size `A` of the action space: the number of columns with gravity, else of squares."""
         return self.cols if self.gravity else self.num_squares
 
     @cached_property

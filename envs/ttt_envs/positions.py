@@ -1,4 +1,4 @@
-"""Every position of a small game as an indexed table.
+"""Every position of a small game, as an indexed table.
 
 The table makes exact evaluation cheap: a policy becomes an array `[P, A]`, and a
 game-theoretic quantity takes one sweep over the plies, from the last to the first.

@@ -1,4 +1,4 @@
-"""Which squares would complete a line, found without playing on them.
+"""Finds the squares that would complete a line, without playing on them.
 
 Shapes: `N` boards.
 """
@@ -46,7 +46,7 @@ def safe_actions(boards: Boards) -> Bits:
     safe = _columns(game, landing)
     threats = _columns(game, landing & fatal)
     only_one = threats & (threats - ONE) == 0
-    # Only a stone on the threatened square itself parries.
+    # Only a stone on the threatened square itself averts the threat.
     safe = np.where(threats == 0, safe, np.where(only_one, threats, NOTHING))
     if game.gravity:
         # A stone lifts the opponent's next one to the square above.
@@ -76,12 +76,12 @@ def line_completing_squares(game: Game, stones: Bits) -> Bits:
 
 
 def _actions(boards: Boards, squares: Bits) -> Bits:
-    """Return the legal actions whose stone comes to lie on one of the squares."""
+    """Return the legal actions whose stone lands on one of the squares."""
     return _columns(boards.game, _landing(boards) & squares)
 
 
 def _landing(boards: Boards) -> Bits:
-    """Return the squares on which a stone can come to lie."""
+    """Return the squares on which a stone can land."""
     game = boards.game
     occupied = boards.mover | boards.opponent
     if not game.gravity:

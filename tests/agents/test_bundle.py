@@ -1,4 +1,4 @@
-"""Bundles: a round trip to the bit, and every damage is one clear error."""
+"""Bundles survive a round trip bit by bit, and any damage gives one clear error."""
 
 import json
 import pickle

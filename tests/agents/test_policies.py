@@ -1,4 +1,4 @@
-"""Policies against loops in plain Python, and what importing them costs."""
+"""Policies against loops in plain Python, and the cost of importing them."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Tic-tac-toe once more, as strings and plain recursion: the truth that `play` is held to."""
+"""Tic-tac-toe again, as strings and plain recursion: the truth that `play` is tested against."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The game of the README's picture against what every book says of the openings."""
+"""The game of the README's picture against what every book says about the openings."""
 
 from benchmarks.pictures import shown_game
 from ttt_envs import TIC_TAC_TOE

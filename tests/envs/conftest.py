@@ -1,4 +1,4 @@
-"""Naive rules in plain Python, to judge the bitboards by. A square is (row, column)."""
+"""Naive rules in plain Python, as a test for the bitboards. A square is (row, column)."""
 
 from itertools import product
 

@@ -1,4 +1,4 @@
-"""What importing the rules costs, seen from a fresh interpreter."""
+"""The cost of importing the rules, seen from a fresh interpreter."""
 
 import pytest
 

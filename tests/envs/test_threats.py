@@ -1,4 +1,4 @@
-"""Threats against the naive rules: look along every line after the stone was put there."""
+"""Threats against the naive rules: look along every line after a stone is placed there."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Naive games on Python tuples, to judge the exact evaluation by.
+"""Naive games on Python tuples, against which the exact evaluation is tested.
 
 A naive board is a tuple of '.', 'X' and 'O'. Nothing here uses bitboards, except to say
 which row of the table a naive board is.

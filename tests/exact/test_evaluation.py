@@ -67,7 +67,7 @@ def test_connect_four_has_no_exact_truth():
 
 
 def test_a_normalised_score_is_left_out_where_its_ceiling_is_not_above_zero():
-    # 2 x 3, connect 3: only rows win, and nobody can do better than 0 as O against random.
+    # 2 x 3, connect 3: only rows win, and no player can do better than 0 as O against random.
     truth = solve_or_raise(Game(2, 3, 3))
     figures = evaluate(truth, truth.uniform).metrics()
     assert truth.ceilings.as_o <= 0.0 < truth.ceilings.as_x

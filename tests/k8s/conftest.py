@@ -1,4 +1,4 @@
-"""What kustomize makes of the overlays, alone and with components."""
+"""The overlays as kustomize builds them, alone and with components."""
 
 from __future__ import annotations
 

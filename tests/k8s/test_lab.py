@@ -158,7 +158,7 @@ def recovered_s(search, what, stopped, began_s, since):
     def again():
         start_s = since()
         return start_s and all(
-            # A trial without a checkpoint begins anew, and so does its file.
+            # A trial without a checkpoint starts again, and so does its file.
             any(one["timestamp"] > start_s for one in results(trial)[-1:])
             or len(rows(trial)) == ITERATIONS
             for trial in stopped

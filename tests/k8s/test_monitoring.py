@@ -1,4 +1,4 @@
-"""Alerts and dashboard: promtool's verdict, and metric names that a real run was seen to have."""
+"""Alerts and dashboard: promtool's verdict, and the metric names of a real run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every pod and Service of ours keeps to: the rules of kube-linter, and some of our own."""
+"""The rules for every pod and Service of ours: those of kube-linter, and some of our own."""
 
 from __future__ import annotations
 

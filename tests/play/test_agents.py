@@ -1,4 +1,4 @@
-"""Who can be played: slugs, verdicts, damaged runs, and no path from outside."""
+"""The agents that can be played: slugs, verdicts, damaged runs, and no path from outside."""
 
 import os
 import shutil

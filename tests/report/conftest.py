@@ -1,4 +1,4 @@
-"""Run directories made up file by file: what they say is known, and no training is needed."""
+"""Run directories written file by file: their contents are known, and no training is needed."""
 
 from __future__ import annotations
 

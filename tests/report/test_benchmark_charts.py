@@ -1,4 +1,4 @@
-"""Benchmarks drawn: held to the published JSON file, read anew."""
+"""Charts of the benchmarks against the published JSON file, read independently."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Axes, lines and the settings: figures worked out by hand."""
+"""Axes, lines and settings against figures worked out by hand."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The page of a run, read back: held to the files it is made of and to a solver in strings."""
+"""The page of a run, read back, against the files behind it and a solver over strings."""
 
 import csv
 import json

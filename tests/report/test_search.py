@@ -1,4 +1,4 @@
-"""The search in the report: held to its files, and importance to how the trials were made."""
+"""The search in the report against its files, and importance against known trials."""
 
 import csv
 import json

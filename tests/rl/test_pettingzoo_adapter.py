@@ -1,4 +1,4 @@
-"""The adapter: every game of tic-tac-toe against a bookkeeping of our own, and odd environments.
+"""The adapter: every game of tic-tac-toe against our own bookkeeping, and odd environments.
 
 The bookkeeping knows the eight lines and whose turn it is, and nothing of PettingZoo.
 """
@@ -24,7 +24,7 @@ from ttt_rllib.errors import InputError
 from ttt_rllib.rl.pettingzoo_adapter import MaskedAECEnv
 from ttt_rllib.rl.stock import StockPPOConfig
 
-# RLlib registers its env anew for every env runner in a process.
+# RLlib registers its env again for every env runner in a process.
 pytestmark = pytest.mark.filterwarnings("ignore:.*Overriding environment rllib-multi-agent-env")
 
 X, O = "player_1", "player_2"  # noqa: E741 - the game's own letter
@@ -122,7 +122,7 @@ def test_the_last_transition_of_each_agent_has_the_result_in_all_255168_games():
 
 
 def play(env, rng, seed=None):
-    """Play a game of random legal moves; yields whatever the adapter returns."""
+    """Play a game of random legal moves; yields everything that the adapter returns."""
     observations, _ = env.reset(seed=seed)
     is_over = False
     while not is_over:

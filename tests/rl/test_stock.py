@@ -34,7 +34,7 @@ from ttt_rllib.rl.actor_critic import MODULE_ID
 from ttt_rllib.rl.stock import StockDQNConfig, StockPPOConfig
 from ttt_rllib.rl.stock_module import StockQNetwork
 
-# RLlib registers its env anew for every env runner in a process.
+# RLlib registers its env again for every env runner in a process.
 pytestmark = pytest.mark.filterwarnings("ignore:.*Overriding environment rllib-multi-agent-env")
 
 CONFIGS = {"ppo": StockPPOConfig, "dqn": StockDQNConfig}

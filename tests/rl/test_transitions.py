@@ -1,4 +1,4 @@
-"""What follows a move, against games replayed one by one on the rules."""
+"""The consequences of moves, against games replayed one by one on the rules."""
 
 import numpy as np
 import pytest

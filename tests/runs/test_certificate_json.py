@@ -1,4 +1,4 @@
-"""`certificate.json`: what is written is read back; nothing unproved slips in."""
+"""`certificate.json`: what is written is read back, and nothing unproved is accepted."""
 
 import json
 import re

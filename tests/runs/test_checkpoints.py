@@ -1,4 +1,4 @@
-"""A checkpoint is whole or none: every file cut, changed or missing is noticed."""
+"""A checkpoint is complete or none: any truncated, changed or missing file is noticed."""
 
 import shutil
 

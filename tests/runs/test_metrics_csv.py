@@ -1,4 +1,4 @@
-"""`metrics.csv`: no row lost or doubled, and half a row is none."""
+"""`metrics.csv`: no row is lost or duplicated, and half a row does not count."""
 
 import csv
 

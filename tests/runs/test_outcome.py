@@ -1,4 +1,4 @@
-"""The ranking of trials, each rule by a pair of trials that differs in nothing but it."""
+"""The ranking of trials: each rule is tested by a pair of trials that differ in nothing else."""
 
 from pathlib import Path
 

@@ -17,7 +17,7 @@ SPACE = {"training.lr": {"loguniform": [1e-4, 1e-2]}, "model.hidden_sizes": {"ch
 
 @pytest.fixture
 def path(tmp_path):
-    """A search of two trials; the second one never came to a result."""
+    """A search of two trials; the second one never had a result."""
     experiment = Experiment.model_validate({"search": SPACE})
     settings = {"training.lr": 1 / 3, "model.hidden_sizes": [8]}
     result = {"play": {"moves": 4100}, "exact": {"nash_conv": 0.5}}

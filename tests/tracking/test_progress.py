@@ -1,4 +1,4 @@
-"""What a person sees while a run is going: the remaining time, against sums made by hand."""
+"""The progress shown while a run trains: the remaining time, against sums made by hand."""
 
 import math
 

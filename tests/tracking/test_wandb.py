@@ -1,6 +1,6 @@
-"""W&B: what is written is what metrics.csv has, read back by other code; nothing stops a run.
+"""W&B gets the rows of metrics.csv, read back by other code; no failure stops a run.
 
-Offline files are read by the few lines here that know their format (LevelDB's log), and
+Offline files are read by a few lines here that know their format (LevelDB's log), and
 uploaded by wandb's own command to a server that remembers what it was sent.
 """
 

@@ -32,7 +32,7 @@ DEADLINE_S = 300.0
 
 @dataclass(frozen=True)
 class Command:
-    """A command that runs in the background, in a session of its own.
+    """A command that runs in the background, in a separate session.
 
     So a signal reaches the command alone. Its output goes to files, which can be read meanwhile.
     """

@@ -1,4 +1,4 @@
-"""What Tune's saved state knows of the checkpoints, at every moment at which a kill may come."""
+"""What Tune's saved state knows of the checkpoints, at every moment at which a kill may happen."""
 
 import io
 import json

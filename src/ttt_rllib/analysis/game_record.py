@@ -1,6 +1,6 @@
-"""A game in progress: its moves, and all that follows from them.
+"""A game in progress: its moves, and everything that follows from them.
 
-It holds no rules, but asks `Boards`. A record cannot hold an impossible position.
+It holds no rules; it asks `Boards`. A record cannot hold an impossible position.
 Shapes: a board alone is a batch `[1]`.
 """
 
@@ -29,7 +29,7 @@ class IllegalMoveError(InputError):
 
 @dataclass(frozen=True)
 class GameRecord:
-    """A game from the empty board on.
+    """A game that starts on the empty board.
 
     Attributes:
         game: The rules.
@@ -61,12 +61,12 @@ class GameRecord:
 
     @property
     def board(self) -> Boards:
-        """The position now, a batch of one."""
+        """The current position, a batch of one."""
         return self.boards[-1]
 
     @property
     def turn(self) -> Seat:
-        """Whose move it is, or would be if the game were not over."""
+        """The player whose move it is, or would be if the game were not over."""
         return SEATS[len(self.moves) % 2]
 
     @cached_property
@@ -114,7 +114,7 @@ class GameRecord:
         return GameRecord(self.game, (*self.moves, action))
 
     def undo(self, plies: int = 1) -> GameRecord:
-        """Return the game without its last moves; never less than the empty board."""
+        """Return the game without its last moves; at most, all moves are undone."""
         return GameRecord(self.game, self.moves[: max(0, len(self.moves) - plies)])
 
 

@@ -16,10 +16,10 @@ OPENING_PLIES = 2
 
 
 def openings(game: Game, plies: int = OPENING_PLIES) -> tuple[GameRecord, ...]:
-    """Return games that lead to every position of the first plies in which somebody moves.
+    """Return games that lead to every position of the first plies in which a move is due.
 
-    Of positions that a symmetry of the board turns into each other there is one, that of
-    the lowest move numbers; the order is by ply, then by moves.
+    Of positions that are equal up to a symmetry of the board, only the one with the lowest
+    move numbers is kept; they are ordered by ply, then by moves.
 
     Args:
         game: The rules.
@@ -40,7 +40,7 @@ def openings(game: Game, plies: int = OPENING_PLIES) -> tuple[GameRecord, ...]:
 
 
 def _kind(record: GameRecord, maps: tuple[Permutation, ...]) -> tuple[int, int]:
-    """Return the least stones of X and O that a symmetry makes of a position."""
+    """Return the least bitboards of X and O among the symmetric images of a position."""
     x_stones, o_stones = record.stones
     return min((_moved(x_stones, squares), _moved(o_stones, squares)) for squares in maps)
 

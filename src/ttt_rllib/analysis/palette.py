@@ -1,4 +1,4 @@
-"""The colours and type faces of everything that is drawn: the web page, charts and boards."""
+"""The colours and typefaces of everything that is drawn: the web page, charts and boards."""
 
 from __future__ import annotations
 

@@ -27,10 +27,10 @@ __all__ = ["Analysis", "MoveAnalysis", "Outlook", "analyse", "move_sentence", "p
 
 
 class Outlook(NamedTuple):
-    """What best play leads to from a position.
+    """The result of best play from a position.
 
     Attributes:
-        value: For the player meant, in {-1, 0, +1}, +1 = wins.
+        value: For the player in question, in {-1, 0, +1}, +1 = wins.
         plies: Until the game is over: the fastest win, the slowest loss; 0 once it is over.
     """
 
@@ -50,9 +50,9 @@ class MoveAnalysis:
     Attributes:
         action: Its number.
         outlook: For the player who makes it, counted after the move; None: not known.
-        is_best: Nothing is better: it keeps the value, and wins as fast or loses as slowly
-            as can be; None where that is not known.
-        probability: With which the agent plays it, in [0, 1]; None without an agent.
+        is_best: No move is better: it keeps the value, and wins as fast or loses as slowly
+            as possible; None where that is not known.
+        probability: Probability that the agent plays it, in [0, 1]; None without an agent.
     """
 
     action: int
@@ -68,7 +68,7 @@ class Analysis:
     Attributes:
         outlook: For the mover; None where the game is too large for exact values.
         moves: The legal moves by their numbers; none once the game is over.
-        estimate: The agent's own idea of the value for the mover, about -1 to +1; None
+        estimate: The agent's own estimate of the value for the mover, about -1 to +1; None
             where it has none, without an agent, and once the game is over.
     """
 
@@ -78,16 +78,16 @@ class Analysis:
 
     @property
     def best_actions(self) -> tuple[int, ...]:
-        """The moves that nothing is better than; none where that is not known."""
+        """The best moves; none where they are not known."""
         return tuple(move.action for move in self.moves if move.is_best)
 
 
 def analyse(record: GameRecord, policy: Policy | None = None) -> Analysis:
-    """Look at the position that a game has come to.
+    """Analyse the current position of a game.
 
     Args:
         record: The game.
-        policy: The agent to ask; one of the same game.
+        policy: The agent to ask; it must play the same game.
 
     Raises:
         ValueError: If the agent plays another game.
@@ -135,14 +135,14 @@ def move_sentence(record: GameRecord, subject: str = "you") -> str | None:
     if after.value < before.value:
         return f"{subject} could {_chance(before)}; now {now}"
     if after.plies != before.plies - 1:
-        # Counted after the move, like `now`: this move would have been one of a winner's.
+        # Counted after the move, like `now`: a winner would have used up this move.
         best = Outlook(before.value, before.plies - 1)
         return f"{now}; {_when(best)} was possible"
     return now
 
 
 def position_sentence(record: GameRecord) -> str | None:
-    """Say how it stands, such as "X wins in 2"; None where it is not known."""
+    """Say how the game stands, such as "X wins in 2"; None where it is not known."""
     if record.result is not None:
         return "it is a draw" if record.result == "draw" else f"{record.result} has won"
     outlook = _outlook(record.board)
@@ -155,7 +155,7 @@ def position_sentence(record: GameRecord) -> str | None:
 
 
 def _words(subject: str, outlook: Outlook, *, over: bool) -> str:
-    """Say an outlook after a move, for the one who made it."""
+    """Put an outlook after a move into words, for the player that made it."""
     if outlook.value == 0:
         return "it is a draw"
     verb = ("win" if outlook.value > 0 else "lose") + ("" if subject == "you" else "s")
@@ -163,7 +163,7 @@ def _words(subject: str, outlook: Outlook, *, over: bool) -> str:
 
 
 def _chance(before: Outlook) -> str:
-    """Say what the mover could have had; `before` is not lost."""
+    """Say what the mover could have achieved; `before` is not lost."""
     if before.value == 0:
         return "still draw"
     return "win at once" if before.plies == 1 else f"win in {before.winner_moves}"
@@ -174,7 +174,7 @@ def _when(outlook: Outlook) -> str:
 
 
 class _Book(NamedTuple):
-    """Everything known of a solved game, a row a position."""
+    """Everything known about a solved game, one row per position."""
 
     positions: Positions
     values: npt.NDArray[np.int8]
@@ -194,7 +194,7 @@ def _book(game: Game) -> _Book | None:
 
 
 def _outlook(board: Boards) -> Outlook | None:
-    """Look up what best play leads to, for the mover of a board `[1]`."""
+    """Look up the result of best play, for the mover of a board `[1]`."""
     book = _book(board.game)
     return None if book is None else book.outlook(int(book.positions.find(board)[0]))
 
@@ -216,7 +216,7 @@ def _turned(outlook: Outlook | None) -> Outlook | None:
 
 
 def _merit(outlook: Outlook | None) -> tuple[int, int]:
-    """Order outlooks: more value first, then the sooner win and the later loss."""
+    """Order outlooks: higher values first, then the sooner win and the later loss."""
     return (0, 0) if outlook is None else (outlook.value, -outlook.value * outlook.plies)
 
 

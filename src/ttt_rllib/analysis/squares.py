@@ -1,4 +1,4 @@
-"""The squares of a game record: who owns them, and where stones come to lie.
+"""The squares of a game record: who owns them, and where stones land.
 
 Shapes: a board alone is a batch `[1]`.
 """
@@ -16,7 +16,7 @@ from ttt_rllib.analysis.game_record import GameRecord
 __all__ = ["Owner", "landing_squares", "last_square", "owners"]
 
 Owner = Literal["X", "O", ""]
-"""Whose stone lies on a square; "" = nobody's."""
+"""The player whose stone lies on a square; "" = it is empty."""
 
 
 def owners(record: GameRecord) -> list[Owner]:
@@ -37,7 +37,7 @@ def last_square(record: GameRecord) -> int | None:
 
 
 def landing_squares(record: GameRecord, actions: Sequence[int]) -> list[int]:
-    """Return where the stone of each of these legal actions would come to lie."""
+    """Return the square on which the stone of each of these legal actions would land."""
     boards = record.board[np.zeros(len(actions), np.intp)]
     return _new_squares(boards, boards.step(np.array(actions, np.intp)).boards)
 

@@ -1,1 +1,1 @@
-"""How good an agent is: exact where the game allows it, sampled elsewhere."""
+"""How good an agent is: exactly where the game is small enough, by sampled games elsewhere."""

@@ -1,7 +1,7 @@
 """An agent's figures: exact where its game is small enough, else sampled.
 
-`train` asks here at the end of a run and `evaluate` at any time, so both say the same.
-Needs neither ray nor torch.
+`train` calls it at the end of a run and `evaluate` at any time, so both report the same.
+It needs neither ray nor torch.
 """
 
 from __future__ import annotations

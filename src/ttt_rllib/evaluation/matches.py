@@ -1,4 +1,4 @@
-"""Matches of two players by playing them: many games in lockstep, half in each seat.
+"""Plays matches of two players: many games in lockstep, half in each seat.
 
 Shapes: `N` games, `B` positions, `A` actions.
 """
@@ -36,13 +36,13 @@ class Record:
 
 @dataclass(frozen=True)
 class MatchResult:
-    """The result of an agent in both seats, with what chance makes of it.
+    """The result of an agent in both seats, with its statistical uncertainty.
 
     The interval and the standard error are those of Agresti and Caffo, "Simple and
     Effective Confidence Intervals for Proportions and Differences of Proportions Result
     from Adding Two Successes and Two Failures", The American Statistician 54(4), 2000:
     one win and one loss are added to each seat, so that 64 wins of 64 do not look certain.
-    Our deviation: a game has a third result, the draw, that counts 0.
+    Deviation: a game has a third result, the draw, which counts as 0.
 
     Attributes:
         as_x: The agent moved first.
@@ -116,7 +116,7 @@ def sampled_actions(
 ) -> npt.NDArray[np.intp]:
     """`[B]` actions drawn from the policy's probabilities."""
     cumulative = policy(boards).cumsum(axis=1)
-    # Divided by its own last entry it ends in exactly 1.0, which random() stays below.
+    # Dividing by the last entry makes that exactly 1.0, and random() is always below 1.
     cumulative /= cumulative[:, -1:]
     return (cumulative > rng.random((len(boards), 1))).argmax(axis=1)
 
@@ -126,7 +126,7 @@ def _record(scores: npt.NDArray[np.int8]) -> Record:
 
 
 def _estimate(result: MatchResult) -> tuple[float, float]:
-    """Middle and standard error of the score with one win and one loss more in each seat."""
+    """Return centre and standard error of the score, with a win and a loss added to each seat."""
     means, variances = [], []
     for seat in (result.as_x, result.as_o):
         games = seat.games + 2

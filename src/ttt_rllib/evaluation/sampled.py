@@ -1,6 +1,6 @@
-"""What is known of an agent whose game is too large for the truth: sampled scores.
+"""Sampled scores of an agent whose game is too large for exact evaluation.
 
-Three fixed players, each stronger than the one before, are played; nothing is proved.
+The agent plays three fixed players, each stronger than the one before; nothing is proved.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from ttt_rllib.metrics import SCORE_VS_ALPHA_BETA, SCORE_VS_ONE_PLY, SCORE_VS_RA
 __all__ = ["ALPHA_BETA_DEPTH", "NUM_GAMES", "SEED", "SampledReport", "sampled_report"]
 
 NUM_GAMES = 64
-"""Against each player; the 95 % interval of an even match is then +-0.24 wide."""
+"""Games against each player; the 95 % interval of an even match is then +-0.24 wide."""
 
 SEED = 0
 """One seed for training and for `evaluate`, independent of the experiment's: the same agent gets
-the same figures, and two agents meet the same dice."""
+the same figures, and two agents get the same random numbers."""
 
 ALPHA_BETA_DEPTH = 4
 """The least depth that both makes a double threat (3 plies) and prevents one (4)."""

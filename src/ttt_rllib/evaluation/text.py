@@ -18,7 +18,7 @@ LINES_SHOWN = 5
 
 
 def format_report(bundle: Bundle, report: Report) -> str:
-    """Return what is known of an agent as lines of text."""
+    """Return what is known about an agent, as lines of text."""
     game = bundle.policy.game
     lines = [
         *textwrap.wrap(verdict(report), WIDTH),

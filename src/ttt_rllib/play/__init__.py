@@ -1,4 +1,4 @@
 """Play against an agent and look into it: in the terminal and in the browser.
 
-Needs neither ray nor torch.
+It needs neither ray nor torch.
 """

@@ -1,7 +1,7 @@
 """The agents that can be chosen: fixed players, and the agents of runs.
 
-A slug names an agent for good. Looking one up compares it with those of the list and
-nothing else, so that a slug from outside never becomes a path.
+A slug names an agent permanently. Looking one up only compares it with those of the list,
+so a slug from outside never becomes a path.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ FIXED_PLAYERS = {
 """Slugs of the fixed players of tic-tac-toe, and their names for people."""
 
 OWN_SLUG = "own"
-"""The slug of an agent outside the results folder; only a command can bring one in."""
+"""The slug of an agent outside the results folder; only a command can add one."""
 
 RUN_SEPARATOR = "~"
-"""Between experiment and run in a slug: safe in a URL, and in no name of either."""
+"""Separates experiment and run in a slug: safe in a URL, and not allowed in either name."""
 
 NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -60,11 +60,11 @@ class Agent:
     """A player that can be chosen.
 
     Attributes:
-        slug: Names it for good: letters, digits and `_.-~`.
-        name: For people.
-        policy: Plays.
-        is_trained: It comes from a bundle. A trained agent plays its most probable move,
-            which is what a certificate is about; a fixed player draws from its moves.
+        slug: Its permanent name: letters, digits and `_.-~`.
+        name: Its name for people.
+        policy: Chooses the moves.
+        is_trained: Whether it comes from a bundle. A trained agent plays its most probable move,
+            as its certificate assumes; a fixed player draws its moves at random.
         verdict: What the certificate in the run proves; None where there is none for these
             weights.
     """
@@ -91,7 +91,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class AgentList:
-    """What can be chosen.
+    """The agents that can be chosen.
 
     Attributes:
         agents: Fixed players of every game, then runs, the newest first; slugs are unique.
@@ -119,7 +119,7 @@ def list_agents(results: Path, own: Agent | None = None) -> AgentList:
 
     Args:
         results: Folder of all results; it need not exist.
-        own: One more agent, such as `agent_at` or `choose_agent` return it.
+        own: A further agent, as returned by `agent_at` or `choose_agent`.
     """
     found, skipped = _runs(results)
     games = dict.fromkeys((*GAMES.values(), *([own.game] if own else ())))
@@ -147,13 +147,13 @@ def fixed_players(game: Game) -> tuple[Agent, ...]:
 
 
 def newest_run(results: Path) -> Agent | None:
-    """Return the agent that was written last, None if no run offers one."""
+    """Return the agent that was written last; None if no run offers one."""
     found, _ = _runs(results)
     return found[0] if found else None
 
 
 def agent_at(path: Path) -> Agent:
-    """Load the agent of a run, checkpoint or bundle anywhere. For commands only.
+    """Load the agent of a run, checkpoint or bundle at any path; only commands may call this.
 
     Raises:
         BundleError: If there is no agent, or it is damaged.
@@ -195,7 +195,7 @@ def choose_move(agent: Agent, board: Boards, rng: np.random.Generator) -> int:
     """Return the agent's move: trained ones play their best, fixed ones draw theirs.
 
     Args:
-        agent: Who moves.
+        agent: The agent to move.
         board: A batch of one, the game not over.
         rng: The source of all randomness.
     """
@@ -226,7 +226,7 @@ def _slug(experiment: str, run: str) -> str:
 
 
 def _place(path: Path, results: Path) -> tuple[str, str] | None:
-    """Return experiment and run if the path is a run in the results folder."""
+    """Return experiment and run if the path is a run in the results folder; else None."""
     resolved = path.resolve()
     if resolved.parent.parent != results.resolve():
         return None

@@ -27,7 +27,7 @@ from ttt_rllib.play.terminal.dialogue import Dialogue
 __all__ = ["play"]
 
 PIPE_WIDTH = 40
-"""Columns of a transcript: the same on every machine."""
+"""Columns of a transcript, which is the same on every machine."""
 
 MIN_WIDTH, MAX_WIDTH = 20, 80
 
@@ -115,10 +115,10 @@ def _play(agent: Agent, seat: SeatChoice | None, seed: int | None) -> None:
 
 
 def _seed(text: str | None, *, web: bool) -> int | None:
-    """Return the seed, None if there is none.
+    """Return the seed; None if there is none.
 
     Raises:
-        InputError: If it is no number from 0 on, or the page is to be served.
+        InputError: If it is not an integer of 0 or more, or if the page will be served.
     """
     if text is None:
         return None
@@ -130,7 +130,7 @@ def _seed(text: str | None, *, web: bool) -> int | None:
 
 
 def _seat(choice: SeatChoice | None, *, interactive: bool) -> Seat:
-    """Return the seat, asking for it if need be.
+    """Return the seat, asking for it if necessary.
 
     Raises:
         EOFError: If the input ends before an answer.
@@ -168,7 +168,7 @@ def _width() -> int:
 
 
 def _has_colour() -> bool:
-    """Follow no-color.org and the dumb terminal."""
+    """Tell whether colours are wanted: no-color.org and dumb terminals turn them off."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
 
 

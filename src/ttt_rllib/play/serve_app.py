@@ -3,11 +3,11 @@
     pip install 'ttt-rllib[serve]'
     serve run ttt_rllib.play.serve_app:app num_replicas=2 results=/shared/results
 
-Every replica answers alike, as no request depends on another one. A results folder must be
-readable on every node; without one there are the fixed players.
+All replicas give the same answers, because no request depends on another one. A results folder
+must be readable on every node; without one, only the fixed players are offered.
 """
 
-# No `from __future__ import annotations`: Ray looks at the annotation of `app` itself.
+# No `from __future__ import annotations`: Ray reads the annotation of `app` itself.
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ __all__ = ["Arguments", "app"]
 
 
 class Arguments(BaseModel):
-    """What `serve run ttt_rllib.play.serve_app:app` takes as `name=value`."""
+    """The arguments that `serve run ttt_rllib.play.serve_app:app` takes as `name=value`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -36,7 +36,7 @@ def app(arguments: Arguments) -> serve.Application:
     """
 
     def build() -> Any:
-        # In the replica: agents are read where they play.
+        # Imported in the replica, because agents are read where they play.
         from ttt_rllib.play.web.app import listed_app
 
         return listed_app(arguments.agent, arguments.results)

@@ -1,8 +1,8 @@
-"""What a run has to show, drawn: charts, boards and the page `report.html`.
+"""The drawings of a run: charts, boards and the page `report.html`.
 
 Everything is SVG and HTML without scripts, coloured through the CSS variables of the web
-page's palette, so that it follows dark and light. Needs neither ray nor torch. The figures
-show themselves in a notebook, too.
+page's palette, so it follows dark and light mode. It needs neither ray nor torch. A notebook
+shows the figures, too.
 """
 
 from ttt_rllib.report.benchmarks import benchmark_chart, read_benchmarks

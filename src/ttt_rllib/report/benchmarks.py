@@ -24,8 +24,8 @@ class Measured:
         what: What was measured.
         unit: Unit of the figures.
         value: The median; None where nothing could be measured.
-        least: The least of all runs; None as above.
-        greatest: The greatest; None as above.
+        least: The least of all runs; None likewise.
+        greatest: The greatest; None likewise.
         note: What the reader must know, or "".
     """
 
@@ -43,7 +43,7 @@ class Benchmarks:
     """A session of benchmarks.
 
     Attributes:
-        machine: In words.
+        machine: The machine, in words.
         rows: All figures, in the order of the file.
     """
 
@@ -72,7 +72,7 @@ def read_benchmarks(path: Path) -> Benchmarks:
     """Read a file that `python -m benchmarks --json` wrote.
 
     Raises:
-        InputError: If it is not there, or another kind of file.
+        InputError: If it does not exist, or is another kind of file.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -100,7 +100,7 @@ def read_benchmarks(path: Path) -> Benchmarks:
 def benchmark_chart(title: str, rows: Sequence[Measured], note: str = "") -> Figure:
     """Draw medians as bars below each other, each with the range of its runs.
 
-    What all descriptions begin with is left out of them.
+    A beginning that all descriptions share is left out.
 
     Args:
         title: What is compared; the unit is added.
@@ -119,6 +119,6 @@ def benchmark_chart(title: str, rows: Sequence[Measured], note: str = "") -> Fig
 
 
 def _spread(row: Measured) -> str:
-    """Return the range of the runs, "" where there is none."""
+    """Return the range of the runs; "" where there is none."""
     least, greatest = (short(figure or 0.0) for figure in (row.least, row.greatest))
     return f"{least} to {greatest}" if least != greatest else ""

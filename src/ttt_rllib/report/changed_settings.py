@@ -1,4 +1,4 @@
-"""What an experiment asks: the settings that differ from the defaults."""
+"""The settings of an experiment that differ from the defaults."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Setting(NamedTuple):
     """A setting that was changed.
 
     Attributes:
-        key: With dots, as for `--set`.
-        value: In one line.
-        default: The same; "" where there is no default.
+        key: Its dotted key, as for `--set`.
+        value: The value, in one line.
+        default: The default likewise; "" where there is none.
     """
 
     key: str
@@ -58,7 +58,7 @@ def _differences(key: str, value: Any, default: Any) -> Iterator[Setting]:
 
 
 def _mapping(value: Any) -> dict[str, Any]:
-    """Return a section by its keys; what is no section has none."""
+    """Return a section by its keys; anything else has none."""
     if isinstance(value, BaseModel):
         fields = {name: getattr(value, name) for name in type(value).model_fields}
         return fields | (value.model_extra or {})
@@ -66,7 +66,7 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def _defaults(value: Any) -> dict[str, Any]:
-    """Return the defaults of a section that is not there unless it is asked for."""
+    """Return the defaults of a section that exists only on request."""
     if not isinstance(value, BaseModel):
         return {}
     fields = type(value).model_fields.items()

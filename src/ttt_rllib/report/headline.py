@@ -1,4 +1,4 @@
-"""The first screen of the report: the verdict, what became of the run, the key figures."""
+"""The first screen of the report: the verdict, how the run ended, the key figures."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ def sentence(record: RunRecord) -> str:
 
 def tone(record: RunRecord) -> str:
     """Return the colour of the verdict: win if it is proved, loss if it is refuted, else draw."""
-    # Colour is for what is proved; figures alone have none.
+    # Only what is proved gets a colour; figures alone do not.
     if record.certificate is None:
         return "draw"
     return "win" if record.certificate.unexploitable else "loss"
 
 
 def status_note(record: RunRecord) -> str:
-    """Return what the reader must know of a run that is not done, or ""."""
+    """Return what the reader must know about a run that is not done, or ""."""
     if record.status == "done":
         return ""
     told = {
@@ -78,7 +78,7 @@ def status_note(record: RunRecord) -> str:
 
 
 def next_steps(record: RunRecord) -> tuple[tuple[str, str], ...]:
-    """Return commands with what they do, to run where the results folder lies."""
+    """Return commands and what they do, to run beside the results folder."""
     name, run_id = record.experiment.name, record.run.path.name
     folder = f"results/{name}/{run_id}"
     steps = []
@@ -91,7 +91,7 @@ def next_steps(record: RunRecord) -> tuple[tuple[str, str], ...]:
 
 
 def tiles(record: RunRecord) -> tuple[Tile, ...]:
-    """Return the key figures that there are."""
+    """Return the key figures that the run has."""
     metrics = record.metrics
     found = _exact_tiles(record) if NASH_CONV_GREEDY in metrics else _sampled_tiles(metrics)
     if MOVES in metrics:

@@ -1,8 +1,8 @@
 """How much each searched setting mattered.
 
 PED-ANOVA (Watanabe, Bansal and Hutter, "PED-ANOVA: Efficiently Quantifying Hyperparameter
-Importance in Arbitrary Subspaces", IJCAI 2023), as Optuna has it: how differently a setting
-is distributed among the best trials and among all.
+Importance in Arbitrary Subspaces", IJCAI 2023), as Optuna implements it: a setting matters
+as much as its distribution among the best trials differs from that among all.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ if TYPE_CHECKING:
 __all__ = ["MIN_TRIALS", "importance", "numbers", "spans_decades"]
 
 TOP_TRIALS, TOP_SHARE = 5, 0.1
-"""How many the best are: this share of the trials, but so many at least, as Optuna advises."""
+"""How many trials count as the best: this share, but at least this many, as Optuna advises."""
 
 MIN_TRIALS = 2 * TOP_TRIALS
-"""With fewer trials the best would be most of them."""
+"""With fewer trials, the best would be most of them."""
 
 WIDE = 10.0
-"""A positive setting that varies by more than this factor is looked at in logarithms."""
+"""A positive setting that varies by more than this factor gets a logarithmic scale."""
 
 
 def importance(search: SearchRecord) -> dict[str, float] | None:
-    """Return the share of each setting that varied, the greatest first; they add up to 1.
+    """Return the importance of each setting that varied, greatest first; they add up to 1.
 
     Args:
         search: The search.
 
     Returns:
-        None where there are too few measured trials, nothing varied, or all are as good.
+        None where there are too few measured trials, nothing varied, or all are equally good.
     """
     trials = search.measured
     keys = [key for key in search.keys if len({trial.settings[key] for trial in trials}) > 1]
     if len(trials) < MIN_TRIALS or not keys or _has_no_best(search):
         return None
-    # Late: only searches need it, and it takes a second.
+    # Imported late: only searches need it, and it takes a second.
     import optuna
 
     with warnings.catch_warnings():
-        # It is experimental: its interface may change, not what it computes.
+        # It is experimental: its interface may change, but not its results.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         evaluator = optuna.importance.PedAnovaImportanceEvaluator(
             target_quantile=_top_share(len(trials))
@@ -84,7 +84,7 @@ def _has_no_best(search: SearchRecord) -> bool:
 
 
 def _study(search: SearchRecord, keys: list[str]) -> Study:
-    """Return the trials as Optuna has them."""
+    """Return the trials as an Optuna study."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)

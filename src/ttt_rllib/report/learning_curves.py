@@ -1,4 +1,4 @@
-"""Which metrics of a run are drawn, and together with what."""
+"""Draws the metrics of a run, with related ones in the same figure."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ PHASES: tuple[tuple[str, str, Tone], ...] = (
 
 
 def learning_figures(curves: Curves, ceilings: Ceilings | None) -> tuple[Figure, ...]:
-    """Draw how good the agent became: exact figures, scores with ceilings, games.
+    """Draw how strong the agent became: exact figures, scores with ceilings, games.
 
     Args:
         curves: The trial.
@@ -107,11 +107,11 @@ def learning_figures(curves: Curves, ceilings: Ceilings | None) -> tuple[Figure,
 
 
 def throughput_figures(curves: Curves, wall_s: WallSeconds | None) -> tuple[Figure, ...]:
-    """Draw how fast it went, where the time went, and what it took of the machine.
+    """Draw the speed, where the time went, and how much of the machine was used.
 
     Args:
         curves: The trial.
-        wall_s: Those of the summary; None for a run without one.
+        wall_s: Wall seconds of the summary; None for a run without one.
     """
     figures = []
     if curves.has(MOVES_PER_S):
@@ -135,7 +135,7 @@ def throughput_figures(curves: Curves, wall_s: WallSeconds | None) -> tuple[Figu
 
 
 def other_figures(curves: Curves) -> tuple[Figure, ...]:
-    """Draw every metric that changes and has no place in another figure, each by itself."""
+    """Draw every metric that changes and has no place in another figure, one figure per metric."""
     drawn = {name for name, *_ in (*SHARES, *SAMPLED, *CPU, *MEMORY)} | {
         MOVES,
         ITERATION,
@@ -160,7 +160,7 @@ def other_figures(curves: Curves) -> tuple[Figure, ...]:
 def _nash_conv(curves: Curves) -> Figure:
     stochastic = _line(curves, NASH_CONV, "as it explores", "draw")
     greedy = _line(curves, NASH_CONV_GREEDY, "its best moves", "win")
-    # A flat line at 0 needs some height to be seen as such.
+    # A flat line at 0 needs some height to be recognisable.
     greatest = float(np.nanmax([stochastic.y, greedy.y]))
     return line_chart(
         "Exploitability, as exact NashConv",

@@ -32,13 +32,13 @@ MAX_CARDS = 20
 
 @dataclass(frozen=True)
 class Card:
-    """A board and what is said of it.
+    """A board, and what is said about it.
 
     Attributes:
-        drawing: SVG.
+        drawing: The board as SVG.
         headline: A few words.
         detail: A few more.
-        is_good: Tone of the headline; None where nothing is known.
+        is_good: The tone of the headline; None where nothing is known.
     """
 
     drawing: str
@@ -58,9 +58,9 @@ class BoardCards:
     """Cards in groups; a notebook shows them.
 
     Attributes:
-        verdict: A sentence on all of them.
+        verdict: A sentence about all of them.
         reading: How to read the boards.
-        is_exact: The truth is drawn, too.
+        is_exact: Whether the truth is drawn, too.
         groups: Title and cards.
     """
 
@@ -108,7 +108,7 @@ def opening_cards(policy: Policy, plies: int = OPENING_PLIES) -> BoardCards:
 
 
 def losing_games(game: Game, lines: Sequence[LosingLine]) -> BoardCards:
-    """Draw games in which an agent gets less than its seat can have.
+    """Draw games in which an agent gets less than its seat allows.
 
     Args:
         game: The rules.
@@ -144,7 +144,7 @@ def _card(record: GameRecord, policy: Policy) -> Card:
 
 
 def _losing_card(record: GameRecord, line: LosingLine) -> Card:
-    """Mark the agent's last move that gave its seat's value away."""
+    """Return the card of a game; the agent's last move that lost value is marked."""
     seat = 0 if line.seat == "x" else 1
     truth = solved_game(record.game)
     game_value = truth.solution.game_value if truth else 0

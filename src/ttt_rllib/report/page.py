@@ -1,4 +1,4 @@
-"""The report of a run as one HTML page that needs nothing else: no network, no script."""
+"""The report of a run as one self-contained HTML page: no network, no script."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def page(record: RunRecord) -> str:
     """Return the page.
 
     Args:
-        record: The run; whatever it lacks is left out, and said where it matters.
+        record: The run; missing parts are left out, and mentioned where that matters.
 
     Raises:
         InputError: If a file of the run is damaged.
     """
-    # Everything but what calls itself HTML is escaped; an unknown name is an error.
+    # Everything without `__html__` is escaped; an unknown name is an error.
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -86,7 +86,7 @@ def _subject(record: RunRecord) -> Iterator[str]:
 
 
 def _losing(record: RunRecord) -> BoardCards | None:
-    """Return the shortest losing games, None if there is none or nothing was proved."""
+    """Return the shortest losing games; None if there is none or nothing was proved."""
     if record.certificate is None or record.bundle is None:
         return None
     lines = record.certificate.losing_lines[:LOSING_GAMES_SHOWN]

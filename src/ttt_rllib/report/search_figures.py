@@ -1,4 +1,4 @@
-"""A search, drawn: all learning curves, parallel coordinates, importance."""
+"""The drawings of a search: all learning curves, parallel coordinates, importance."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ttt_rllib.runs.search_record import SearchRecord, SearchTrial
 __all__ = ["curves_figure", "importance_figure", "parallel_figure"]
 
 STRENGTHS = (NASH_CONV, SCORE_VS_ALPHA_BETA)
-"""Drawn where the objective does not say how strong an agent is."""
+"""They are drawn where the objective does not say how strong an agent is."""
 
 WIDTH, ROW, MARGIN, TOP = 360.0, 92.0, 16.0, 26.0
 MARK_DROP = 14.0
@@ -25,18 +25,18 @@ LETTER = 7.0
 """Width of a letter, on a phone."""
 
 EDGE = 12.0
-"""A mark this near to the end of an axis has its words inside."""
+"""A mark this close to the end of an axis has its label inside the drawing."""
 
 
 def curves_figure(search: SearchRecord) -> Figure | None:
-    """Draw the learning curves of all trials, the best one above; None if none has any."""
+    """Draw the learning curves of all trials, the best one on top; None if none has any."""
     wanted = [search.objective] if search.objective.startswith(STRENGTH_GROUPS) else []
     known = (metric for metric in (*wanted, *STRENGTHS) if _drawn(search, metric))
     metric = next(known, None)
     if metric is None:
         return None
     trials = _drawn(search, metric)
-    # Above the others, even if another seed of its configuration did better.
+    # The best trial is on top, even if another seed of its configuration did better.
     trials.sort(key=lambda trial: trial.name == search.best_trial)
     lines = [
         Line(
@@ -70,7 +70,7 @@ def parallel_figure(search: SearchRecord) -> Figure | None:
         axis, where = _axis(key, column, TOP + ROW * row)
         axes.append(axis)
         places.append(where)
-    # The best last, so that it lies above the others.
+    # The best is drawn last, so that it lies on top.
     ranks = range(len(trials) - 1, -1, -1)
     lines = [
         _thread(trials[rank], [where[rank] for where in places], _rank_tone(rank, len(trials)))
@@ -90,7 +90,7 @@ def parallel_figure(search: SearchRecord) -> Figure | None:
 
 
 def importance_figure(search: SearchRecord) -> Figure | None:
-    """Draw how much each setting mattered; None where that cannot be told."""
+    """Draw how much each setting mattered; None where that is unknown."""
     shares = importance(search)
     if shares is None:
         return None
@@ -149,7 +149,7 @@ def _axis(key: str, column: list[str], y: float) -> tuple[str, list[tuple[float,
 
 
 def _marks(figures: list[float], scale: Scale) -> list[tuple[float, str]]:
-    """Return what to mark: a few whole numbers themselves, else round figures."""
+    """Return the marks: the figures themselves if they are a few integers, else round ones."""
     kinds = sorted(set(figures))
     if len(kinds) <= MAX_KINDS and all(kind == int(kind) for kind in kinds):
         return [(kind, f"{kind:.0f}") for kind in kinds]
@@ -157,7 +157,7 @@ def _marks(figures: list[float], scale: Scale) -> list[tuple[float, str]]:
 
 
 def _lines(words: list[str]) -> list[tuple[int, str]]:
-    """Put words that are too long to stand side by side below each other, shortened if need be."""
+    """Stack words that are too long to stand side by side, shortened if necessary."""
     across = (WIDTH - 2 * MARGIN) / LETTER
     if sum(len(word) + 2 for word in words) <= across:
         return [(0, word) for word in words]

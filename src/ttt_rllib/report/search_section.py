@@ -1,4 +1,4 @@
-"""What the report says of a search: a sentence, figures, and the table of trials."""
+"""What the report says about a search: a sentence, figures, and the table of trials."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TableRow:
     """A line of the table.
 
     Attributes:
-        cells: As the headings of the section say.
+        cells: One for each heading of the section.
         tone: "best", "stopped", "failed" or "".
     """
 
@@ -38,10 +38,10 @@ class SearchSection:
     """Everything shown of a search.
 
     Attributes:
-        sentence: What was searched, how, and what came out.
+        sentence: What was searched, how, and with what result.
         figures: Curves, parallel coordinates, importance.
         note: What could not be shown, or "".
-        headings: Of the table.
+        headings: Headings of the table.
         rows: The best trial first.
     """
 

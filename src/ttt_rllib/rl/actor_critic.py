@@ -1,6 +1,6 @@
-"""The network: an MLP with a policy and a value head, masked by the observation's tail.
+"""The network: an MLP with a policy and a value head, masked by the end of the observation.
 
-It works for every board: its sizes come from the spaces. The weights have the names of
+It works for every board, because its sizes come from the spaces. The weights have the names of
 `ttt_rllib.agents.policies.NetworkPolicy`, which computes the same function without torch.
 Shapes: `B` positions, `A` actions, `H` units of the last hidden layer.
 """

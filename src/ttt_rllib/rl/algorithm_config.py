@@ -24,7 +24,7 @@ CONFIGS: dict[str, Callable[[], SelfPlayConfig]] = {
     "dqn": SelfPlayDQNConfig,
 }
 STOCK_CONFIGS: dict[str, Callable[[], StockConfig]] = {"ppo": StockPPOConfig, "dqn": StockDQNConfig}
-"""With RLlib's own env runners and learners, for PettingZoo's environments."""
+"""Configs with RLlib's own env runners and learners, for PettingZoo's environments."""
 
 SCHEDULES = ("lr", "entropy_coeff", "epsilon")
 

@@ -61,8 +61,8 @@ class SelfPlayDQNConfig(SelfPlayConfig, DQNConfig):
         """Set what DQN's `training` sets, and the kind of target.
 
         Args:
-            zero_sum_targets: Bootstrap from the opponent's next position, which counts
-                negative, instead of the mover's own next turn.
+            zero_sum_targets: Whether to bootstrap from the opponent's next position, with a
+                negative sign, instead of the mover's own next turn.
             **kwargs: As for `DQNConfig.training`.
 
         Returns:
@@ -73,7 +73,7 @@ class SelfPlayDQNConfig(SelfPlayConfig, DQNConfig):
         return super().training(**kwargs)
 
     def columns(self, games: Games) -> dict[str, npt.NDArray[Any]]:
-        """Return what DQN learns from: transitions."""
+        """Return the transitions that DQN learns from."""
         parts = transitions(games, zero_sum=self.zero_sum_targets)
         return {
             Columns.OBS: np.concatenate([ply.observations for ply in games.plies]),

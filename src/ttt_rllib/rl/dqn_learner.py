@@ -31,7 +31,7 @@ LOSSES = {"huber": torch.nn.functional.smooth_l1_loss, "mse": torch.nn.functiona
 
 
 class DQNLoss(NamedTuple):
-    """The loss of double DQN and the figures that are reported beside it, scalars.
+    """The loss of double DQN and the figures reported with it, all scalars.
 
     Attributes:
         total: The loss that is minimised, the mean over the minibatch.
@@ -50,8 +50,8 @@ def dqn_loss(
     """Return the loss of double Q-learning, each position seen by its mover.
 
     van Hasselt, Guez and Silver, "Deep Reinforcement Learning with Double Q-learning",
-    2016, eq. 4. Deviation: where the successor is the opponent's position its value counts
-    negative, `r - gamma max_a Q(s', a)`, as in minimax-Q (Littman, "Markov games as a
+    2016, eq. 4. Deviation: where the successor is the opponent's position, its value counts
+    negatively, `r - gamma max_a Q(s', a)`, as in minimax-Q (Littman, "Markov games as a
     framework for multi-agent reinforcement learning", 1994) with alternating moves.
 
     Args:
@@ -60,8 +60,8 @@ def dqn_loss(
             (`qf_target_next_preds`), -inf where illegal.
         batch: Columns of `B` moves: actions, rewards, terminateds, n_step.
         gamma: Discount per ply.
-        double_q: Choose the successor's move with the online network.
-        zero_sum: The successor is the opponent's position.
+        double_q: Whether the online network chooses the successor's move.
+        zero_sum: Whether the successor is the opponent's position.
         loss: "huber" or "mse".
     """
     target = out[QF_TARGET_NEXT_PREDS]
@@ -81,7 +81,7 @@ class SelfPlayDQNLearner(ColumnsLearner, DQNTorchLearner):
     FIGURES = (QF_LOSS_KEY, QF_MEAN_KEY, TD_ERROR_MEAN_KEY)
 
     def loss_parts(self, minibatch: Tensors) -> tuple[Tensor, ...]:
-        """Return the DQN loss and what is reported beside it."""
+        """Return the DQN loss and the figures reported with it."""
         # Under DDP this is the wrapped module, whose backward pass averages the gradients.
         return dqn_loss(
             self.module[MODULE_ID].forward_train(minibatch),

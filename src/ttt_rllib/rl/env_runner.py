@@ -107,12 +107,12 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
         Args:
             num_timesteps: Least number of moves.
             num_episodes: Least number of games; without either, one round of all boards.
-            explore: Sample from the policy (the default) or take its most probable move.
-            random_actions: Play uniformly at random instead.
+            explore: Whether to sample from the policy (the default) or take its most probable move.
+            random_actions: Whether to play uniformly at random instead.
             force_reset: Ignored: every game ends within the call that started it.
 
         Returns:
-            One batch with all moves of both players, as the config's `columns` wants them.
+            One batch with all moves of both players, as the config's `columns` returns them.
         """
         columns: list[dict[str, npt.NDArray[Any]]] = []
         moves = games = 0
@@ -132,8 +132,8 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
             games += played.num_games
             self._log(played)
         self.num_env_steps_sampled_lifetime += moves
-        # Private, but without it the rule and the dashboard that watch this counter of RLlib's
-        # would see no moves.
+        # It is private, but without it the alert and the dashboard that watch this counter of
+        # RLlib's would see no moves.
         self._metrics_num_env_steps_sampled.inc(moves)
         if self.worker_index:
             # Without actors the process of the trial samples, and it reports its usage itself.
@@ -150,7 +150,7 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
     def _choosers(
         self, explore: bool | None, random_actions: bool
     ) -> tuple[ActionSampler, ActionSampler | None]:
-        """Return the sampler of moves, and that of a game's first move if it is another."""
+        """Return the sampler of moves, and that of a game's first move if it differs."""
         if random_actions:
             return sample_actions, None
         if not (self.config.explore if explore is None else explore):
@@ -187,7 +187,7 @@ class BoardEnvRunner(EnvRunner, Checkpointable):
         self.metrics.log_value(EPISODE_LEN_MEAN, games.num_moves / games.num_games, window=1)
 
     def get_metrics(self) -> Any:
-        """Return what was logged since the last call."""
+        """Return the metrics logged since the last call."""
         return self.metrics.reduce()
 
     def get_spaces(self) -> dict[str, tuple[gym.Space[Any], gym.Space[Any]]]:

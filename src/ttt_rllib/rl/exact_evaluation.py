@@ -1,7 +1,7 @@
 """Exact evaluation, our metrics and the agent's bundle, for every algorithm of this package.
 
 `ExactEvaluationMixin` is mixed into an RLlib Algorithm. It knows how the agent's weights become a
-policy that can be evaluated, not how they are trained.
+policy that can be evaluated, but not how they are trained.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class ExactEvaluationMixin(AlgorithmBase):
             self.env_runner_group.sync_weights(
                 from_worker_or_learner_group=self.learner_group, inference_only=True
             )
-        # From here on, so that building does not count as part of the first iteration.
+        # Measured from here, so that building does not count as part of the first iteration.
         self._usage = ProcessUsage()
 
     def step(self) -> dict[str, Any]:
@@ -195,7 +195,7 @@ class ExactEvaluationMixin(AlgorithmBase):
         }
 
     def _usage_figures(self) -> dict[str, float]:
-        """Return what this process used, and what its actors have logged."""
+        """Return the usage of this process, and what its actors have logged."""
         figures = {CPU_S: self._usage.cpu_s(), MEMORY_MB: self._usage.memory_mb()}
         places = {
             RUNNER_CPU_S: (ENV_RUNNER_RESULTS, CPU_S_KEY),
@@ -230,7 +230,7 @@ class ExactEvaluationMixin(AlgorithmBase):
         return figures
 
     def _exact_figures(self) -> dict[str, float]:
-        """Measure the agent if it is due; otherwise report only the count so far."""
+        """Measure the agent if that is due; otherwise report only the count so far."""
         interval = self.config.exact_evaluation_interval
         if interval == 0 or solved_game(self.game) is None:
             return {}
@@ -246,7 +246,7 @@ class ExactEvaluationMixin(AlgorithmBase):
         return figures if report is None else {**figures, **report.metrics()}
 
     def _sampled_figures(self) -> dict[str, float]:
-        """Play against fixed players if it is due and the game too large for exact figures."""
+        """Play against fixed players if that is due and the game is too large for exact figures."""
         interval = self.config.exact_evaluation_interval
         due = interval and (self.iteration + 1) % interval == 0
         if not due or self.game is None or solved_game(self.game) is not None:
@@ -254,7 +254,7 @@ class ExactEvaluationMixin(AlgorithmBase):
         return sampled_report(self.network_policy()).metrics()
 
     def _learner_figures(self, results: dict[str, Any]) -> dict[str, float]:
-        """Return the figures of the learner, of several modules their mean."""
+        """Return the figures of the learner, averaged over the modules if there are several."""
         modules = results.get(LEARNER_RESULTS, {})
         learned = [modules[module_id] for module_id in self.config.policies if module_id in modules]
         figures = {}

@@ -80,14 +80,14 @@ class ConfigHost(Protocol):
     Its setters have many more parameters, and at run time refuse a name they do not know.
 
     Attributes:
-        env_config: What the env runners are told of the environment.
+        env_config: What the env runners are told about the environment.
     """
 
     env_config: dict[str, Any]
 
     @property
     def model_config(self) -> dict[str, Any]:
-        """What the modules are told of the network."""
+        """What the modules are told about the network."""
 
     def callbacks(self, callbacks_class: type[Any]) -> Any:
         """Set the callbacks."""
@@ -160,7 +160,7 @@ class LearnerHost(Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Where the module is."""
+        """The device that holds the module."""
 
     def build(self) -> None:
         """Build module and optimizers."""
@@ -182,10 +182,10 @@ class LearnerHost(Protocol):
         """Hand over the optimizer of one module, and the schedule of its learning rate."""
 
     def before_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
-        """Set schedules to where the run is."""
+        """Set schedules to the progress of the run."""
 
     def after_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
-        """Set schedules, and the target network, to where the run is."""
+        """Bring schedules and the target network up to date."""
 
 
 if TYPE_CHECKING:

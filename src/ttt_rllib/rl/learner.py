@@ -88,7 +88,7 @@ class ColumnsLearner(LearnerBase):
         if batch is None:
             raise TypeError(f"{type(self).__name__}.update takes one MultiAgentBatch of columns")
         # RLlib's `update`, which this one replaces, counts here; its checkpoints, the messages
-        # to the env runners and our own random numbers go by this count.
+        # to the env runners and our own random numbers depend on this count.
         self._weights_seq_no += 1
         columns = self._tensors(batch)
         num_moves = len(columns[Columns.ACTIONS])

@@ -34,7 +34,7 @@ def flat_space(space: gym.spaces.Dict) -> gym.spaces.Box:
         A Box of the dtype and the bounds of the observation; the last A entries are 0 or 1.
     """
     board, mask = space[OBSERVATION], space[ACTION_MASK]
-    assert isinstance(board, gym.spaces.Box)  # noqa: S101 - `check_env` has seen to it
+    assert isinstance(board, gym.spaces.Box)  # noqa: S101 - `check_env` ensures it
     (num_actions,) = mask.shape or ()
     low = np.concatenate([board.low.ravel(), np.zeros(num_actions, board.dtype)])
     high = np.concatenate([board.high.ravel(), np.ones(num_actions, board.dtype)])
@@ -43,7 +43,7 @@ def flat_space(space: gym.spaces.Dict) -> gym.spaces.Box:
 
 @dataclass
 class _Report:
-    """What the agents are told after one move."""
+    """The results that the agents receive after one move."""
 
     observations: dict[str, Observation] = field(default_factory=dict)
     rewards: dict[str, float] = field(default_factory=dict)
@@ -110,7 +110,7 @@ class MaskedAECEnv(MultiAgentEnv):
         self._collect(report)
         self.agents = list(self.env.agents)
         if self.agents and self._shown <= self._left:
-            # If every agent it has seen so far left, RLlib would take the game for over.
+            # If every agent seen so far had left, RLlib would think that the game is over.
             self._hold_back(report)
         self._shown |= set(report.observations)
         return (report.observations, report.rewards, *self._flags(report), report.infos)
@@ -144,7 +144,7 @@ class MaskedAECEnv(MultiAgentEnv):
         terminateds = dict.fromkeys(report.terminated, True)
         truncateds = dict.fromkeys(report.truncated, True)
         if is_over and report.truncated:
-            # If each agent had a flag, RLlib would take all of them for terminated.
+            # If each agent had a flag, RLlib would treat all of them as terminated.
             return {**terminateds, ALL: False}, {ALL: True}
         return {**terminateds, ALL: is_over}, {**truncateds, ALL: False}
 

@@ -54,11 +54,11 @@ class SelfPlayPPOConfig(SelfPlayConfig, PPOConfig):
         self.set_up_self_play()
 
     def columns(self, games: Games) -> dict[str, npt.NDArray[Any]]:
-        """Return what PPO learns from: advantages and value targets in the mover's view.
+        """Return the columns that PPO learns from, with advantages and targets in the mover's view.
 
         Random first moves are kept only where they turned out better than expected, as in
-         Oh et al., "Self-Imitation Learning", 2018, eq. 2: otherwise
-        the policy would push down an improbable bad move without end.
+        Oh et al., "Self-Imitation Learning", 2018, eq. 2: otherwise the policy would
+        push down an improbable bad move without end.
         """
         advantages, targets = advantages_and_targets(games, gamma=self.gamma, lambda_=self.lambda_)
         columns = {

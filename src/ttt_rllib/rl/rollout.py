@@ -1,6 +1,6 @@
 """Play whole games on many boards in lockstep, and turn them into training columns.
 
-The module is pure numpy: it is given a function that evaluates positions and a generator, and
+The module is pure numpy: it takes a function that evaluates positions and a generator, and
 knows neither RLlib nor torch. Both players of every game feed the learner.
 Shapes: `G` games, `n` games still under way at a ply, `M` moves of all games, `A` actions.
 """
@@ -269,7 +269,7 @@ def advantages_and_targets(
 
     GAE (Schulman et al., "High-Dimensional Continuous Control Using Generalized Advantage
     Estimation", 2016, eq. 11-16) for a zero-sum game of alternating moves, where the
-    successor belongs to the opponent and so counts negative:
+    successor belongs to the opponent and so counts negatively:
     `delta_t = r_t - gamma V(s_t+1) - V(s_t)`, `A_t = delta_t - gamma lambda A_t+1`, with
     `r_t = 1` for the winning move and 0 otherwise. The target is `A_t + V(s_t)`.
 
@@ -285,8 +285,8 @@ def advantages_and_targets(
     next_advantages = np.zeros(games.num_games, np.float32)
     advantages, targets = [], []
     for ply in reversed(games.plies):
-        # A finished game has no successor: its entries are still 0 when its last move,
-        # the first one met here, is looked at.
+        # A finished game has no successor: its entries are still 0 at its last move, which is
+        # the first one visited here.
         successor = next_values[ply.games]
         delta = ply.won - gamma * successor - ply.values
         advantage = (delta - gamma * lambda_ * next_advantages[ply.games]).astype(np.float32)

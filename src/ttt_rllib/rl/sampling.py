@@ -1,4 +1,4 @@
-"""Collects moves from the board env runners of an algorithm, even when some of them are gone."""
+"""Collects moves from the board env runners of an algorithm, even when some of them have failed."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class SelfPlayConfig(ConfigBase):
             merge_env_runner_states=False,
             broadcast_env_runner_states=False,
         )
-        # One training step an iteration; DQN's own default would repeat it up to 1,000 moves.
+        # One training step per iteration; DQN's own default would repeat it up to 1,000 moves.
         self.reporting(min_sample_timesteps_per_iteration=0, min_time_s_per_iteration=0)
         self.environment(disable_env_checking=True)
         self.multi_agent(policies={MODULE_ID}, policy_mapping_fn=shared_policy_mapping_fn)
@@ -131,11 +131,11 @@ class SelfPlayConfig(ConfigBase):
         return self.LEARNER
 
     def columns(self, games: Games) -> dict[str, npt.NDArray[Any]]:
-        """Return the columns of `[M]` moves that the learner of this algorithm wants."""
+        """Return the columns of `[M]` moves that the learner of this algorithm needs."""
         raise NotImplementedError
 
     def exploration_sampler(self, epsilon: float) -> ActionSampler:
-        """Return how moves are chosen while sampling.
+        """Return the sampler that chooses moves.
 
         Args:
             epsilon: Share of uniformly random moves, for algorithms that explore by it.

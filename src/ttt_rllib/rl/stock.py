@@ -1,7 +1,7 @@
 """RLlib's own PPO and DQN on any masked PettingZoo environment, with the same figures as ours.
 
-Env runner, connectors, replay buffer, learner and `training_step` are RLlib's own, with
-all they cost; the adapter, the masked modules and the figures are added.
+Env runner, connectors, replay buffer, learner and `training_step` are RLlib's own, at their
+full cost; the adapter, the masked modules and the figures are added.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class StockConfig(ConfigBase):
             This config.
 
         Raises:
-            InputError: If agents are to share a module but have different spaces.
+            InputError: If agents share a module but have different spaces.
         """
         env = MaskedAECEnv({"make_env": make_env})
         agents = env.possible_agents
@@ -159,7 +159,7 @@ class Stock(ExactEvaluationMixin):
         return SeatPolicies(self.network_of(x_agent), self.network_of(o_agent))
 
     def training_step(self) -> None:
-        """Do what RLlib does, and time it."""
+        """Run RLlib's training step, and time it."""
         start_s = time.perf_counter()
         super().training_step()  # type: ignore[safe-super]  # RLlib's
         self._seconds["all"] += time.perf_counter() - start_s
@@ -265,7 +265,7 @@ class StockDQN(Stock, DQN):
             self.local_replay_buffer.set_state(state[REPLAY_BUFFER])
 
     def after_training(self, results: dict[str, Any]) -> None:
-        """Measure the agent, and record how much it explores by now."""
+        """Measure the agent, and record how much it currently explores."""
         super().after_training(results)
         schedule = Scheduler(fixed_value_or_schedule=self.config.epsilon, framework=None)
         schedule.update(self.moves())

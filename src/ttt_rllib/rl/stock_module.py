@@ -20,7 +20,7 @@ __all__ = ["StockQNetwork"]
 class StockQNetwork(BoardQNetwork):
     """A `BoardQNetwork` that chooses its moves: epsilon-greedy, among the legal ones only.
 
-    RLlib's default module takes a legal move whose value is exactly 0 for an illegal one, so
+    RLlib's default module treats a legal move whose value is exactly 0 as illegal, so
     here a move is legal if its value is above -inf. `model_config` also holds `epsilon`, a
     share or a schedule.
     """

@@ -16,7 +16,7 @@ __all__ = ["Transitions", "transitions"]
 
 
 class Transitions(NamedTuple):
-    """What followed the moves of one ply.
+    """The consequences of the moves of one ply.
 
     Attributes:
         successors: `[n, W]` int8 observations that the target bootstraps from; all 0
@@ -37,8 +37,8 @@ def transitions(games: Games, *, zero_sum: bool) -> list[Transitions]:
 
     Args:
         games: Complete games.
-        zero_sum: The successor is the opponent's next position, so its value counts
-            negative; if False it is the mover's own next position, after the reply, and a
+        zero_sum: Whether the successor is the opponent's next position, whose value counts
+            negatively; if False, it is the mover's own next position, after the reply, and a
             reply that wins is a reward of -1.
     """
     steps = [

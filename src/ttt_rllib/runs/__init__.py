@@ -1,1 +1,1 @@
-"""A run on disk: one module per file format, the reader beside the writer."""
+"""A run on disk: one module per file format, with reader and writer together."""

@@ -1,4 +1,4 @@
-"""The agents of a run on disk: that of the run itself, and one beside every checkpoint."""
+"""The agents of a run on disk: the final one, and one in every checkpoint."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def find_bundle(path: Path) -> Bundle:
 
 
 def run_folders(results: Path) -> list[Path]:
-    """Return what looks like a run: two levels down, with an agent or trials."""
+    """Return the folders that look like runs: two levels down, with an agent or trials."""
     marks = (BUNDLE_FOLDER, TRIALS_FOLDER)
     found = {file.parent for mark in marks for file in results.glob(f"*/*/{mark}")}
     return sorted(folder for folder in found if folder.is_dir())

@@ -1,6 +1,6 @@
-"""`certificate.json`: what is proved of an agent, and of which weights.
+"""`certificate.json`: what is proved about an agent, and for which weights.
 
-Needs neither ray nor torch.
+It needs neither ray nor torch.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class AgentCertificate(Certificate):
     Attributes:
         game: The rules.
         weights_sha256: Hash of the agent's weights.
-        versions: Versions of the packages that made it, by name; no part of what it claims.
+        versions: Versions of the packages that made it, by name; they are not part of the claim.
     """
 
     game: Game
@@ -51,7 +51,7 @@ class AgentCertificate(Certificate):
 
     @property
     def claim(self) -> Claim:
-        """The strongest thing that is proved."""
+        """The strongest claim that is proved."""
         if self.perfect:
             return "perfect"
         return "unexploitable" if self.unexploitable else "exploitable"
@@ -89,7 +89,7 @@ def read_certificate(path: Path) -> AgentCertificate | None:
     """Read `certificate.json`; None if it is not there.
 
     Raises:
-        InputError: If it is damaged, or claims something that nobody can check.
+        InputError: If it is damaged, or claims something that cannot be checked.
     """
     if not path.is_file():
         return None
@@ -101,5 +101,5 @@ def read_certificate(path: Path) -> AgentCertificate | None:
 
 
 def same_certificate(ours: AgentCertificate, theirs: AgentCertificate) -> bool:
-    """Tell whether two certificates say the same of the same weights; versions may differ."""
+    """Tell whether two certificates say the same about the same weights; versions may differ."""
     return replace(ours, versions={}) == replace(theirs, versions={})

@@ -2,7 +2,7 @@
 
 A checkpoint is a folder that Tune copies to the storage file by file, so a kill or a full
 disk may leave a part of it. The last file written, `complete.json`, lists all others with
-their SHA-256; a folder that does not hold exactly them is no checkpoint.
+their SHA-256; a folder in which one of them is missing or changed is no checkpoint.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 __all__ = ["PREFIX", "is_complete", "latest_complete", "write_manifest"]
 
 PREFIX = "checkpoint_"
-"""How Tune's checkpoint folders begin; six digits follow, ascending."""
+"""The names of Tune's checkpoint folders begin with this; six digits follow, ascending."""
 
 MANIFEST = "complete.json"
 

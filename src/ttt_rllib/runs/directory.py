@@ -65,7 +65,7 @@ class RunDir:
 
     @property
     def state(self) -> Path:
-        """Complete states of Tune, to resume from after a kill."""
+        """Complete states of Tune, from which a killed run is resumed."""
         return self.path / STATE_FOLDER
 
     @property
@@ -80,7 +80,7 @@ class RunDir:
 
     @property
     def summary(self) -> Path:
-        """What came out, in figures."""
+        """The results, in figures."""
         return self.path / SUMMARY_FILE
 
     @property
@@ -132,7 +132,7 @@ def new_run_dir(experiment: Experiment, storage: Path, name: str | None) -> RunD
 
 
 def create_run_dir(run: RunDir, experiment: Experiment) -> None:
-    """Make the directory of a new run; it holds the resolved experiment from the first moment.
+    """Make the directory of a new run; it holds the resolved experiment from the start.
 
     Raises:
         InputError: If another run has taken the directory meanwhile, or it cannot be made.
@@ -158,7 +158,7 @@ def open_run_dir(path: Path) -> tuple[RunDir, Experiment]:
     """Open the directory of an earlier run.
 
     Raises:
-        InputError: If it is no run directory, or one of an earlier version.
+        InputError: If it is not a run directory, or is one of an earlier version.
     """
     run = RunDir(path.absolute())
     if not run.experiment.is_file():

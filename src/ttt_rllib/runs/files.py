@@ -1,4 +1,4 @@
-"""Files that neither a reader nor a crash ever sees in parts, and JSON that is checked."""
+"""Atomic writes, so that a reader or a crash never sees part of a file, and checked JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Content = TypeVar("Content")
 
 
 def write_atomic(path: Path, text: str) -> None:
-    """Write a file so that neither a reader nor a crash sees a part of it."""
+    """Write a file so that neither a reader nor a crash sees part of it."""
     part = path.with_name(f".{path.name}.part")
     with part.open("w", encoding="utf-8") as file:
         file.write(text)
@@ -53,15 +53,15 @@ def validated(path: Path, content: Mapping[str, Any], kind: type[Content]) -> Co
     """Turn the content of a JSON file into a dataclass.
 
     Args:
-        path: The file, to be named in errors.
+        path: The file, which errors name.
         content: What it holds; keys that the dataclass does not have are ignored.
-        kind: The dataclass; those nested in it are made as well.
+        kind: The dataclass; nested ones are created as well.
 
     Raises:
         InputError: If a key is missing or a value has another type.
     """
     try:
-        # Through JSON once more: only there does strict validation take lists as tuples.
+        # Via JSON again, because only there does strict validation accept lists as tuples.
         return TypeAdapter(kind).validate_json(json.dumps(content), strict=True)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]

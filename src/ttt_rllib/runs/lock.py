@@ -1,4 +1,4 @@
-"""One process at a time works on a run: a second one would undo what the first one does."""
+"""Only one process at a time works on a run: a second one would undo its work."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ def _take(path: Path, deadline_s: float) -> FileIO:
 
 
 def _other(file: FileIO) -> str | None:
-    """Take the lock; if another process has it, return which."""
+    """Take the lock; if another process has it, return which one."""
     try:
-        # A record lock: it is not handed on to Ray's processes, and known to network folders.
+        # A record lock, because Ray's processes do not inherit it, and network folders support it.
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in HELD:
@@ -88,5 +88,5 @@ def _is_at(path: Path, file: FileIO) -> bool:
     try:
         return os.path.samestat(path.stat(), os.fstat(file.fileno()))
     except OSError:
-        # Removed: here, or by another node of a network folder, whose files then are stale.
+        # It was removed, here or by another node of a network folder, where it is then stale.
         return False

@@ -31,16 +31,16 @@ class Curves:
     rows: tuple[dict[str, str], ...]
 
     def __getitem__(self, metric: str) -> npt.NDArray[np.float64]:
-        """`[N]` figures of a metric, nan where an iteration has none."""
+        """`[N]` figures of a metric, NaN where an iteration has none."""
         cells = (row.get(metric) for row in self.rows)
         return np.array([float(cell) if cell else np.nan for cell in cells])
 
     def has(self, metric: str) -> bool:
-        """Tell whether there is any figure of a metric."""
+        """Tell whether a metric has any figure."""
         return any(row.get(metric) for row in self.rows)
 
     def last(self, metric: str) -> float | None:
-        """Return the last figure of a metric, None if there is none."""
+        """Return the last figure of a metric; None if there is none."""
         cells = [row[metric] for row in self.rows if row.get(metric)]
         return float(cells[-1]) if cells else None
 
@@ -50,7 +50,7 @@ class Curves:
 
 
 def read_curves(path: Path | None) -> Curves:
-    """Read the complete rows of a `metrics.csv`; a file that is not there has none."""
+    """Read the complete rows of a `metrics.csv`; a missing file has none."""
     if path is None or not path.is_file():
         return Curves(())
     # What follows the last line break is half a row: a kill left it, or it is being written.
@@ -59,7 +59,7 @@ def read_curves(path: Path | None) -> Curves:
 
 
 class MetricsCsv:
-    """Writes `metrics.csv`: one row per iteration, in order, none twice.
+    """Writes `metrics.csv`: one row per iteration, in order and without duplicates.
 
     A resumed trial repeats the iterations after its checkpoint; their rows replace the
     old ones.

@@ -1,4 +1,4 @@
-"""What is left of a run and of its trials, and which trial is the best."""
+"""The results of a run and of its trials, and which trial is the best."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = [
 ]
 
 TrialStatus = Literal["done", "stopped early", "failed", "unfinished"]
-"""A trial that met one of its own limits is done; one that a scheduler ended, stopped early."""
+"""A trial is done at one of its own limits, and stopped early if a scheduler ended it."""
 
 RunStatus = Literal["done", "interrupted", "failed"]
-"""How a run ended that came to write a summary."""
+"""How a run with a summary ended."""
 
 FAILED: TrialStatus = "failed"
 STOPPED_EARLY: TrialStatus = "stopped early"
@@ -30,7 +30,7 @@ ENDED: tuple[TrialStatus, ...] = ("done", STOPPED_EARLY)
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What is left of a trial.
+    """The result of a trial.
 
     Attributes:
         name: Its folder under `trials/`, a number.
@@ -39,7 +39,7 @@ class TrialResult:
         seed: Its seed.
         objective: The last value of the objective; None if it was never measured.
         folder: Its folder.
-        checkpoint: The checkpoint its agent is taken from; None if it never came to one.
+        checkpoint: The checkpoint its agent is taken from; None if it has none.
         result: Its last result, nested as the algorithm reports it.
         error: The last line of its error; None if it has none.
     """
@@ -57,7 +57,7 @@ class TrialResult:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What is left of a run.
+    """The result of a run.
 
     Attributes:
         trials: All of them, in the order of their numbers.
@@ -77,33 +77,33 @@ class _Rank(NamedTuple):
     configuration does not become the run's agent.
     """
 
-    # Figures of a trial that failed or was cut off may be anything: they only count if
-    # nothing better is there.
+    # Figures of a trial that failed or was cut off are unreliable: they only count if there
+    # is nothing better.
     has_not_ended: bool
     # A scheduler stopped it because others were better; its objective is that of a shorter
-    # training, and must not be compared with theirs.
+    # training, and is not comparable with theirs.
     was_stopped_early: bool
     # A mean over fewer seeds than the others have is not comparable either.
     has_no_mean: bool
     signed_mean: float
-    # Within the best configuration, the best seed.
+    # Within the best configuration, the best seed wins.
     is_unmeasured: bool
     signed_objective: float
-    # Of equally good trials, one that left an agent.
+    # Of equally good trials, one that left an agent wins.
     has_no_checkpoint: bool
 
 
 def best_trial(
     trials: Sequence[TrialResult], *, mode: Literal["min", "max"], num_seeds: int = 1
 ) -> TrialResult | None:
-    """Return the best trial of the configuration whose mean objective over its seeds is best.
+    """Return the best trial of the configuration with the best mean objective over its seeds.
 
     Trials that ended rank above those that did not, measured ones above others; of equal
     trials the first is taken.
 
     Args:
-        trials: All trials of the run. Their names are numbers: `num_seeds` in a row, from a
-            multiple of `num_seeds` on, are the seeds of one configuration.
+        trials: All trials of the run. Their names are numbers: `num_seeds` in a row, starting
+            at a multiple of `num_seeds`, are the seeds of one configuration.
         mode: Whether the least or the greatest objective is best.
         num_seeds: Seeds per configuration.
 

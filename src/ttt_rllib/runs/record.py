@@ -1,6 +1,6 @@
-"""Everything that the files of a run directory say, read back; a file that is not there is None.
+"""Reads back everything that the files of a run directory say; a missing file is None.
 
-A run may have failed, or been interrupted or killed: whatever it has is read.
+A run may have failed, or been interrupted or killed; all files that exist are read.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class RunRecord:
     Attributes:
         run: Its directory.
         experiment: What was asked.
-        summary: `summary.json`; None if the run never came to write it.
-        curves: The best trial's metrics; without a summary, those of the trial heard of last.
+        summary: `summary.json`; None if the run never wrote it.
+        curves: The best trial's metrics; without a summary, those of the trial that reported last.
         certificate: `certificate.json`; None where nothing could be proved.
         bundle: The agent; without a summary, that of the newest checkpoint; None if there is
             none.
@@ -64,11 +64,11 @@ def read_run(run: RunDir) -> RunRecord:
     """Read a run directory.
 
     Raises:
-        InputError: If it is none, was written by another version, or a file in it is damaged.
+        InputError: If it is not one, was written by another version, or a file in it is damaged.
     """
     if not run.experiment.is_file():
         raise InputError(f"{run.path}: not a run directory; it has no {run.experiment.name}")
-    # First: a run of another version is refused as such, not for the names of its settings.
+    # Read first, so that a run of another version is refused as such, not for its settings' names.
     summary = read_summary(run.summary)
     return RunRecord(
         run=run,
@@ -88,7 +88,7 @@ def _bundle(run: RunDir) -> Bundle | None:
 
 
 def _newest_bundle(run: RunDir) -> Bundle | None:
-    """Return the agent of the newest checkpoint; None if there is none, or half of one."""
+    """Return the agent of the newest checkpoint; None if there is none, or only part of one."""
     try:
         return find_bundle(run.path)
     except BundleError:
@@ -96,6 +96,6 @@ def _newest_bundle(run: RunDir) -> Bundle | None:
 
 
 def _newest_metrics(run: RunDir) -> Path | None:
-    """Return the metrics of the trial that was heard of last."""
+    """Return the metrics of the trial that reported last."""
     found = run.trials.glob(f"*/{METRICS_FILE}")
     return max(found, key=lambda path: path.stat().st_mtime, default=None)

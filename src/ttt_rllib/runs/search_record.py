@@ -15,11 +15,11 @@ __all__ = ["SearchRecord", "SearchTrial", "read_search"]
 
 @dataclass(frozen=True)
 class SearchTrial(TrialRow):
-    """A trial: its row of `trials.csv`, and what its folder holds.
+    """A trial: its row of `trials.csv`, and the contents of its folder.
 
     Attributes:
         curves: Its `metrics.csv`.
-        exploits: How often it took over another trial's weights and settings (PBT).
+        exploits: How often it copied another trial's weights and settings (PBT).
     """
 
     curves: Curves

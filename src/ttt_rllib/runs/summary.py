@@ -1,6 +1,6 @@
-"""`summary.json`: what came out of a run, in figures.
+"""`summary.json`: the results of a run, in figures.
 
-Written once at the end of every session, read by everything that asks how a run ended.
+It is written at the end of every session, and read wherever the outcome of a run matters.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
 SUMMARY_FILE = "summary.json"
 
 FORMAT_VERSION = 1
-"""Of the run directory as a whole; runs of 0.1.0 have none."""
+"""Version of the run directory as a whole; runs of 0.1.0 have none."""
 
 VERSION_KEY = "format_version"
 
@@ -77,7 +77,7 @@ class WallSeconds:
 
 @dataclass(frozen=True)
 class SearchSummary:
-    """What a search asked, and what it found.
+    """The question of a search, and its answer.
 
     Attributes:
         objective: The metric that the search optimises.
@@ -104,7 +104,7 @@ class SearchSummary:
 
 @dataclass(frozen=True)
 class Machine:
-    """The machine that the driver ran on, in the words of `platform`."""
+    """The machine that the driver ran on, as `platform` describes it."""
 
     system: str
     release: str
@@ -115,13 +115,13 @@ class Machine:
 
 @dataclass(frozen=True)
 class Summary:
-    """A run that came to an end.
+    """A run that has ended.
 
     Attributes:
         experiment: Name of the experiment.
         run: The run id.
         status: How the last session ended.
-        verdict: What was proved of the agent, in a sentence; None without an agent of ours.
+        verdict: What was proved about the agent, in a sentence; None without an agent of ours.
         error: Why the run failed; None if it did not.
         best_trial: Name of the trial that the agent is taken from; None if none was started.
         search: The search; None, and no key in the file, for a single trial.
@@ -129,7 +129,7 @@ class Summary:
         moves: Plies that the best trial was trained on.
         metrics: Its last metrics, and those of the final evaluation, by name.
         wall_s: Where the time went.
-        sessions: All sessions that came to write a summary, in order.
+        sessions: All sessions that wrote a summary, in order.
         seeds: Seeds of the trials, each once.
         versions: Versions of the packages by name.
         git_commit: Commit of the source tree; None outside of one.
@@ -183,7 +183,7 @@ def read_summary(path: Path) -> Summary | None:
 
 
 def is_done(run: Path) -> bool:
-    """Tell whether a run came to its end, neither interrupted nor failed.
+    """Tell whether a run is complete, neither interrupted nor failed.
 
     Args:
         run: The run directory, or any other folder. A damaged summary does not make a run

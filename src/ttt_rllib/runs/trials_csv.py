@@ -26,7 +26,7 @@ __all__ = ["TRIALS_FILE", "TrialRow", "TrialsTable", "read_trials", "write_trial
 TRIALS_FILE = "trials.csv"
 TRIAL, STATUS, SEED, OBJECTIVE = "trial", "status", "seed", "objective"
 FIRST = (TRIAL, STATUS, SEED)
-"""The columns before those of the settings; `OBJECTIVE` is the one behind them."""
+"""The columns before those of the settings; `OBJECTIVE` follows those."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class TrialRow:
         status: How it ended.
         seed: Seed of its experiment.
         settings: The searched settings by dotted key, as in the file.
-        objective: None if it was never measured.
+        objective: Its objective; None if it was never measured.
         metrics: The last figures by name, where there are any.
     """
 
@@ -69,7 +69,7 @@ def write_trials(path: Path, experiment: Experiment, trials: Sequence[TrialResul
     Args:
         path: The file.
         experiment: What ran; it has a search.
-        trials: What is left of them.
+        trials: Their results.
     """
     assert experiment.search is not None  # noqa: S101 - the caller asked
     names = [metric.name for metric in METRICS]
@@ -127,7 +127,7 @@ def _row(
 
 
 def _figure(cell: str | None) -> float | None:
-    """Return a figure; an empty cell, nan and infinity are none."""
+    """Return a figure; None for an empty cell, NaN or infinity."""
     figure = float(cell) if cell else math.nan
     return figure if math.isfinite(figure) else None
 

@@ -1,1 +1,1 @@
-"""Who follows a run: the terminal, Weights & Biases, Prometheus."""
+"""Shows a run while it trains: in the terminal, in Weights & Biases and in Prometheus."""

@@ -44,7 +44,7 @@ class Progress(Callback):
     """Shows the newest iterations: a live table in a terminal, plain lines elsewhere.
 
     Args:
-        console: Where it is printed.
+        console: The console to print to.
         ceilings: Best possible scores against random as X and as O; None where the game is
             too large for exact evaluation.
         stop: The limits of the trial, from which the remaining time is estimated.
@@ -187,7 +187,7 @@ def max_remaining_s(row: Mapping[str, float], stop: Stop) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """Return a time in the unit that people would choose."""
+    """Return a duration in the unit that people would choose."""
     if not math.isfinite(seconds):
         return "for ever"
     if seconds < SECONDS_IN_WORDS:

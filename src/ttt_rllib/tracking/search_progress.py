@@ -36,10 +36,10 @@ class _Row(NamedTuple):
 
 
 class SearchProgress(Callback):
-    """Shows how many trials are done, which is best, and about how long the rest takes.
+    """Shows how many trials are done, which is best, and about how long the rest will take.
 
     Args:
-        console: Where it is printed.
+        console: The console to print to.
         experiment: The experiment, which has a search.
     """
 

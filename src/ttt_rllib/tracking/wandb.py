@@ -1,6 +1,6 @@
 """Weights & Biases as a Tune callback: one W&B run per trial, and at the end the agent's proof.
 
-It logs what metrics.csv has, by the same names, and Tune's time keys. Ray's own integration
+It logs the metrics of metrics.csv under the same names, and Tune's time keys. Ray's own integration
 is not used (docs/decisions.md).
 """
 

@@ -17,7 +17,7 @@ MODE_VARIABLE = "WANDB_MODE"
 CLOUD = "https://api.wandb.ai"
 
 Mode = Literal["online", "offline", "disabled"]
-# WANDB_MODE has older words for two of them.
+# WANDB_MODE also accepts older words for two of them.
 MODES: dict[str, Mode] = {
     "online": "online",
     "run": "online",
@@ -28,7 +28,7 @@ MODES: dict[str, Mode] = {
 
 
 def resolve_mode(settings: Wandb) -> tuple[Mode, str | None]:
-    """Return online, offline or disabled, and a remark for the user if there is one to make."""
+    """Return online, offline or disabled, and a remark for the user; None if there is none."""
     has_key = _has_key()
     mode: Mode
     if settings.mode != "auto":
@@ -55,6 +55,6 @@ def _has_key() -> bool:
         )
         entry = netrc(path).authenticators(host)
     except (OSError, RuntimeError, StopIteration, NetrcParseError):
-        # RuntimeError: a user without a home.
+        # RuntimeError means that the user has no home directory.
         return False
     return entry is not None and bool(entry[2])

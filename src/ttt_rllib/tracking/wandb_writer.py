@@ -1,8 +1,8 @@
 """W&B runs, opened, filled and finished by one thread, so that training never waits for W&B.
 
 It knows nothing of Tune. wandb is imported in the thread, while the first trial starts.
-Whatever goes wrong here is logged once and never ends a run: online becomes offline, and
-offline becomes disabled.
+Any failure here is logged once and never ends a run: online becomes offline, and offline
+becomes disabled.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ Row = Mapping[str, float]
 
 @dataclass(frozen=True)
 class WandbRun:
-    """What a W&B run is opened with.
+    """The arguments with which a W&B run is opened.
 
     Attributes:
         id: Its id, the same in every session.
-        group: What it is grouped by.
+        group: The group that it belongs to.
         config: The resolved settings.
         known: The last iteration of earlier sessions; 0 = none.
         replaces_unsynced: Whether its rows are logged again from the first one, so that what
@@ -55,7 +55,7 @@ class WandbRun:
 
 @dataclass
 class _Open:
-    """An open run: what was asked for, wandb's object, and the last iteration that it has."""
+    """An open run: the request, wandb's object, and the last iteration that it has."""
 
     wanted: WandbRun
     run: Any
@@ -87,7 +87,7 @@ class WandbWriter:
         self._queue.put(lambda: self._open(run))
 
     def log(self, run_id: str, rows: Sequence[Row]) -> None:
-        """Log iterations in order; those that W&B has are skipped, it cannot change them."""
+        """Log iterations in order; those that W&B has are skipped, since it cannot change them."""
         self._queue.put(lambda: self._log(run_id, rows))
 
     def keep(
@@ -112,7 +112,7 @@ class WandbWriter:
 
         Args:
             exit_code: As for `finish`.
-            timeout_s: How long at most; None = as long as the settings allow.
+            timeout_s: Most seconds to wait; None = as long as the settings allow.
         """
         self._queue.put(lambda: self._finish_all(exit_code))
         self._queue.put(None)
@@ -121,9 +121,9 @@ class WandbWriter:
 
     def _work(self) -> None:
         os.environ.setdefault("WANDB_SILENT", "true")
-        # Otherwise wandb would report its own errors to its makers.
+        # Otherwise wandb would report its own errors to its developers.
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-        # Otherwise its service would leave a log per run in the user's home.
+        # Otherwise its service would leave one log per run in the user's home directory.
         os.environ.setdefault("WANDB_CACHE_DIR", str(self.folder / "wandb" / "cache"))
         if KEY_VARIABLE in os.environ:
             # wandb refuses a key with the line break of the file that it was read from.
@@ -134,10 +134,10 @@ class WandbWriter:
             try:
                 task()
             except Exception as error:
-                # Whatever W&B fails with, the training continues.
+                # The training continues, however W&B fails.
                 self._give_up(error)
         if "wandb" in sys.modules:
-            # Only after this is every row in its file and the service's process gone.
+            # Only after this are all rows in the file and the service's process gone.
             sys.modules["wandb"].teardown()
 
     def _open(self, wanted: WandbRun) -> None:
@@ -160,9 +160,9 @@ class WandbWriter:
             _reason(error),
             self.folder,
         )
-        # Finished and not just left: the threads of an open run would ask the service that is
-        # about to end, and show a traceback in the terminal. At once, since each waits as long as
-        # finish_timeout for a server that may be gone.
+        # Runs are finished rather than abandoned: the threads of an open run would ask the service
+        # that is about to end, and show a traceback. They are finished concurrently, since each
+        # waits as long as finish_timeout for a server that may be gone.
         with ThreadPoolExecutor(max_workers=len(self._runs) or 1) as pool:
             list(pool.map(self._end, self._runs.values()))
         # The service keeps the id of a run that it could not open, and would not open it again.
@@ -186,7 +186,7 @@ class WandbWriter:
             resume="allow",
             # The settings of a resumed run may have another place or an additional default.
             allow_val_change=True,
-            # Several runs in one process.
+            # One process may have several runs.
             reinit="create_new",
             settings=wandb.Settings(
                 init_timeout=self.settings.init_timeout,
@@ -196,7 +196,7 @@ class WandbWriter:
                 console="off",
                 # Our own metrics say more about the trial's processes than W&B sees from here.
                 x_disable_stats=True,
-                # Settings and metrics, not the command line, packages and code of this machine.
+                # W&B gets settings and metrics, not this machine's command line, packages and code.
                 x_disable_meta=True,
                 x_disable_machine_info=True,
                 x_save_requirements=False,
@@ -236,12 +236,12 @@ class WandbWriter:
         run.summary.update(dict(summary))
         artifact = Artifact(name, type="result")
         for place, path in files.items():
-            # Immutable: no copy under the user's home, from where nothing would remove it.
+            # Immutable, so there is no copy under the user's home, which nothing would remove.
             artifact.add_file(str(path), place, policy="immutable", skip_cache=True)
         try:
             run.log_artifact(artifact)
         except Exception as error:
-            # The run's figures are worth finishing without it.
+            # The run's figures are worth keeping without it.
             logger.warning("W&B: the artifact %s is not kept: %s", name, _reason(error))
 
     def _finish(self, run_id: str, exit_code: int) -> None:
@@ -250,7 +250,7 @@ class WandbWriter:
             self._end(entry, exit_code)
 
     def _end(self, entry: _Open, exit_code: int = 0) -> None:
-        """Finish wandb's run; what the server has not taken in time stays in its file."""
+        """Finish wandb's run; what the server did not accept in time stays in its file."""
         try:
             entry.run.finish(exit_code=exit_code)
         except TimeoutError:

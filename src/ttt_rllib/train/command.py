@@ -1,7 +1,7 @@
 """`python -m ttt_rllib.train EXPERIMENT.yaml`: train, prove, and leave a run directory.
 
-The command loads, prepares, runs and tells; every rule is elsewhere. Heavy imports come late,
-so that bad input and `--help` answer at once.
+The command loads, prepares, runs and reports; all rules are elsewhere. Heavy imports come late,
+so that bad input and `--help` are answered at once.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def _run(job: Job, address: str | None, wait_s: float, console: Console, *, plan
 
 
 def _execute(experiment: Experiment, run: RunDir, console: Console, *, resume: bool) -> int:
-    """Run the trials and write down what came out; return the exit code."""
+    """Run the trials and write down the results; return the exit code."""
     from ttt_rllib.tracking.prometheus import PrometheusCallback
     from ttt_rllib.tracking.search_progress import progress_of
     from ttt_rllib.tracking.wandb import WandbCallback
@@ -225,14 +225,14 @@ def _keep_dashboard(settings: Ray, console: Console) -> None:
 
 
 def _renew_report(run: RunDir) -> None:
-    """Write the report unless it is newer than the summary; a kill may have come between them."""
+    """Write the report unless it is newer than the summary; a kill may have prevented it."""
     from ttt_rllib.report.command import is_newest, write_report
 
     try:
         if not is_newest(run):
             write_report(run)
     except InputError as error:
-        # The report can be made again, and is not worth failing the run.
+        # The report can be made again, so it must not fail the run.
         warn(f"warning: no report: {error}")
 
 

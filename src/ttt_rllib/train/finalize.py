@@ -1,4 +1,4 @@
-"""The end of a run: the agent, its certificate, the metrics and the summary in their places."""
+"""The end of a run puts agent, certificate, metrics and summary in their places."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ PACKAGES = ("ray", "torch", "numpy", "gymnasium", "pettingzoo")
 def finalize_run(
     experiment: Experiment, run: RunDir, outcome: RunResult, session: Session
 ) -> tuple[Bundle, Report] | None:
-    """Write everything a finished, failed or interrupted run has to show.
+    """Write all results of a finished, failed or interrupted run.
 
     Args:
         experiment: What ran.
         run: Where to write.
-        outcome: What is left of its trials.
+        outcome: The results of its trials.
         session: Wall seconds of this session.
 
     Returns:
@@ -90,7 +90,7 @@ def _evaluate(run: RunDir, checkpoint: Path | None) -> tuple[Bundle, Report] | N
 
 
 def _earlier_sessions(run: RunDir) -> tuple[Session, ...]:
-    """Return the sessions of a resumed run that came to write a summary."""
+    """Return the earlier sessions of a resumed run that wrote a summary."""
     try:
         earlier = read_summary(run.summary)
     except InputError:
@@ -195,7 +195,7 @@ def _versions() -> dict[str, str]:
 
 
 def _git_commit() -> str | None:
-    """Return the commit of the source tree, None outside one."""
+    """Return the commit of the source tree; None outside one."""
     git, here = shutil.which("git"), Path(__file__).parent
     if git is None:
         return None
@@ -206,7 +206,7 @@ def _git_commit() -> str | None:
         )
         return answer.stdout.strip()
 
-    # Installed inside somebody else's repository, this file is not one of its files.
+    # If we are installed inside another repository, this file is not one of its files.
     if not ask("ls-files", "__init__.py"):
         return None
     return ask("describe", "--always", "--dirty", "--abbrev=40") or None

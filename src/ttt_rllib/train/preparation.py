@@ -1,7 +1,7 @@
-"""What comes before a run, in small steps: which run, room for it, Ray, its directory.
+"""Prepares a run in small steps: which run, room for it, Ray, its directory.
 
 Nothing is written until every check has passed. Each step takes what it needs and returns
-what it found; in which order they are taken is the command's business.
+what it found; the command decides their order.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Job:
 
     @property
     def is_done(self) -> bool:
-        """Whether an earlier run came to its end, so that nothing is left to do."""
+        """Whether the earlier run is complete, so that nothing is left to do."""
         return self.earlier is not None and is_done(self.earlier.path)
 
 
@@ -95,7 +95,7 @@ def resume_job(path: Path, file: Path | None, overrides: tuple[str, ...], name: 
     """Open an earlier run, which keeps its settings and its name.
 
     Raises:
-        InputError: If it is no run, or something else is asked of it than to continue.
+        InputError: If it is not a run, or if more is asked than to resume it.
     """
     run, saved = open_run_dir(path)
     if overrides or name:
@@ -113,7 +113,7 @@ def check_keep_dashboard(settings: Ray, address: str | None) -> None:
     """Refuse to keep a dashboard that this run does not start.
 
     Raises:
-        InputError: With what to do instead.
+        InputError: The message says what to do instead.
     """
     if not settings.include_dashboard:
         raise InputError("--keep-dashboard: there is none; add --set ray.include_dashboard=true")
@@ -123,9 +123,9 @@ def check_keep_dashboard(settings: Ray, address: str | None) -> None:
 
 @contextmanager
 def claim_earlier_run(job: Job, wait_s: float) -> Iterator[None]:
-    """Keep other processes from the run to resume; one that is done is left as it is.
+    """Keep other processes from the run to resume; a run that is done is left alone.
 
-    Ask `job.is_done` inside: the process that was waited for may have ended the run.
+    Check `job.is_done` inside: another process may have completed the run during the wait.
 
     Raises:
         InputError: If another process is still working on it after `wait_s` seconds.
@@ -154,7 +154,7 @@ def join_cluster(request: ResourceRequest, address: str | None, wait_s: float) -
 
 
 def choose_run_dir(job: Job, *, shared: bool) -> RunDir:
-    """Return the directory of the earlier run, or one that is free; nothing is made yet.
+    """Return the directory of the earlier run, or a free one; nothing is created yet.
 
     Args:
         job: What runs.
@@ -174,7 +174,7 @@ def start_ray(settings: Ray, address: str | None) -> None:
     """Start a private cluster unless one was joined, and import what Ray's start delays.
 
     Raises:
-        KeyboardInterrupt: At the end, if a signal came meanwhile.
+        KeyboardInterrupt: At the end, if a signal arrived meanwhile.
     """
     with deferred_interrupts():
         if address is None:
@@ -191,7 +191,7 @@ def claim_run_dir(job: Job, run: RunDir) -> Iterator[None]:
         InputError: If another run took the directory meanwhile, or it cannot be made.
     """
     if job.earlier is not None:
-        # `claim_earlier_run` has it already.
+        # `claim_earlier_run` already holds the lock.
         yield
         return
     create_run_dir(run, job.experiment)

@@ -22,12 +22,12 @@ CHECKPOINT_TIMEOUT_S = 20.0
 
 
 class CheckpointOnInterrupt(Callback):
-    """Upon the first Ctrl-C or SIGTERM, saves a checkpoint of every running trial and ends Tune.
+    """On the first Ctrl-C or SIGTERM, saves a checkpoint of every running trial and ends Tune.
 
     A second one ends at once. Tune alone would end without a checkpoint.
 
     Attributes:
-        interrupted: Whether a signal has come.
+        interrupted: Whether a signal has arrived.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The callback that writes a metrics file per trial, a row with every result."""
+"""The callback that writes a metrics file per trial, with one row per result."""
 
 from __future__ import annotations
 

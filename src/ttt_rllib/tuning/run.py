@@ -98,8 +98,8 @@ def run_trials(
             **_arguments(experiment, run),
             scheduler=scheduler,
             search_alg=search,
-            # The state comes after the callbacks that write files: no snapshot knows of a result
-            # that is not in them.
+            # The state comes after the callbacks that write files, so that no snapshot includes a
+            # result that is not in them.
             callbacks=[MetricsCsvCallback(), progress, interrupt, *callbacks, state, followed],
             resume_config=RESUME if is_restored else None,
         )
@@ -152,7 +152,7 @@ def _arguments(experiment: Experiment, run: RunDir) -> dict[str, Any]:
         "stop": _stop(experiment),
         "max_failures": experiment.max_failures,
         "raise_on_failed_trial": False,
-        # A process serves one trial after the other, which saves the imports.
+        # A process serves one trial after another, which saves the imports.
         "reuse_actors": True,
         "verbose": 0,
         "checkpoint_config": tune.CheckpointConfig(

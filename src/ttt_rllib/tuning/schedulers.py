@@ -28,7 +28,7 @@ ASHA_FILE = "asha.pkl"
 
 
 class ResumableScheduler:
-    """Mixed into a scheduler: its state, as far as a resumed run cannot do without it."""
+    """Mixed into a scheduler: the part of its state that a resumed run needs."""
 
     def get_state(self) -> dict[str, Any]:
         """Return the state, to be pickled."""
@@ -120,7 +120,7 @@ class PBTScheduler(ResumableScheduler, PopulationBasedTraining):
         self._compared_at = dict(state["compared_at"])
 
     def _exploit(self, tune_controller: Any, trial: Trial, trial_to_clone: Trial) -> None:
-        # PBT tells nobody else which trial copied which: its own log goes to the driver's staging
+        # Nothing else records which trial copied which: PBT's own log goes to the driver's staging
         # folder and is lost with the session.
         iteration = (trial.last_result or {}).get(TRAINING_ITERATION, 0)
         super()._exploit(tune_controller, trial, trial_to_clone)

@@ -215,7 +215,7 @@ class _Configurations:
 
 
 def status_of(trial: Trial, tunes_status: str) -> TrialStatus:
-    """Return how a trial ended, or that it has not.
+    """Return how a trial ended, or that it has not ended.
 
     Args:
         trial: The trial.

@@ -1,7 +1,7 @@
 """The Trainable that Tune runs for each trial: an RLlib Algorithm, our metrics and checkpoints.
 
 The Algorithm is built in the trial's own process. So the driver imports neither RLlib nor torch,
-a process serves one trial after the other, and a damaged checkpoint does not end a trial.
+a process serves one trial after another, and a damaged checkpoint does not end a trial.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def experiment_of(config: dict[str, Any]) -> Experiment:
             keys.
 
     Raises:
-        InputError: If the settings do not go together.
+        InputError: If the settings contradict each other.
     """
     settings = dict(config)
     base = Experiment.model_validate_json(settings.pop(EXPERIMENT))

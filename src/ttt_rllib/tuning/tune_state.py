@@ -29,7 +29,7 @@ __all__ = ["TuneStateCallback", "restore_state"]
 logger = logging.getLogger(__name__)
 
 STATE_FORMAT = 2
-"""Rises when a snapshot of an earlier version can no longer be read; 1 had no number."""
+"""Increases when a snapshot of an earlier version can no longer be read; 1 had no number."""
 
 TUNE_STATE = "experiment_state-*.json"
 """The trials: Tune names the file after the session and writes it again at every save."""

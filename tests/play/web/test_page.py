@@ -1,6 +1,6 @@
 """The page in Debian's chromium: whole games by mouse, by keyboard and on a phone.
 
-What the page shows is held to plain recursion over strings, not to the server.
+The page is compared with plain recursion over strings, not with the server.
 """
 
 import random

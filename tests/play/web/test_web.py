@@ -1,4 +1,4 @@
-"""The HTTP API held to plain recursion over strings, and what it says to wrong requests."""
+"""The HTTP API against plain recursion over strings, and its answers to wrong requests."""
 
 import json
 import random
@@ -53,7 +53,7 @@ def results(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def client(results):
-    # Errors of the server are to reach the client as they would in a process of its own.
+    # Errors of the server must reach the client as they would from a separate process.
     return TestClient(create_app(list_agents(results), TRAINED), raise_server_exceptions=False)
 
 

@@ -1,4 +1,4 @@
-"""Requests made up from the schema: none may break the server or contradict what it documents."""
+"""Requests generated from the schema: none may break the server or contradict what it documents."""
 
 import re
 

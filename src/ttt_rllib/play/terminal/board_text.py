@@ -1,6 +1,6 @@
 """A game's board for a terminal: marks, numbers to choose from, probabilities.
 
-Plain ASCII; a painter may add colour, which takes no room.
+The text is plain ASCII; a painter may add colour, which takes no room.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PERCENT_WIDTH = 3
 
 
 def no_colour(text: str, style: str) -> str:
-    """Return the text as it is."""
+    """Return the text unchanged."""
     return text
 
 
@@ -51,7 +51,7 @@ def percent_text(
 
     Args:
         record: The game.
-        probabilities: `[A]` for every action.
+        probabilities: `[A]`, one for every action.
         paint: Colours marks and figures.
     """
     game = record.game

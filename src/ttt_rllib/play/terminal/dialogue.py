@@ -34,7 +34,7 @@ class Dialogue:
 
     Args:
         agent: The opponent.
-        rng: Of an agent that draws its moves.
+        rng: The source of randomness for an agent that draws its moves.
         width: Columns that a line may take; boards of 13 columns and more take what they need.
         paint: Colours the boards.
     """
@@ -77,10 +77,10 @@ class Dialogue:
         return self._text([*lines, *self._agent_moves(), *self._board()])
 
     def answer(self, line: str) -> str | None:
-        """Do what a line of input says and return what is to be shown; None: leave.
+        """Do what a line of input says and return the text to show; None = leave.
 
         Args:
-            line: A number or one of the letters of the help; anything else is said to be wrong.
+            line: A number or one of the letters of the help; anything else is rejected.
         """
         word = line.strip().lower()
         if word in ("q", "quit", "exit"):
@@ -116,7 +116,7 @@ class Dialogue:
         return self._text([*lines, *self._board(), *self._end()])
 
     def _agent_moves(self) -> list[str]:
-        """Let the agent move if it is its turn, and say so."""
+        """Let the agent move if it is its turn, and say what it did."""
         if self.record.is_over or self.record.turn == self.seat:
             return []
         action = choose_move(self.agent, self.record.board, self._rng)
@@ -143,7 +143,7 @@ class Dialogue:
         if best:
             sentence = position_sentence(self.record)
             return self._text([f"best: {' '.join(map(str, best))} ({sentence})"])
-        # Without the truth the strongest of the fixed players gives the advice.
+        # Without the truth, the strongest fixed player gives the advice.
         adviser = fixed_players(self.agent.game)[-1]
         moves = np.flatnonzero(adviser.policy(self.record.board)[0])
         return self._text(
@@ -183,7 +183,7 @@ class Dialogue:
         return ["", board_text(self.record, self._paint), ""]
 
     def _text(self, parts: list[str]) -> str:
-        """Join parts, wrapping those of one line; boards have several, or their own width."""
+        """Join parts and wrap those of one line; boards have several lines, or their own width."""
         return "\n".join(
             part if "\n" in part else textwrap.fill(part, self._width, subsequent_indent="  ")
             for part in parts

@@ -1,7 +1,7 @@
-"""The web page and its HTTP API; without ray and torch.
+"""The web page and its HTTP API; it needs neither ray nor torch.
 
-The server keeps no games: a request carries all moves of its game. What a request names is
-looked up in lists made at the start, so that nothing in it ever becomes a path.
+The server keeps no games: a request carries all moves of its game. Names in a request are
+looked up in lists made at the start, so nothing in it ever becomes a path.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from ttt_rllib.play.web.service import AgentService
 __all__ = ["create_app", "listed_app", "serve"]
 
 SHUTDOWN_TIMEOUT_S = 10
-"""For requests under way, after which a server that was asked to end does end."""
+"""How long a server that was asked to end waits for requests under way."""
 
 SEARCHES_AT_ONCE = 2
 """Threads for agents of large games, whose moves take longer."""
@@ -79,7 +79,7 @@ def create_app(agents: AgentList, preferred: str) -> FastAPI:
     """Return the application: page, API, `/openapi.json` and `/healthz`.
 
     Args:
-        agents: Who can be played against.
+        agents: The agents that can be played against.
         preferred: Slug of the one that the page offers first.
 
     Raises:
@@ -138,7 +138,7 @@ def serve(agent: str | None, results: Path, host: str, port: int) -> None:
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S
     )
-    # uvicorn raises the signals that ended it again, for the handlers that were there before.
+    # uvicorn raises the signals that ended it again, for the handlers installed before it.
     handlers = {
         number: signal.signal(number, _ignore) for number in (signal.SIGINT, signal.SIGTERM)
     }
@@ -156,7 +156,7 @@ def _add_api(app: FastAPI, answers: AgentService, agents: AgentsReply) -> None:
 
     @app.get("/healthz", tags=["operation"])
     async def health() -> HealthReply:
-        """Tell that the server answers."""
+        """Report that the server answers."""
         return HealthReply()
 
     @app.get("/api/agents", tags=["agents"], response_model=AgentsReply)
@@ -186,7 +186,7 @@ def _add_api(app: FastAPI, answers: AgentService, agents: AgentsReply) -> None:
         responses=GAME_ERRORS,
     )
     async def position(request: PositionRequest) -> Response:
-        """Show the position that a game has come to, beside the truth and an agent's view."""
+        """Show the current position of a game, beside the truth and an agent's view."""
         moves = tuple(request.moves)
         make = partial(answers.position, request.agent, moves, request.you)
         return await answered(request.agent, make)
@@ -204,7 +204,7 @@ def _json(content: bytes) -> Response:
 
 
 def _page_routes() -> list[BaseRoute]:
-    """Return a route for each file of the page; there are no others."""
+    """Return a route for each file of the page; no other files are served."""
     pages = {
         f"/static/{file.name}": (file.read_bytes(), MEDIA_TYPES[Path(file.name).suffix])
         for file in files("ttt_rllib.play.web").joinpath("static").iterdir()
@@ -258,4 +258,4 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _ignore(number: int, frame: object) -> None:
-    """Take a signal that has done its work."""
+    """Ignore a signal that has had its effect."""

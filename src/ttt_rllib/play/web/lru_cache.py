@@ -1,4 +1,4 @@
-"""A bounded store of what is dear to make: the least recently used goes first."""
+"""A bounded store of things that are costly to make: the least recently used is dropped first."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Thing = TypeVar("Thing")
 class LruCache(Generic[Thing]):
     """Keeps at most `size` things; threads may share it.
 
-    Unlike `functools.lru_cache`, the key is not what the thing is made of.
+    Unlike with `functools.lru_cache`, the thing is not made from the key.
 
     Args:
-        size: How many, 1 or more.
+        size: How many things are kept, 1 or more.
     """
 
     def __init__(self, size: int) -> None:
@@ -30,9 +30,9 @@ class LruCache(Generic[Thing]):
         return len(self._things)
 
     def get(self, key: Hashable, make: Callable[[], Thing]) -> Thing:
-        """Return the thing of this key, made now if it is not there.
+        """Return the thing with this key, and make it first if it is not there.
 
-        What raises an error is not kept. Two threads that ask at once may both make it.
+        An error is not kept. Two threads that ask at once may both make it.
         """
         with self._lock:
             if key in self._things:

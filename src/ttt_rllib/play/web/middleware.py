@@ -1,4 +1,4 @@
-"""What every answer of the server has in common: a limit before it, headers on it."""
+"""Applies to every request: a limit on its body, and headers on the answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_BODY_BYTES = 16_384
 """A game of 64 moves takes 300."""
 
 HEADERS = {
-    # The page is made of its own files and talks to its own server.
+    # The page loads only its own files and talks only to its own server.
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
         "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -28,7 +28,7 @@ class BodyLimitMiddleware:
     """ASGI middleware: refuses long bodies with 413, and adds the headers.
 
     Args:
-        app: What is guarded.
+        app: The application to guard.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -58,7 +58,7 @@ class BodyLimitMiddleware:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """Return the body; None if it is too long, of which no more is read than that shows."""
+    """Return the body; None if it is too long, in which case reading stops at the limit."""
     body, more = b"", True
     while more:
         message = await receive()

@@ -45,7 +45,7 @@ def agents_reply(agents: AgentList, preferred: str) -> AgentsReply:
 
     Args:
         agents: The list.
-        preferred: Slug of the one that is offered first.
+        preferred: Slug of the agent that is offered first.
     """
     replies = [
         AgentReply(

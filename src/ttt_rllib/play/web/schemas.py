@@ -1,7 +1,7 @@
-"""What goes over the wire between the page, or any other client, and the server.
+"""The messages between the page, or any other client, and the server.
 
 A game is the list of its moves. An action is a square, row-major from the top left one, or
-with gravity a column; all numbers begin at 0. Values are -1, 0 or +1, and seen by the
+with gravity a column; all numbers begin at 0. Values are -1, 0 or +1, for the
 player that the field names. Squares and moves of one reply belong to one game.
 """
 
@@ -32,7 +32,7 @@ MAX_SEED = 2**53 - 1
 
 
 def _whole(number: Any) -> Any:
-    """Take 2.0 for 2, as JSON Schema does."""
+    """Accept 2.0 as 2, as JSON Schema does."""
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
@@ -56,7 +56,7 @@ Square = Annotated[int, Field(ge=0, lt=MAX_SQUARES)]
 
 
 class _Request(BaseModel):
-    # Numbers in quotes and keys that mean nothing are mistakes of the client: say so.
+    # Numbers in quotes and unknown keys are mistakes of the client, so they are refused.
     model_config = ConfigDict(strict=True, extra="forbid")
 
 
@@ -65,7 +65,7 @@ class _Reply(BaseModel):
 
 
 class PositionRequest(_Request):
-    """A game, and the agent to ask about the position it has come to."""
+    """A game, and the agent to ask about its current position."""
 
     agent: AgentId
     moves: Moves
@@ -133,7 +133,7 @@ class AgentsReply(_Reply):
 
 
 class OutlookReply(_Reply):
-    """What best play leads to, for the player named by the field that holds it."""
+    """The result of best play, for the player named by the field that holds it."""
 
     value: Value
     plies: Annotated[int, Field(ge=0, description="Until the game is over.")]

@@ -1,6 +1,6 @@
 """The server's answers, made of games and analyses; knows nothing of HTTP.
 
-What was answered is kept for a while, since the truth does not change.
+Recent answers are kept, since the truth does not change.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class AgentService:
     """Answers questions about the agents of a list; the same question gets the same bytes.
 
     Attributes:
-        agents: Who can be asked.
+        agents: The agents that can be asked.
     """
 
     def __init__(self, agents: AgentList) -> None:
@@ -139,7 +139,7 @@ class AgentService:
         return self._points.get((slug, moves, you), partial(self._make_point, slug, moves, you))
 
     def _analysis(self, slug: str, record: GameRecord) -> Analysis:
-        """Return the analysis, which games that led to the same stones share."""
+        """Return the analysis; games that led to the same stones share it."""
         make = partial(analyse, record, self.agents.find(slug).policy)
         return self._analyses.get((slug, record.stones), make)
 

@@ -1,1 +1,1 @@
-"""Charts and boards as SVG, knowing nothing of runs."""
+"""Charts and boards as SVG; they know nothing of runs."""

@@ -1,4 +1,4 @@
-"""Axes of a chart: from figures to places, round numbers to mark, and how they are written."""
+"""Axes of a chart: they map figures to places, choose round numbers to mark, and format them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Scale:
         high: Figure at the end, greater than `low`.
         start: Place of `low` in units of the drawing.
         end: Place of `high`.
-        is_log: Equal ratios are equally far apart; `low` is greater than 0.
+        is_log: Whether equal ratios are equally far apart; then `low` is greater than 0.
     """
 
     low: float
@@ -41,7 +41,7 @@ class Scale:
 
     @staticmethod
     def over(figures: Iterable[float], start: float, end: float, *, is_log: bool = False) -> Scale:
-        """Return the axis that just holds these figures; a single one gets some room."""
+        """Return the axis that exactly spans these figures; a single figure gets some room."""
         known = [float(figure) for figure in figures if math.isfinite(figure)] or [0.0]
         low, high = min(known), max(known)
         if low == high:
@@ -75,7 +75,7 @@ def short(figure: float) -> str:
 
 
 def in_percent(share: float, digits: int = 0) -> str:
-    """Return a share with so many digits after the point of its percents."""
+    """Return a share in percent, with so many digits after the point."""
     return f"{100 * share:.{digits}f}{PERCENT}"
 
 

@@ -1,6 +1,6 @@
-"""Bars: one cut into parts, or several to compare.
+"""Bars: divided into parts, or several to compare.
 
-HTML rather than SVG: names of any length wrap, and the page's type stays its size.
+They are HTML rather than SVG, so names of any length wrap and text keeps the page's size.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Bar:
         size: 0 or greater.
         value: The size in words.
         tone: Its colour.
-        detail: What else is to know of the size, or "".
+        detail: A remark on the size, or "".
     """
 
     name: str
@@ -34,10 +34,10 @@ class Bar:
 
 
 def parts_chart(title: str, wholes: Mapping[str, Sequence[Bar]]) -> Figure:
-    """Draw bars of the same length that are cut into parts.
+    """Draw bars of the same length that are divided into parts.
 
     Args:
-        title: What they tell.
+        title: What they show.
         wholes: Name and parts of each, from left to right; at least one has a size.
     """
     rows = []
@@ -52,7 +52,7 @@ def parts_chart(title: str, wholes: Mapping[str, Sequence[Bar]]) -> Figure:
 
 
 def bar_chart(title: str, bars: Sequence[Bar], note: str = "") -> Figure:
-    """Draw bars below each other, the longest over the whole width.
+    """Draw bars below each other, the longest as wide as the figure.
 
     Args:
         title: What is compared.
@@ -77,7 +77,7 @@ def _detail(bar: Bar) -> list[str]:
 
 
 def _share(size: float, longest: float) -> str:
-    """Return a width that shows the least size that is not 0."""
+    """Return a width at which even the smallest size above 0 is visible."""
     return f"max(2px, {100 * size / longest:.2f}%)" if size > 0 else "0"
 
 

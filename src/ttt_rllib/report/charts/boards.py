@@ -1,8 +1,8 @@
 """Boards on a card: what an agent would play beside the truth, and the games it loses.
 
-A square is as on the web page: above what perfect play makes of a move there, below how
-probably the agent plays it. Values are for the player who moves, and lengths count the
-winner's moves after this one: "+2" wins in 2, "-2" loses in 2, "=" draws.
+A square looks as on the web page: at the top is the result of a move there under perfect play,
+at the bottom the probability that the agent plays it. Values are for the player that moves, and
+lengths count the winner's moves after this one: "+2" wins in 2, "-2" loses in 2, "=" draws.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def policy_drawing(record: GameRecord, policy: Policy) -> str:
     """Draw a position with the value and the probability of every move.
 
     Args:
-        record: The game is not over.
-        policy: The agent; of the same game.
+        record: A game that is not over.
+        policy: The agent; it must play the same game.
     """
     analysis = analyse(record, policy)
     squares = landing_squares(record, [move.action for move in analysis.moves])
@@ -44,7 +44,7 @@ def policy_drawing(record: GameRecord, policy: Policy) -> str:
     parts = [
         _move(record.game, square, move, is_choice=move is most) for square, move in moves.items()
     ]
-    # Marks are drawn last: their ends may reach over a tint.
+    # Marks are drawn last, because their ends may overlap a tint.
     return _board(record, parts, _spoken(record.game, analysis))
 
 
@@ -76,12 +76,12 @@ def game_drawing(record: GameRecord, mistakes: tuple[int, ...]) -> str:
 
 
 def is_dense(game: Game) -> bool:
-    """Tell whether squares are too small for figures: then dots are drawn."""
+    """Tell whether squares are too small for figures, so that dots are drawn instead."""
     return game.cols > MAX_COLS_WITH_FIGURES
 
 
 def move_name(game: Game, action: int) -> str:
-    """Return what a move is called: "centre", "column 4" or "row 2, column 3"."""
+    """Return the name of a move: "centre", "column 4" or "row 2, column 3"."""
     if game.gravity:
         return f"column {action + 1}"
     if (game.rows, game.cols) == (3, 3):
@@ -100,7 +100,7 @@ def outlook_words(outlook: Outlook) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share in whole percent, never 0 or 100 unless it is that exactly."""
+    """Return a share in whole percent, never 0 or 100 unless it is exactly that."""
     if 0.0 < share < 0.005:
         return f"<1{PERCENT}"
     if 0.995 < share < 1.0:
@@ -150,7 +150,7 @@ def _figures(game: Game, square: int, move: MoveAnalysis, *, is_choice: bool) ->
 
 
 def _board(record: GameRecord, below: list[str], spoken: str) -> str:
-    """Draw the grid and the stones over what is given."""
+    """Draw the grid and the stones over the given parts."""
     game = record.game
     width, height = game.cols * SIDE, game.rows * SIDE
     lines = [f"M{number(col * SIDE)} 0V{number(height)}" for col in range(1, game.cols)]
@@ -205,7 +205,7 @@ def _sign(outlook: Outlook) -> str:
 
 
 def _spoken(game: Game, analysis: Analysis) -> str:
-    """Say a card: every move, what it comes to and how probable it is."""
+    """Put a card into words: every move, its result and its probability."""
     clauses = []
     for move in analysis.moves:
         words = [move_name(game, move.action)]

@@ -1,4 +1,4 @@
-"""A drawing with its title, legend and note; a notebook shows it as it is."""
+"""A drawing with its title, legend and note; a notebook can show it directly."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Key:
         name: What is drawn.
         tone: Its colour.
         value: A figure to show beside the name, or "".
-        is_dashed: It is drawn dashed.
+        is_dashed: Whether it is drawn dashed.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Figure:
         svg: The drawing, styled by `stylesheet()`.
         legend: What the colours mean.
         note: A sentence below, or "".
-        is_tall: It may take two rows where there are columns.
+        is_tall: Whether it may take two rows where there are columns.
     """
 
     title: str
@@ -60,7 +60,7 @@ class Figure:
     is_tall: bool = False
 
     def __html__(self) -> str:
-        """Return the figure as HTML; a template takes it as it is."""
+        """Return the figure as HTML, which a template does not escape."""
         parts = [tag("figcaption", text=self.title)]
         if self.legend:
             parts.append(tag("ul", *(key.html() for key in self.legend), class_="legend"))
@@ -94,6 +94,6 @@ class Gallery:
 def stylesheet() -> str:
     """Return the CSS of all figures and of the page: the palette, then their own rules."""
     rules = files("ttt_rllib.report").joinpath("report.css")
-    # Inside a notebook nothing else may take on these colours.
+    # Inside a notebook, nothing else may get these colours.
     own = palette().replace(":root", ".ttt-report")
     return own + rules.read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
 """Lines over a common axis, such as figures over moves trained.
 
-Drawn 360 units wide, so that a phone shows it about as it is.
+It is 360 units wide, so a phone shows it at about its natural size.
 Shapes: `N` points of a line, in the order of the axis.
 """
 
@@ -25,7 +25,7 @@ LEFT, RIGHT, TOP, BOTTOM = 40.0, 12.0, 8.0, 22.0
 LABEL_DROP = 4.0
 NAME_ROOM = 56.0
 MAX_POINTS = 240
-"""A line of more points is thinned; no screen of a phone shows more."""
+"""A line with more points is thinned; a phone's screen cannot show more."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Line:
         x: `[N]` ascending.
         y: `[N]`; nan where there is no figure.
         tone: Its colour.
-        is_limit: A bound that other lines cannot pass: dashed.
+        is_limit: Whether it is a bound for other lines, and so dashed.
         value: Shown in the legend; None shows the last figure.
     """
 
@@ -71,13 +71,13 @@ def line_chart(
 
     Args:
         title: What they show.
-        lines: At least one of them with a figure.
-        y_range: Least and greatest figure of the axis; None fits the lines.
+        lines: At least one of them has a figure.
+        y_range: Least and greatest figure of the axis; None = fitted to the lines.
         x_name: What the horizontal axis counts.
-        percent: Write the vertical axis in percent.
+        percent: Whether the vertical axis is in percent.
         note: A sentence below.
-        legend: Instead of a key for each line that has a name.
-        crowded: There are many lines: all but the last are thin.
+        legend: Replaces the keys of the lines that have a name.
+        crowded: Whether there are many lines, so that all but the last are thin.
     """
     clean = [_known(line) for line in lines]
     across = Scale.over([x for line in clean for x in line.x], LEFT, WIDTH - RIGHT)
@@ -100,7 +100,7 @@ def line_chart(
 
 
 def _grid(across: Scale, upward: Scale, x_name: str, *, percent: bool) -> list[str]:
-    """Draw the axes: hairs to the left marks, figures beside them."""
+    """Draw the axes: hairlines at the left marks, figures beside them."""
     parts = []
     for mark in ticks(upward):
         y = upward(mark)

@@ -7,11 +7,11 @@ from html import escape
 __all__ = ["number", "tag"]
 
 DIGITS = 2
-"""Of coordinates: a hundredth of a unit is less than a pixel of any screen."""
+"""Digits of a coordinate: a hundredth of a unit is less than a pixel on any screen."""
 
 
 def number(value: float) -> str:
-    """Return a coordinate, rounded, as short as can be."""
+    """Return a coordinate, rounded and as short as possible."""
     text = f"{value:.{DIGITS}f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
 
@@ -20,9 +20,9 @@ def tag(name: str, *children: str, text: str | None = None, **attributes: str | 
     """Return an element.
 
     Args:
-        name: Of the element.
-        *children: Elements inside of it, as this function returns them.
-        text: What it says, instead of children.
+        name: Name of the element.
+        *children: Elements inside it, as this function returns them.
+        text: Its text, instead of children.
         **attributes: `class_` is "class", and "_" inside a name is "-".
     """
     words = [name]

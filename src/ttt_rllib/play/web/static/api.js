@@ -1,4 +1,4 @@
-// The server's answers. Positions are kept: the truth about them does not change.
+// The server's answers. Positions are cached, because the truth about them does not change.
 
 const KEPT = 2000;
 const positions = new Map();

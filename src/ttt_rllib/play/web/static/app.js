@@ -20,7 +20,7 @@ const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 const board = new Board($("board"), (action) => play(action));
 
-// Show the table as it is; a later call overtakes an earlier one.
+// Show the current table; a later call supersedes an earlier one.
 async function show() {
   const deal = ++table.deal;
   const [position, course] = await Promise.all([positionAt(table.ply), wholeGame()]);
@@ -133,7 +133,7 @@ function seat(seats) {
   begin();
 }
 
-// The one the server was started for, else the newest run of the game, else a fixed player.
+// The agent the server was started with, else the newest run of the game, else a fixed player.
 function offeredAgent() {
   const here = gameAgents();
   const isPreferred = (agent) => agent.id === table.preferred;
@@ -183,7 +183,7 @@ function showView() {
   if (openings) attempt(showOpenings);
 }
 
-// Errors are sentences of the server; they are shown and go away.
+// Errors are sentences from the server; they are shown for a while.
 async function attempt(step) {
   try {
     await step();
@@ -236,7 +236,7 @@ function remember(id, isOn) {
     try {
       localStorage.setItem(id, $(id).checked);
     } catch {
-      // A browser that stores nothing forgets; nothing else depends on it.
+      // A browser without storage forgets the choice; nothing else depends on it.
     }
     attempt(show);
   });

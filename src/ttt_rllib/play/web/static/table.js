@@ -1,4 +1,4 @@
-// The table: who sits there, the game so far, and how far of it is shown.
+// The table: who sits there, the game so far, and how much of it is shown.
 
 import * as api from "./api.js";
 import { moveName } from "./words.js";
@@ -23,7 +23,7 @@ export const humans = () => ["X", "O"].filter((seat) => table.seats[seat] === YO
 export const isWatched = () => humans().length === 0;
 export const you = () => (humans().length === 1 ? humans()[0] : null);
 
-// Whose probabilities are drawn: the mover's, else those of the agent at the table, else any.
+// The agent whose probabilities are drawn: the mover's, else those of the agent at the table, else any.
 export function analyst(ply) {
   const seat = mover(ply);
   const chosen = [table.seats[seat], table.seats[seat === "X" ? "O" : "X"]].find((id) => id !== YOU);
@@ -42,7 +42,7 @@ export function lastOwnPly() {
   return null;
 }
 
-// The word on the user's own last move stays while the answer to it is a good one.
+// The comment on the user's last move stays as long as the reply to it is a good one.
 export function verdictAt(position, { course }) {
   const last = course[table.ply];
   const own = course[table.ply - 1];

@@ -1,4 +1,4 @@
-// How squares, moves and values are called.
+// The names of squares, moves and values.
 
 const NINE = [
   "top left", "top", "top right",
@@ -23,7 +23,7 @@ export function moveShort(game, action) {
   return `${String.fromCharCode(97 + (action % game.cols))}${Math.floor(action / game.cols) + 1}`;
 }
 
-// Moves that the winner still has to make after this one, which may win by itself.
+// Moves that the winner still has to make after this one, which may itself win.
 export function valueWords(outlook) {
   if (outlook.value === 0) return "draws";
   const moves = Math.floor((outlook.plies + 1) / 2);
