@@ -79,7 +79,7 @@ class SelfPlayTrainable(Trainable):
             )
         if self._searched is not None:
             self._repeat_objective(row, self._searched)
-        # Tune counts iterations on from the checkpoint it asked for; the Algorithm may have been
+        # Tune counts iterations from the checkpoint it requested; the Algorithm may have been
         # restored from an earlier one.
         return {**nest(row), TRAINING_ITERATION: self._algorithm.iteration}
 

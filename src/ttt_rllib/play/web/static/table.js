@@ -23,7 +23,7 @@ export const humans = () => ["X", "O"].filter((seat) => table.seats[seat] === YO
 export const isWatched = () => humans().length === 0;
 export const you = () => (humans().length === 1 ? humans()[0] : null);
 
-// The agent whose probabilities are drawn: the mover's, else those of the agent at the table, else any.
+// The agent whose probabilities are drawn: the mover, else the one at the table, else any.
 export function analyst(ply) {
   const seat = mover(ply);
   const chosen = [table.seats[seat], table.seats[seat === "X" ? "O" : "X"]].find((id) => id !== YOU);
