@@ -247,7 +247,7 @@ def test_a_killed_run_has_a_page_of_what_its_trial_wrote(new_run, new_network, r
     with (folder / "metrics.csv").open("a") as file:
         file.write("32,99999999")  # half a row, as a kill leaves it
     page = read_page(write_report(run))
-    assert page.all("h1")[0].text == "No verdict yet: this run has not come to its end."
+    assert page.all("h1")[0].text == "No verdict yet: this run has not finished."
     assert page.all("svg", **{"aria-label": "Throughput"})
     assert len(page.all("svg", class_="board")) == 16
     assert sha256 in page.words()

@@ -76,7 +76,7 @@ class Certificate:
 def certify(
     positions: Positions, solution: Solution, greedy: Table, max_lines: int = MAX_LOSING_LINES
 ) -> Certificate:
-    """Check a deterministic agent in every position that it can come to.
+    """Check a deterministic agent in every position that it can reach.
 
     Args:
         positions: All positions of the game.

@@ -53,7 +53,7 @@ def play(
     seat: Annotated[
         SeatChoice | None,
         typer.Option(
-            help="Your seat; X moves first. Asked for in a terminal, X in a pipe.",
+            help="Your seat; X moves first. A terminal asks; in a pipe it is X.",
             case_sensitive=False,
         ),
     ] = None,

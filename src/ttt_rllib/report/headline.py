@@ -45,7 +45,7 @@ def sentence(record: RunRecord) -> str:
     """Return the verdict as a sentence."""
     summary = record.summary
     if summary is None:
-        return "No verdict yet: this run has not come to its end."
+        return "No verdict yet: this run has not finished."
     if summary.verdict:
         return f"{summary.verdict[0].upper()}{summary.verdict[1:]}."
     if summary.checkpoint and record.bundle is None:
@@ -67,7 +67,7 @@ def status_note(record: RunRecord) -> str:
         return ""
     told = {
         "interrupted": "The run was interrupted: figures are of its last checkpoint.",
-        "failed": "The run failed: figures are of what it had come to.",
+        "failed": "The run failed: figures are those it had reached.",
     }
     words = told.get(
         record.status,

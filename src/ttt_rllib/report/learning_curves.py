@@ -166,7 +166,7 @@ def _nash_conv(curves: Curves) -> Figure:
         "Exploitability, as exact NashConv",
         [stochastic, greedy],
         y_range=(0.0, max(greatest, 0.5)),
-        note="What best responses win in both seats together; 0 = nobody beats it.",
+        note="What best responses win in both seats together; 0 = no opponent beats it.",
     )
 
 
