@@ -10,13 +10,13 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.commands import start_command, start_program
 from ttt_rllib.runs.metrics_csv import MetricsCsv
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
@@ -56,13 +56,8 @@ search:
 """.replace("ITERATIONS", str(ITERATIONS))
 
 
-def start(*arguments, log, program=("-m", "ttt_rllib.train")):
-    return subprocess.Popen(
-        [sys.executable, *program, *map(str, arguments)],
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+def start(*arguments, log):
+    return start_command("train", *arguments, stdout=log, stderr=subprocess.STDOUT)
 
 
 def table(run):
@@ -148,7 +143,9 @@ def test_a_driver_killed_after_the_last_trial_ended_completes_the_run_when_resum
     experiment.write_text(f"{training}search:{search}" if is_search else training)
     log = (tmp_path / "log.txt").open("w")
     run = tmp_path / "short" / "a"
-    driver = start(experiment, *place(run), log=log, program=("-c", KILLED_BEFORE_SUMMARY))
+    driver = start_program(
+        KILLED_BEFORE_SUMMARY, experiment, *place(run), stdout=log, stderr=subprocess.STDOUT
+    )
     assert driver.wait() == -signal.SIGKILL, Path(log.name).read_text()
     assert (run / "agent").is_dir()
     assert not (run / "summary.json").exists()

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,12 +14,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.commands import EXPERIMENTS, start_command
+from tests.commands import ROOT, run_command, start_command, wait_until
 from ttt_rllib.runs.metrics_csv import MetricsCsv
 
-PPO = EXPERIMENTS / "ppo.yaml"
-DQN = EXPERIMENTS / "dqn.yaml"
-PPO_PERFECT = EXPERIMENTS / "ppo_perfect.yaml"
+PPO, DQN, PPO_PERFECT = (
+    ROOT / "experiments" / f"{name}.yaml" for name in ("ppo", "dqn", "ppo_perfect")
+)
 MANY_MOVES = ("--set", "stop.consecutive_unexploitable_evals=null", "--set", "stop.moves=300000")
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
@@ -50,11 +49,14 @@ class Command:
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
         """Wait until the condition holds; fail if the command ends before, or at the deadline."""
-        deadline_s = time.monotonic() + DEADLINE_S
-        while not condition():
-            assert self.process.poll() is None, f"ended early: {self.stdout}{self.stderr}"
-            assert time.monotonic() < deadline_s, f"too slow: {self.stdout}{self.stderr}"
-            time.sleep(0.01)
+
+        def is_met() -> bool:
+            has_ended = self.process.poll() is not None
+            met = condition()
+            assert met or not has_ended, f"ended early: {self.stdout}{self.stderr}"
+            return met
+
+        wait_until("the condition", is_met, DEADLINE_S)
 
     def finish(self) -> tuple[int, str, str]:
         """Wait for the end, and return the exit code and the output."""
@@ -116,8 +118,7 @@ def test_an_experiment_proves_its_claim(start, tmp_path, experiment, seed, claim
     assert alive == [], "Ray's processes end with the command"
     assert stdout.splitlines()[-1] == f"results: {run}"
     assert json.loads((run / "certificate.json").read_text())[claim] is True
-    evaluate = [sys.executable, "-m", "ttt_rllib.evaluate", str(run), "--require", claim]
-    assert subprocess.run(evaluate, check=False).returncode == 0
+    assert run_command("evaluate", run, "--require", claim).returncode == 0
 
 
 def test_a_sigkilled_env_runner_loses_no_trial_and_no_row(start, tmp_path):
