@@ -15,7 +15,7 @@ class EnvRunners(Section):
     """The actors that sample (`AlgorithmConfig.env_runners`)."""
 
     num_env_runners: NonNegativeInt = 0
-    """Number of actors; 0 = the trial's own process samples, reproducibly to the bit."""
+    """Number of actors; 0 = the trial's own process samples."""
     num_envs_per_env_runner: PositiveInt = 512
     """Boards played in lockstep by each."""
     num_cpus_per_env_runner: Annotated[float, Field(ge=0.0)] = 1.0

@@ -5,9 +5,11 @@
         agent/           the bundle
         trials/          Tune's own files, one folder per trial, with the checkpoints
         trials.csv  best.yaml             of a search
+        wandb/           Weights & Biases' files
+        .state/          snapshots of Tune's state, until the run is done
 
 Every file appears complete or not at all, because it is written beside its place and moved
-there. Only `metrics.csv` grows row by row.
+there. Only tables that grow while a trial runs (`metrics.csv`, `exploits.csv`) grow row by row.
 """
 
 from __future__ import annotations
