@@ -26,6 +26,9 @@ from tests.k8s.lab import IN_POD, ROOT, Namespace, results, rows
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
+# A question to the cluster is a process that takes its share of the cores.
+wait_for = partial(wait_until, poll_s=1.0)
+
 TIMES = logging.getLogger("times")
 NODE_PORT = "http://127.0.0.1:30000"
 PROMETHEUS = "127.0.0.1:9099"
@@ -80,9 +83,9 @@ def test_a_job_completes_though_its_pod_was_killed_and_the_agent_is_unexploitabl
     job = namespace("job")
     job.run("apply", "-k", str(ROOT / "k8s" / "overlays" / "job"))
     run = job.results / "ppo" / "ttt-train"
-    wait_until("the run begins", (run / "experiment.yaml").is_file, 120)
+    wait_for("the run begins", (run / "experiment.yaml").is_file, 120)
     first = job.kill("job")
-    wait_until("the Job completes", job.done, 240)
+    wait_for("the Job completes", job.done, 240)
     assert [pod["metadata"]["name"] for pod in job.pods("job")] != [first["metadata"]["name"]]
     assert json.loads((run / "certificate.json").read_text())["unexploitable"] is True
     evaluated = run_command("evaluate", run, "--require", "unexploitable")
@@ -149,7 +152,7 @@ def unfinished(search):
         begun = (trial for trial in trials(search) if results(trial))
         return [trial for trial in begun if 0 < len(rows(trial)) < ITERATIONS - 10]
 
-    return wait_until("a trial is under way", under_way, 240)
+    return wait_for("a trial is under way", under_way, 240)
 
 
 def recovered_s(search, what, stopped, began_s, since):
@@ -164,14 +167,14 @@ def recovered_s(search, what, stopped, began_s, since):
             for trial in stopped
         )
 
-    wait_until(f"{what} is overcome", again, 240)
+    wait_for(f"{what} is overcome", again, 240)
     took_s = time.time() - began_s
     TIMES.info("%s: %d trials went on after %.0f s", what, len(stopped), took_s)
     return took_s
 
 
 def test_one_worker_holds_all_env_runners_and_a_storage_that_it_does_not_see_is_refused(search):
-    wait_until("the first rows", lambda: sum(written(search).values()) > 20, 240)
+    wait_for("the first rows", lambda: sum(written(search).values()) > 20, 240)
     (worker,) = search.pods("worker")
     assert search.runner_addresses() == {worker["status"]["podIP"]}
     alone = "ttt train experiments/debug.yaml --address auto --storage /tmp/mine; echo exit $?"
@@ -194,14 +197,14 @@ def test_a_driver_that_is_asked_to_end_saves_every_trial_first(search):
 
 
 def test_three_workers_share_the_trials(search):
-    wait_until("3 workers", lambda: len(search.pods("worker")) == 3, 60)
+    wait_for("3 workers", lambda: len(search.pods("worker")) == 3, 60)
     with_runners = set()
 
     def all_seen():
         with_runners.update(search.runner_addresses())
         return with_runners >= {pod["status"].get("podIP") for pod in search.pods("worker")}
 
-    wait_until("env runners on every worker", all_seen, 300)
+    wait_for("env runners on every worker", all_seen, 300)
 
 
 @pytest.mark.skipif(shutil.which("prometheus") is None, reason="needs prometheus")
@@ -226,7 +229,7 @@ def test_every_query_of_the_dashboard_has_data_of_this_run(search, tmp_path):
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as prometheus:
         try:
             for query in queries:
-                wait_until(query, partial(has_data, query), 60)
+                wait_for(query, partial(has_data, query), 60)
         finally:
             prometheus.terminate()
 
@@ -263,7 +266,7 @@ def test_a_killed_head_costs_no_row(search):
 
 
 def test_the_search_is_complete_with_every_row_of_every_trial_once(search):
-    wait_until("the search completes", search.done, 600)
+    wait_for("the search completes", search.done, 600)
     summary = json.loads((search.results / RUN / "summary.json").read_text())
     assert summary["status"] == "done"
     assert len(trials(search)) == TRIALS
