@@ -137,11 +137,18 @@ def _run(job: Job, address: str | None, wait_s: float, console: Console, *, plan
     run = choose_run_dir(job, shared=joined)
     console.print("starting Ray and the trial ...")
     start_ray(experiment.ray, address)
-    with claim_run_dir(job, run):
-        notice = dashboard_notice(experiment.ray, joined)
-        if notice is not None:
-            console.print(notice, soft_wrap=True)
-        return _execute(experiment, run, console, resume=job.earlier is not None)
+    try:
+        with claim_run_dir(job, run):
+            notice = dashboard_notice(experiment.ray, joined)
+            if notice is not None:
+                console.print(notice, soft_wrap=True)
+            return _execute(experiment, run, console, resume=job.earlier is not None)
+    except KeyboardInterrupt:
+        # While the callbacks are imported: the run has its directory by then, and can be resumed.
+        if not run.path.is_dir():
+            raise
+        warn("interrupted")
+        return _tell_results(run, EXIT_INTERRUPTED, console)
 
 
 def _execute(experiment: Experiment, run: RunDir, console: Console, *, resume: bool) -> int:
@@ -167,6 +174,11 @@ def _execute(experiment: Experiment, run: RunDir, console: Console, *, resume: b
         warn(f"error: the run failed: {error}")
         code = EXIT_FAILED
     wandb.close(code, timeout_s=ABORT_TIMEOUT_S)
+    return _tell_results(run, code, console)
+
+
+def _tell_results(run: RunDir, code: int, console: Console) -> int:
+    """Say where the results are and, if there will be more, how to resume; return the code."""
     if code != EXIT_DONE:
         warn(f"resume with: python -m ttt_rllib.train --resume {run.path}")
     console.print(f"results: {run.path}", soft_wrap=True)
