@@ -39,8 +39,8 @@ ROOT = Path(__file__).parents[1]
 RAY_AND_TORCH = ("ray", "torch")
 """What agents that only play can do without."""
 
-FINISH_S = 300.0
-"""More than any command takes that a test waits for."""
+FINISH_S = 600.0
+"""More than any command takes that a test waits for, on a slow and busy machine."""
 
 FOREIGN = re.compile(r"\s*$|\x1b|\(|\[?\d{4}-\d\d-\d\d ")
 """How a line of Ray's begins."""

@@ -16,7 +16,6 @@ from numpy._core._multiarray_umath import __cpu_features__
 
 from tests.commands import run_program
 
-TIMEOUT_S = 600.0
 # What OpenBLAS calls them: it knows Prescott's kernel, the plainest one, by an older name too.
 NAMES = {"Prescott": {"Prescott", "Katmai"}, "Haswell": {"Haswell"}}
 # Whole files that compute with BLAS, and of the exact figures those of whole reports.
@@ -68,7 +67,6 @@ def kernel() -> str | None:
     ],
     ids=["Prescott", "Prescott-all", "Haswell-all"],
 )
-@pytest.mark.timeout(TIMEOUT_S)
 def test_figures_hold_under_another_blas_kernel(name, files, tmp_path):
     if platform.machine() != "x86_64" or kernel() is None:
         pytest.skip("numpy computes here with no OpenBLAS that knows the kernels of x86-64")
@@ -79,7 +77,6 @@ def test_figures_hold_under_another_blas_kernel(name, files, tmp_path):
         f"--basetemp={tmp_path / 'inner'}",
         *files,
         env={"OPENBLAS_CORETYPE": name},
-        timeout_s=TIMEOUT_S,
     )
     kernel_then = done.stdout.splitlines()[0].removeprefix("kernel: ")
     assert kernel_then in NAMES[name], done.stdout

@@ -24,7 +24,7 @@ import pytest
 from tests.commands import run_command, wait_until
 from tests.k8s.lab import IN_POD, ROOT, Namespace, results, rows
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.cluster
 
 # A question to the cluster is a process that takes its share of the cores.
 wait_for = partial(wait_until, poll_s=1.0)

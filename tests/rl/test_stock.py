@@ -452,7 +452,6 @@ def test_remote_runners_sample_with_the_trained_weights_and_the_clock_adds_up(bu
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
 def test_the_commands_train_and_evaluate_dqn_with_separate_seats(tmp_path):
     yaml = "experiments/dqn_pettingzoo.yaml"
     settings = (
@@ -475,7 +474,6 @@ def test_the_commands_train_and_evaluate_dqn_with_separate_seats(tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
 def test_the_command_says_of_an_unknown_env_that_it_trains_unmeasured(tmp_path):
     (tmp_path / "odd_game.py").write_text(
         Path(__file__)

@@ -166,7 +166,6 @@ def ray_folder():
 
 
 @pytest.mark.long
-@pytest.mark.timeout(600)
 def test_a_run_is_seen_in_dashboard_prometheus_wandb_and_tensorboard_and_keeps_its_secrets(
     tmp_path, ray_folder
 ):

@@ -19,7 +19,7 @@ import pytest
 from tests.commands import start_command, start_program
 from ttt_rllib.runs.metrics_csv import MetricsCsv
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.long
 
 KILLS = 10
 ITERATIONS = 24

@@ -22,7 +22,7 @@ PPO, DQN, PPO_PERFECT = (
 )
 MANY_MOVES = ("--set", "stop.consecutive_unexploitable_evals=null", "--set", "stop.moves=300000")
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.long
 
 
 DEADLINE_S = 300.0

@@ -9,7 +9,7 @@ from tests.commands import run_command
 from ttt_rllib.config.loading import load_experiment
 from ttt_rllib.runs.metrics_csv import MetricsCsv
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.long
 
 SMALL = """
 # A search that takes seconds.
