@@ -12,15 +12,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 __all__ = [
     "RAY_AND_TORCH",
     "ROOT",
+    "STARTED",
+    "end_started",
     "finish",
     "loaded_by",
     "own_lines",
@@ -41,6 +44,9 @@ RAY_AND_TORCH = ("ray", "torch")
 
 FINISH_S = 600.0
 """More than any command takes that a test waits for, on a slow and busy machine."""
+
+STARTED: list[subprocess.Popen[str]] = []
+"""All commands that were started, for `end_started`."""
 
 FOREIGN = re.compile(r"\s*$|\x1b|\(|\[?\d{4}-\d\d-\d\d ")
 """How a line of Ray's begins."""
@@ -111,6 +117,20 @@ def web_server(results: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
             assert address, said
             yield process, address[0]
         finally:
+            process.kill()
+
+
+def end_started(first: int) -> None:
+    """End all commands, with their children, that were started since and still run.
+
+    A test that fails leaves its command running; a training would slow all later tests.
+
+    Args:
+        first: How many commands had been started before.
+    """
+    left = [psutil.Process(one.pid) for one in STARTED[first:] if one.poll() is None]
+    for process in [one for parent in left for one in (parent, *parent.children(recursive=True))]:
+        with suppress(psutil.NoSuchProcess):
             process.kill()
 
 
@@ -213,9 +233,11 @@ def _start(
     **options: Any,
 ) -> subprocess.Popen[str]:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, *interpreter, *map(str, arguments)],
         text=True,
         env=shell(env),
         **{"cwd": ROOT, "start_new_session": True, **pipes, **options},
     )
+    STARTED.append(process)
+    return process

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.commands import STARTED, end_started
+
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_AUTH_MODE", "token")
 # Ray would start a worker per logical CPU, more than the machine has, before any is asked for.
@@ -41,6 +43,14 @@ def logged() -> Iterator[list[str]]:
     logger.addHandler(handler)
     yield handler.lines
     logger.removeHandler(handler)
+
+
+@pytest.fixture(autouse=True)
+def _no_command_is_left() -> Iterator[None]:
+    """End the commands that a test has started and, because it failed, not waited for."""
+    first = len(STARTED)
+    yield
+    end_started(first)
 
 
 @pytest.fixture(scope="session")

@@ -143,13 +143,16 @@ def status(url, token=None):
 
 
 def gauges(ray_folder):
-    """Ask the metrics ports that Ray lists for Prometheus."""
+    """Ask the metrics ports that Ray lists for Prometheus; none, before all of them listen."""
     listed = ray_folder / "ray" / "prom_metrics_service_discovery.json"
     found = {}
     targets = json.loads(listed.read_text())[0]["targets"] if listed.is_file() else []
     for target in targets:
-        with urllib.request.urlopen(f"http://{target}/metrics", timeout=10) as answer:
-            text = answer.read().decode()
+        try:
+            with urllib.request.urlopen(f"http://{target}/metrics", timeout=10) as answer:
+                text = answer.read().decode()
+        except urllib.error.URLError:
+            return {}
         for name, labels, figure in re.findall(
             r"^(ray_ttt_\w+)\{(.*)\} (\S+)$", text, re.MULTILINE
         ):
@@ -200,7 +203,10 @@ def test_a_run_is_seen_in_dashboard_prometheus_wandb_and_tensorboard_and_keeps_i
         words = (DEBUG, "--storage", tmp_path, "--name", "one", *overrides)
         process = start_command("train", *words, env=environment)
         seen = wait_until(
-            "rows and gauges", lambda: len(rows()) > 3 and gauges(ray_folder), process=process
+            "rows and gauges",
+            lambda: len(rows()) > 3 and gauges(ray_folder),
+            process=process,
+            poll_s=0.5,
         )
         url = f"http://127.0.0.1:{port}"
         answers = [status(f"{url}/api/version", token) for token in (None, "0" * 64, TOKEN)]
@@ -212,7 +218,7 @@ def test_a_run_is_seen_in_dashboard_prometheus_wandb_and_tensorboard_and_keeps_i
 
         process = start_command("train", "--resume", run, env=environment)
         before = len(MetricsCsv(run / "metrics.csv").rows())
-        wait_until("more rows", lambda: len(rows()) > before + 3, process=process)
+        wait_until("more rows", lambda: len(rows()) > before + 3, process=process, poll_s=0.5)
         _, stderr = interrupt(process)
         assert "W&B" in stderr
     table = MetricsCsv(run / "metrics.csv").rows()
