@@ -30,7 +30,7 @@ ALL = (
     "tests/agents",
     "tests/analysis",
     "tests/evaluation",
-    "tests/exact",
+    "tests/exact/test_evaluation.py",
     "tests/rl/test_actor_critic.py",
     "tests/rl/test_ppo_learner.py",
     "tests/rl/test_dqn_learner.py",
