@@ -20,6 +20,8 @@ import psutil
 import pytest
 
 __all__ = [
+    "EXIT_S",
+    "FINISH_S",
     "RAY_AND_TORCH",
     "ROOT",
     "STARTED",
@@ -44,6 +46,9 @@ RAY_AND_TORCH = ("ray", "torch")
 
 FINISH_S = 600.0
 """More than any command takes that a test waits for, on a slow and busy machine."""
+
+EXIT_S = 60.0
+"""How long Ray's processes may take to end after their driver, at niceness 15 on busy cores."""
 
 STARTED: list[subprocess.Popen[str]] = []
 """All commands that were started, for `end_started`."""
@@ -128,10 +133,14 @@ def end_started(first: int) -> None:
     Args:
         first: How many commands had been started before.
     """
-    left = [psutil.Process(one.pid) for one in STARTED[first:] if one.poll() is None]
-    for process in [one for parent in left for one in (parent, *parent.children(recursive=True))]:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
+    for one in STARTED[first:]:
+        if one.poll() is not None:
+            continue
+        parent = psutil.Process(one.pid)
+        for process in (*parent.children(recursive=True), parent):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        one.wait()
 
 
 def finish(
@@ -145,7 +154,7 @@ def finish(
 def wait_until(
     what: str,
     condition: Callable[[], Any],
-    timeout_s: float = 120.0,
+    timeout_s: float = FINISH_S,
     *,
     process: subprocess.Popen[str] | None = None,
     poll_s: float = 0.02,

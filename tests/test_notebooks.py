@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import FINISH_S
+
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
@@ -63,7 +65,7 @@ def executed(path, **parameters):
     (cell,) = (one for one in notebook.cells if one.metadata.get("tags") == ["parameters"])
     cell.source += "".join(f"\n{name} = {value!r}" for name, value in parameters.items())
     place = {"metadata": {"path": str(path.parent)}}
-    nbclient.NotebookClient(notebook, timeout=200, resources=place).execute()
+    nbclient.NotebookClient(notebook, timeout=int(FINISH_S), resources=place).execute()
     shown = []
     for output in (output for cell in notebook.cells for output in cell.get("outputs", ())):
         data = output.get("data", {})

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.commands import finish, start_command, wait_until
+from tests.commands import EXIT_S, finish, start_command, wait_until
 from tests.tracking.test_wandb import KEY, records, written
 from tests.tracking.wandb_server import WandbServer
 from ttt_rllib.cluster.dashboard import dashboard_notice, dashboard_place
@@ -29,7 +29,6 @@ from ttt_rllib.runs.metrics_csv import MetricsCsv
 ROOT = Path(__file__).parents[2]
 DEBUG = ROOT / "experiments" / "debug.yaml"
 TOKEN = "70ce" * 16
-WAIT_S = 120
 
 
 def test_names_of_gauges_are_prometheus_names_and_unique():
@@ -196,7 +195,7 @@ def test_a_run_is_seen_in_dashboard_prometheus_wandb_and_tensorboard_and_keeps_i
             process.send_signal(signal.SIGINT)
             done = finish(process)
             assert done.returncode == 130, done.stderr
-            assert psutil.wait_procs(family, timeout=20)[1] == []
+            assert psutil.wait_procs(family, timeout=EXIT_S)[1] == []
             return done.stdout, done.stderr
 
         overrides = [word for setting in settings for word in ("--set", setting)]

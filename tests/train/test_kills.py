@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.commands import start_command, start_program
+from tests.commands import EXIT_S, start_command, start_program
 from ttt_rllib.runs.metrics_csv import MetricsCsv
 
 pytestmark = pytest.mark.long
@@ -25,9 +25,6 @@ KILLS = 10
 ITERATIONS = 24
 MAX_DELAY_S = 4.0
 """The latest moment of a kill after the rows it waits for, where it waits for none."""
-
-EXIT_S = 60.0
-"""How long Ray's processes may take to end, at niceness 15 on busy cores."""
 
 KILLED_BEFORE_SUMMARY = """
 import os, runpy, signal, sys

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.commands import ROOT, run_command, start_command, wait_until
+from tests.commands import EXIT_S, FINISH_S, ROOT, run_command, start_command, wait_until
 from ttt_rllib.runs.metrics_csv import MetricsCsv
 
 PPO, DQN, PPO_PERFECT = (
@@ -23,10 +23,6 @@ PPO, DQN, PPO_PERFECT = (
 MANY_MOVES = ("--set", "stop.consecutive_unexploitable_evals=null", "--set", "stop.moves=300000")
 
 pytestmark = pytest.mark.long
-
-
-DEADLINE_S = 300.0
-"""How long a command may take on busy cores until it meets a condition, or ends."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +52,11 @@ class Command:
             assert met or not has_ended, f"ended early: {self.stdout}{self.stderr}"
             return met
 
-        wait_until("the condition", is_met, DEADLINE_S)
+        wait_until("the condition", is_met)
 
     def finish(self) -> tuple[int, str, str]:
         """Wait for the end, and return the exit code and the output."""
-        code = self.process.wait(timeout=DEADLINE_S)
+        code = self.process.wait(timeout=FINISH_S)
         return code, self.stdout, self.stderr
 
 
@@ -114,7 +110,7 @@ def test_an_experiment_proves_its_claim(start, tmp_path, experiment, seed, claim
     assert len(children) > 2, "the driver's Ray"
     code, stdout, stderr = command.finish()
     assert code == 0, stderr
-    _, alive = psutil.wait_procs(children, timeout=20)
+    _, alive = psutil.wait_procs(children, timeout=EXIT_S)
     assert alive == [], "Ray's processes end with the command"
     assert stdout.splitlines()[-1] == f"results: {run}"
     assert json.loads((run / "certificate.json").read_text())[claim] is True
