@@ -43,8 +43,11 @@ LABEL org.opencontainers.image.title="ttt-rllib" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
+# OpenShift runs the image as any user in group 0.
 RUN useradd --uid 10001 --create-home --home-dir /home/ttt ttt \
- && mkdir /results && chown ttt:ttt /results
+ && mkdir /results \
+ && chown -R ttt:0 /home/ttt /results \
+ && chmod -R g=u /home/ttt /results
 COPY --from=dependencies /venv /venv
 COPY --from=package /package /venv
 COPY k8s/ray-join /usr/local/bin/

@@ -1,10 +1,15 @@
-"""TTT_ENV_FILE against the environment that a shell would have after reading it."""
+"""What all commands share: TTT_ENV_FILE as a shell reads it, and one line for a wrong path."""
 
 import os
+import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 
-from ttt_rllib.commands import load_environment_file
+from tests import in_process
+from tests.commands import ROOT
+from ttt_rllib.commands import load_environment_file, warn
 from ttt_rllib.errors import InputError
 
 
@@ -36,3 +41,49 @@ def test_a_wrong_line_is_named_by_its_number_and_never_shown(environment):
     with pytest.raises(InputError, match="line 2: is not KEY=VALUE") as caught:
         load_environment_file()
     assert "secret" not in str(caught.value).replace(str(file), "")
+
+
+@pytest.fixture
+def closed():
+    """A folder that its user may not look into, and a file in it."""
+    # Not below pytest's own folder, which no other user may enter.
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    (folder / "closed" / "run").mkdir(parents=True)
+    shutil.copy(ROOT / "experiments" / "debug.yaml", folder / "closed")
+    (folder / "closed").chmod(0)
+    yield folder / "closed"
+    (folder / "closed").chmod(0o755)
+    shutil.rmtree(folder)
+
+
+DEBUG = str(ROOT / "experiments" / "debug.yaml")
+
+
+@pytest.mark.parametrize("place", ["{closed}", "{closed}/run", "{long}", "{long}/run", "{deep}"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("evaluate", "PATH"), ("export", "PATH", "--to", "out"), ("report", "PATH"),
+        ("play", "PATH"), ("train", "PATH/debug.yaml", "--plan"),
+        ("train", "--plan", "--resume", "PATH"), ("train", DEBUG, "--plan", "--storage", "PATH"),
+    ],
+    ids=lambda words: " ".join(word for word in words if word != DEBUG),
+)  # fmt: skip
+def test_a_path_that_may_not_be_read_or_is_too_long_is_one_line(closed, words, place):
+    path = place.format(closed=closed, long=closed.parent / ("n" * 256), deep="/d" * 3000)
+    told = [word.replace("PATH", path) for word in words]
+    settings = {"cwd": closed.parent, "env": {"PYTHONDONTWRITEBYTECODE": "1"}}
+    if os.getuid() == 0:
+        # What the command imports late is imported while every file of it can be read.
+        in_process.call(told, **settings)
+    outcome = in_process.call(told, as_nobody=os.getuid() == 0, **settings)
+    assert outcome.code == 2, outcome
+    (line,) = outcome.errors
+    assert line.startswith("error: ")
+    assert os.listdir(closed.parent) == ["closed"]  # noqa: PTH208 - names alone
+
+
+def test_a_warning_is_one_line_whatever_a_name_holds(capsys):
+    warn("error: a\nb\r\x1b[31m\u202e\u2028c: \xe9")
+    assert capsys.readouterr().err == "error: a\\nb\\r\\x1b[31m\\u202e\\u2028c: \xe9\n"

@@ -16,7 +16,17 @@ SOURCE = ROOT / "src" / "ttt_rllib"
 
 # A package imports only those before it.
 PACKAGES = (
-    *("ttt_envs", "errors", "metrics", "signals", "commands", "exact", "config", "agents"),
+    *(
+        "ttt_envs",
+        "errors",
+        "text_files",
+        "metrics",
+        "signals",
+        "commands",
+        "exact",
+        "config",
+        "agents",
+    ),
     *("cluster", "analysis", "evaluation", "runs", "rl", "play", "report", "tuning", "tracking"),
     *("train", "evaluate", "export", "cli", "__main__"),
 )
@@ -56,7 +66,7 @@ def test_a_package_imports_only_packages_before_it_and_only_its_frameworks(path)
 def test_nothing_lies_beside_the_packages_but_what_the_layout_names():
     beside = {path.stem for path in SOURCE.glob("*.py")}
     assert beside == {
-        *("__init__", "__main__", "cli", "errors", "metrics", "signals", "commands"),
+        *("__init__", "__main__", "cli", "errors", "text_files", "metrics", "signals", "commands"),
         *("evaluate", "export"),
     }
 

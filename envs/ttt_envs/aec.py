@@ -8,6 +8,7 @@ interface and `Boards`, and holds no rules.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from pettingzoo.utils import wrappers
 
 from ttt_envs.boards import Boards
 from ttt_envs.drawing import draw_text
-from ttt_envs.game import TIC_TAC_TOE, Game
+from ttt_envs.game import GAMES, TIC_TAC_TOE, Game
 
 __all__ = ["env", "raw_env"]
 
@@ -39,22 +40,40 @@ def env(**kwargs: Any) -> AECEnv[str, Observation, int]:
     return wrappers.OrderEnforcingWrapper(wrappers.AssertOutOfBoundsWrapper(wrapped))
 
 
+def _game(game: Game | str | Mapping[str, Any]) -> Game:
+    """Return the rules.
+
+    Raises:
+        ValueError: If no game has the name, or the board is none.
+        TypeError: If the mapping has another key.
+    """
+    if isinstance(game, Game):
+        return game
+    if isinstance(game, Mapping):
+        return Game(**game)
+    if game not in GAMES:
+        raise ValueError(f"game is {game!r}; known are {', '.join(GAMES)}")
+    return GAMES[game]
+
+
 class raw_env(AECEnv[str, Observation, int], EzPickle):  # noqa: N801 - PettingZoo's name for it
     """The bare environment.
 
     Args:
-        game: The rules.
+        game: The rules, also as a name ("connect_four") or as a mapping with the keys rows, cols,
+            connect and gravity, as a YAML file can hold them.
         render_mode: "ansi" lets `render()` return the board as text; None renders nothing.
         agents: Names of the first and the second player.
     """
 
     def __init__(
         self,
-        game: Game = TIC_TAC_TOE,
+        game: Game | str | Mapping[str, Any] = TIC_TAC_TOE,
         render_mode: str | None = None,
-        agents: tuple[str, str] = ("player_1", "player_2"),
+        agents: Sequence[str] = ("player_1", "player_2"),
     ) -> None:
         super().__init__()
+        game = _game(game)
         EzPickle.__init__(self, game, render_mode, agents)
         self.metadata: dict[str, Any] = {
             "render_modes": ["ansi"],

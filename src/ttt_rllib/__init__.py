@@ -101,9 +101,10 @@ def read_run(path: str | Path) -> RunRecord:
     Raises:
         InputError: If it is no run directory, or a file in it is damaged.
     """
+    import os
     from pathlib import Path
 
     from ttt_rllib.runs.directory import RunDir
     from ttt_rllib.runs.record import read_run as read
 
-    return read(RunDir(Path(path).resolve()))
+    return read(RunDir(Path(os.path.realpath(path))))

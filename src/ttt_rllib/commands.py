@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import logging
 import os
 import sys
@@ -21,6 +23,8 @@ __all__ = [
     "EXIT_INTERRUPTED",
     "call",
     "load_environment_file",
+    "one_line",
+    "output_is_optional",
     "run_command",
     "warn",
 ]
@@ -33,6 +37,13 @@ EXIT_INTERRUPTED = 130
 
 ENVIRONMENT_FILE = "TTT_ENV_FILE"
 """The environment variable that names a file of further variables, such as a mounted Secret."""
+
+MACHINE_TROUBLE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE),
+    # A network folder that does not answer, or whose server has been started anew.
+    *(errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENOTCONN),
+}
+"""What is wrong with the machine, not with the input: the same command may succeed later."""
 
 # Typer exports only this one of click's classes; all usage errors derive from its base.
 USAGE_ERROR: Any = typer.BadParameter.__base__
@@ -54,18 +65,35 @@ def run_command(*commands: Callable[..., None], **settings: Any) -> None:
 def call(app: typer.Typer) -> int:
     """Run an app and return its exit code; wrong usage gives one line on stderr."""
     show_log()
+    sys.stdout, sys.stderr = _Output("stdout"), _Output("stderr", is_optional=True)
+    return _run(app)
+
+
+def output_is_optional() -> None:
+    """Let the command succeed without its output, because its results are in files."""
+    if isinstance(sys.stdout, _Output):
+        sys.stdout.is_optional = True
+
+
+def _run(app: typer.Typer) -> int:
     try:
         load_environment_file()
-        return int(app(standalone_mode=False) or EXIT_DONE)
+        code = int(app(standalone_mode=False) or EXIT_DONE)
+        sys.stdout.flush()
     except InputError as error:
         warn(f"error: {error}")
         return EXIT_BAD_INPUT
     except USAGE_ERROR as error:
         warn(f"error: {error.format_message()}; see --help")
         return EXIT_BAD_INPUT
+    except OSError as error:
+        # Of what a command was given: a folder that may not be read, a name that is too long.
+        warn(f"error: {one_line(error)}")
+        return EXIT_FAILED if error.errno in MACHINE_TROUBLE else EXIT_BAD_INPUT
     except typer.Abort:
         warn("interrupted")
         return EXIT_INTERRUPTED
+    return code
 
 
 def load_environment_file() -> None:
@@ -89,9 +117,72 @@ def load_environment_file() -> None:
         os.environ.setdefault(key.strip(), value.strip())
 
 
+def one_line(error: Exception) -> str:
+    """Return what an error says, without the number of one from the operating system."""
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    place = f"{error.filename}: " if error.filename is not None else ""
+    return f"{place}{error.strerror}"
+
+
 def warn(sentence: str) -> None:
-    """Tell the user on stderr, which leaves stdout to results."""
-    print(sentence, file=sys.stderr, flush=True)
+    """Tell the user on stderr, in one line, which leaves stdout to results.
+
+    A line break or a control character, which a file's name may hold, is shown by its number.
+    """
+    shown = (one if one.isprintable() else _escaped(one) for one in sentence)
+    print("".join(shown), file=sys.stderr, flush=True)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+class _Output:
+    """A text stream that may be optional: then it is written to even if nobody can read it.
+
+    A pager that was left, a terminal that is gone and a full disk must not end a training; nor
+    must a character that the stream's encoding does not have, which is shown by its number.
+
+    Args:
+        name: "stdout" or "stderr"; the process may have been started without it.
+        is_optional: Whether the command's results are complete without what is written here.
+    """
+
+    def __init__(self, name: str, *, is_optional: bool = False) -> None:
+        stream = getattr(sys, name)
+        self._stream = stream if stream is not None else Path(os.devnull).open("w")  # noqa: SIM115
+        self._name = name
+        self.is_optional = is_optional
+        if isinstance(self._stream, io.TextIOWrapper):
+            self._stream.reconfigure(errors="backslashreplace")
+
+    def write(self, text: str) -> int:
+        """Write the text.
+
+        Raises:
+            OSError: If that is impossible, and the stream is not optional.
+        """
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush what was written; raises as `write` does."""
+        self._try(self._stream.flush)
+
+    def _try(self, action: Callable[[], Any]) -> None:
+        try:
+            action()
+        except OSError as error:
+            # What is still in the buffer goes the same way, now and when the interpreter ends.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+            if not self.is_optional:
+                raise OSError(error.errno, error.strerror, self._name) from None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class UserHandler(logging.Handler):

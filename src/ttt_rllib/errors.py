@@ -1,16 +1,43 @@
-"""Wrong input: the exception, and how messages name what would have been right."""
+"""The exceptions that people can mend, and how messages name what would have been right."""
 
 import difflib
 import json
+from pathlib import Path
 from typing import Any
 
-__all__ = ["InputError", "abbreviated", "did_you_mean"]
+__all__ = [
+    "EnvironmentFailedError",
+    "InputError",
+    "NotReadyError",
+    "abbreviated",
+    "did_you_mean",
+    "file_error",
+]
 
 MAX_CHARACTERS = 60
 
 
 class InputError(ValueError):
     """The user's input is wrong; the message is one line that says what, where and the remedy."""
+
+
+class NotReadyError(InputError):
+    """What the input names is not there yet, or is in use: the same command may work later."""
+
+
+class EnvironmentFailedError(RuntimeError):
+    """A PettingZoo environment raised in a game; the message is one line with its own words."""
+
+
+def file_error(path: Path, what: str, error: OSError) -> OSError:
+    """Return the error again, of the same class, with the place and with what failed there.
+
+    Args:
+        path: The file or folder that the user knows; the error may be about one inside.
+        what: What failed, such as "cannot be written".
+        error: What the operating system said.
+    """
+    return OSError(error.errno, f"{what}: {error.strerror}", str(path))
 
 
 def did_you_mean(value: str, known: list[str]) -> str:

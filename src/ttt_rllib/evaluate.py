@@ -88,7 +88,7 @@ def _judge(
     if stored is not None:
         matches = same_certificate(certificate_of(bundle, report), stored)
         if not matches:
-            warn(f"{agent / CERTIFICATE_FILE}: does not hold for these weights")
+            warn(f"{agent / CERTIFICATE_FILE}: does not hold for this agent")
             code = EXIT_FAILED
     if require is not None and not getattr(report.certificate, require):
         warn(f"{agent}: not {require}")
@@ -108,7 +108,8 @@ def _as_json(bundle: Bundle, report: Report) -> dict[str, Any]:
     sampled = report if isinstance(report, SampledReport) else None
     return {
         "game": asdict(bundle.policy.game),
-        "weights_sha256": bundle.sha256,
+        "weights_sha256": bundle.weights_sha256,
+        "agent_sha256": bundle.agent_sha256,
         "provenance": bundle.provenance,
         "metrics": report.metrics(),
         "certificate": certificate_of(bundle, exact).as_json() if exact else None,

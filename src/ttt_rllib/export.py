@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -15,11 +14,12 @@ import typer
 from ttt_rllib.agents.bundle import AGENT_FILE, WEIGHTS_FILE, Bundle, BundleError, save_bundle
 from ttt_rllib.agents.onnx import INSTALL, OPSET, TOLERANCE, build_model, compare
 from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run_command, warn
-from ttt_rllib.errors import InputError
+from ttt_rllib.errors import InputError, file_error
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.exact.evaluation import ExactReport, solved_game
 from ttt_rllib.runs.bundles import find_bundle
 from ttt_rllib.runs.certificate_json import CERTIFICATE_FILE, certificate_of, write_certificate
+from ttt_rllib.text_files import read_json_file
 
 __all__ = ["export"]
 
@@ -54,8 +54,7 @@ def export(
         warn(f"error: {error}")
         code = EXIT_BAD_INPUT
     except OSError as error:
-        warn(f"error: {to}: cannot be written: {error.strerror}")
-        code = EXIT_BAD_INPUT
+        raise file_error(to, "cannot be written", error) from None
     except ExportError as error:
         warn(f"error: {error}")
         code = EXIT_FAILED
@@ -72,9 +71,11 @@ def _checked_target(to: Path) -> Path:
     Raises:
         InputError: If something else is there.
     """
-    target = to.resolve()
+    target = Path(os.path.realpath(to))  # `Path.resolve` raises where links form a loop
     if target == Path.cwd():
         raise InputError(f"--to {to}: is the working directory; give a new folder")
+    if target.is_symlink():
+        raise InputError(f"--to {to}: is a link that leads to itself; give a new folder")
     if target.exists() and not target.is_dir():
         raise InputError(f"--to {to}: is a file; give a new folder")
     files = {entry.name for entry in target.iterdir()} if target.exists() else set()
@@ -89,7 +90,7 @@ def _checked_target(to: Path) -> Path:
 def _is_bundle(folder: Path) -> bool:
     """Tell whether a folder describes an agent, be it one that does not load."""
     try:
-        agent = json.loads((folder / AGENT_FILE).read_text(encoding="utf-8"))
+        agent = read_json_file(folder / AGENT_FILE)
     except (OSError, ValueError):
         return False
     return isinstance(agent, dict) and agent.get("format") == "ttt_rllib.agent"

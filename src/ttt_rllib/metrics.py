@@ -43,6 +43,7 @@ __all__ = [
     "POLICY_LOSS",
     "Q_MEAN",
     "RENAMED_METRICS",
+    "RETURN_MEAN",
     "RUNNER_CPU_S",
     "RUNNER_MEMORY_MB",
     "SAMPLE_S",
@@ -100,6 +101,9 @@ SCORE_VS_RANDOM = "eval/score_vs_random"
 SCORE_VS_ONE_PLY = "eval/score_vs_one_ply"
 SCORE_VS_ALPHA_BETA = "eval/score_vs_alpha_beta"
 
+RETURN_MEAN = "eval/return_mean/"
+"""Begins the name of a metric of each agent of a PettingZoo environment; its name follows."""
+
 POLICY_LOSS = "learner/policy_loss"
 VF_LOSS = "learner/vf_loss"
 ENTROPY = "learner/entropy"
@@ -126,8 +130,8 @@ class Metric:
         meaning: One sentence.
         better: Which direction is better, or "" where neither is.
         only: Which runs report it, if not all: those of PPO or DQN, of games too large for exact
-            evaluation, those that stop when unexploitable, or those whose env runners or
-            learners are separate actors.
+            evaluation, those that stop when unexploitable, those of games that two players
+            play against each other, or those whose env runners or learners are separate actors.
         gauge: Whether it is also on Ray's metrics port, for Prometheus.
     """
 
@@ -140,6 +144,7 @@ class Metric:
         "ppo",
         "dqn",
         "large games",
+        "zero-sum games",
         "runner actors",
         "learner actors",
         "stop.consecutive_unexploitable_evals",
@@ -214,9 +219,23 @@ METRICS = (
         "score_vs_random_o by the best possible score as O, where that is above 0.",
         "higher",
     ),
-    Metric(X_WIN_RATE, "0 to 1", "Share of this iteration's sampled games won by X."),
-    Metric(DRAW_RATE, "0 to 1", "Share of this iteration's sampled games drawn."),
-    Metric(O_WIN_RATE, "0 to 1", "Share of this iteration's sampled games won by O."),
+    Metric(
+        X_WIN_RATE,
+        "0 to 1",
+        "Share of this iteration's sampled games won by the player who moved first.",
+        only="zero-sum games",
+    ),
+    Metric(
+        DRAW_RATE,
+        "0 to 1",
+        "Share of this iteration's sampled games in which both players got the same.",
+    ),
+    Metric(
+        O_WIN_RATE,
+        "0 to 1",
+        "Share of this iteration's sampled games won by the player who moved second.",
+        only="zero-sum games",
+    ),
     Metric(MOVES_PER_GAME, "moves", "Mean moves of a sampled game after its opening."),
     Metric(EPSILON, "0 to 1", "Share of uniformly random moves while sampling.", only="dqn"),
     Metric(
@@ -341,17 +360,19 @@ RENAMED_METRICS = {
 
 
 def flatten(result: Mapping[str, Any]) -> dict[str, float]:
-    """Pick the metrics out of a nested result, in the order of `METRICS`.
+    """Pick the metrics out of a nested result, in the order of `METRICS`, the agents' last.
 
     Args:
         result: `{group: {name: figure}}`, as the algorithm reports it.
     """
+    group, prefix = RETURN_MEAN.split("/", 1)
+    of_agents = (f"{group}/{name}" for name in result.get(group, {}) if name.startswith(prefix))
     row = {}
-    for metric in METRICS:
-        group, name = metric.name.split("/")
+    for metric in (*(metric.name for metric in METRICS), *of_agents):
+        group, name = metric.split("/", 1)
         figure = result.get(group, {}).get(name)
         if figure is not None:
-            row[metric.name] = float(figure)
+            row[metric] = float(figure)
     return row
 
 
@@ -359,7 +380,7 @@ def nest(figures: Mapping[str, float]) -> dict[str, dict[str, float]]:
     """Return figures by metric name as RLlib and Tune report them: `{group: {name: figure}}`."""
     result: dict[str, dict[str, float]] = {}
     for metric, figure in figures.items():
-        group, name = metric.split("/")
+        group, name = metric.split("/", 1)
         result.setdefault(group, {})[name] = figure
     return result
 
@@ -388,6 +409,10 @@ def markdown_table() -> str:
         f"{metric.only or 'all'} | {metric.meaning} |"
         for metric in METRICS
     ]
+    rows.append(
+        f"| `{RETURN_MEAN}<agent>` | reward | - | env.pettingzoo | "
+        "Mean return of this agent in the games of this iteration, as the environment paid it. |"
+    )
     head = (
         "# Metrics",
         "",

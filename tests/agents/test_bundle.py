@@ -1,16 +1,19 @@
 """Bundles survive a round trip bit by bit, and any damage gives one clear error."""
 
+import io
 import json
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
 
 from tests.commands import RAY_AND_TORCH, run_program
 from ttt_envs import TIC_TAC_TOE, Game, enumerate_positions
-from ttt_rllib.agents.bundle import BundleError, load_bundle, save_bundle, weights_sha256
+from ttt_rllib.agents.bundle import Bundle, BundleError, load_bundle, save_bundle, weights_sha256
 from ttt_rllib.agents.policies import NetworkPolicy, SeatPolicies
 from ttt_rllib.runs.bundles import find_bundle
+from ttt_rllib.runs.checkpoints import write_manifest
 from ttt_rllib.runs.summary import SUMMARY_FILE, write_summary
 
 
@@ -44,9 +47,11 @@ def edit(bundle, **changes):
 @pytest.mark.parametrize("game", [TIC_TAC_TOE, Game(6, 7, 4, gravity=True)], ids=str)
 def test_a_loaded_bundle_is_the_same_agent(tmp_path, game, kind):
     policy = kind(game)
-    sha256 = save_bundle(policy, tmp_path, {"moves": 7})
+    saved = save_bundle(policy, tmp_path, {"moves": 7})
     loaded = load_bundle(tmp_path)
-    assert (loaded.sha256, loaded.provenance, loaded.policy.game) == (sha256, {"moves": 7}, game)
+    assert (loaded.provenance, loaded.policy.game) == ({"moves": 7}, game)
+    assert loaded.weights_sha256 == saved.weights_sha256 == weights_sha256(policy.weights)
+    assert loaded.agent_sha256 == saved.agent_sha256
     assert type(loaded.policy) is type(policy)
     assert loaded.policy.weights.keys() == policy.weights.keys()
     assert all(np.array_equal(loaded.policy.weights[k], v) for k, v in policy.weights.items())
@@ -55,7 +60,7 @@ def test_a_loaded_bundle_is_the_same_agent(tmp_path, game, kind):
 def test_a_bundle_from_before_there_were_seats_is_one_network(tmp_path):
     policy = network()
     save_bundle(policy, tmp_path, {})
-    edit(tmp_path, architecture={"network": "mlp", "activation": "relu"})
+    edit(tmp_path, format_version=1, architecture={"network": "mlp", "activation": "relu"})
     assert load_bundle(tmp_path).policy.weights.keys() == policy.weights.keys()
 
 
@@ -107,7 +112,7 @@ def test_truncated_weights_are_refused(bundle):
 
 
 def test_any_flipped_bit_is_an_error_or_without_effect(bundle):
-    sha256 = load_bundle(bundle).sha256
+    sha256 = load_bundle(bundle).agent_sha256
     path = bundle / "weights.npz"
     whole = path.read_bytes()
     rng = np.random.default_rng(0)
@@ -117,7 +122,7 @@ def test_any_flipped_bit_is_an_error_or_without_effect(bundle):
         damaged[position] ^= 1 << int(rng.integers(8))
         path.write_bytes(damaged)
         try:
-            assert load_bundle(bundle).sha256 == sha256
+            assert load_bundle(bundle).agent_sha256 == sha256
         except BundleError:
             refused += 1
     assert refused > 200
@@ -147,11 +152,24 @@ def test_other_weights_than_those_of_the_hash_are_refused(bundle):
     ("changes", "expected"),
     [
         ({"format": "other"}, "not an agent of ttt_rllib"),
-        ({"format_version": 99}, "format_version is 99; this version of ttt_rllib reads 1"),
+        (
+            {"format_version": 99},
+            "format_version is 99; this version of ttt_rllib reads 2 and earlier ones",
+        ),
         ({"game": {"rows": 99}}, "rows x cols is 99 x 3"),
-        ({"game": {"rows": 4}}, "trunk.0.weight is float32 (8, 18), inputs are 24"),
+        ({"game": {"rows": 4}}, "trunk.0.weight is (8, 18), inputs are 24"),
         ({"game": None}, "does not describe an agent"),
-        ({"architecture": {"activation": "gelu"}}, "activation is 'gelu'; known are relu, tanh"),
+        ({"format_version": True}, "format_version is True; this version"),
+        (
+            {"architecture": {"network": "mlp", "activation": "gelu"}},
+            "activation is 'gelu'; known are relu, tanh",
+        ),
+        ({"architecture": {"network": "cnn", "activation": "relu"}}, "network is 'cnn'"),
+        ({"game": {"rows": 3.0}}, "rows is 3.0, not of type int"),
+        ({"game": {"rows": True}}, "rows is True, not of type int"),
+        ({"game": {"gravity": 0}}, "gravity is 0, not of type bool"),
+        ({"game": {"gravity": "0"}}, "gravity is '0', not of type bool"),
+        ({"provenance": []}, "provenance is no mapping"),
         ({"architecture": {}}, "does not describe an agent"),
     ],
 )
@@ -178,11 +196,17 @@ def test_a_missing_file_is_named(bundle, missing):
 
 def test_an_agent_is_found_in_a_bundle_a_run_and_an_unfinished_run(bundle, tmp_path):
     run = tmp_path / "run"
-    checkpoint = run / "trials" / "t" / "checkpoint_000001"
+    checkpoint = run / "trials" / "00000" / "checkpoint_000001"
     save_bundle(network(seed=2), checkpoint / "agent", {})
-    assert find_bundle(bundle).sha256 == find_bundle(tmp_path).sha256
-    assert find_bundle(run).sha256 == find_bundle(checkpoint).sha256 != find_bundle(bundle).sha256
-    assert find_bundle(bundle / "agent.json").sha256 == find_bundle(bundle).sha256
+    write_manifest(checkpoint)
+    (run / "experiment.yaml").write_text("")
+    assert find_bundle(bundle).agent_sha256 == find_bundle(tmp_path).agent_sha256
+    assert (
+        find_bundle(run).agent_sha256
+        == find_bundle(checkpoint).agent_sha256
+        != find_bundle(bundle).agent_sha256
+    )
+    assert find_bundle(bundle / "agent.json").agent_sha256 == find_bundle(bundle).agent_sha256
     with pytest.raises(BundleError, match="holds no agent"):
         find_bundle(run / "trials")
     (run / "trials" / "thesis").write_text("years of work")
@@ -192,13 +216,46 @@ def test_an_agent_is_found_in_a_bundle_a_run_and_an_unfinished_run(bundle, tmp_p
         find_bundle(tmp_path / "nothing")
 
 
-def test_the_agent_of_a_done_run_counts_and_otherwise_its_newest_checkpoint(tmp_path, new_summary):
+def test_the_agent_that_the_summary_names_counts_and_otherwise_the_newest_checkpoint(
+    tmp_path, new_summary
+):
     save_bundle(network(seed=1), tmp_path / "agent", {})
-    checkpoint = tmp_path / "trials" / "t" / "checkpoint_000001"
+    checkpoint = tmp_path / "trials" / "00000" / "checkpoint_000001"
     save_bundle(network(seed=2), checkpoint / "agent", {})
-    for status, folder in (("done", tmp_path / "agent"), ("interrupted", checkpoint)):
-        write_summary(tmp_path / SUMMARY_FILE, new_summary(status=status))
-        assert find_bundle(tmp_path).sha256 == find_bundle(folder).sha256
+    write_manifest(checkpoint)
+    (tmp_path / "experiment.yaml").write_text("")
+    for named, folder in (("trials/...", tmp_path / "agent"), (None, checkpoint)):
+        write_summary(tmp_path / SUMMARY_FILE, new_summary(checkpoint=named))
+        assert find_bundle(tmp_path).agent_sha256 == find_bundle(folder).agent_sha256
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"architecture": {"network": "mlp", "activation": "tanh", "seats": "shared"}},
+        {"game": {"rows": 3, "cols": 3, "connect": 2, "gravity": False}},
+        {"agent_sha256": "0" * 64},
+        {"agent_sha256": None},
+    ],
+    ids=["activation", "game", "hash", "no hash"],
+)
+def test_a_change_of_anything_that_decides_a_move_is_refused_though_the_weights_are_the_same(
+    tmp_path, changes
+):
+    save_bundle(network(), tmp_path, {})
+    edit(tmp_path, **changes)
+    with pytest.raises(BundleError, match="the game or the architecture was changed"):
+        load_bundle(tmp_path)
+
+
+def test_the_agents_hash_tells_agents_apart_that_have_the_same_weights():
+    relu = network()
+    tanh = NetworkPolicy(relu.game, relu.weights, "tanh")
+    lines_of_two = NetworkPolicy(Game(3, 3, 2), relu.weights, "relu")
+    both = SeatPolicies(relu, relu)
+    bundles = [Bundle(policy, {}) for policy in (relu, tanh, lines_of_two, both)]
+    assert len({bundle.agent_sha256 for bundle in bundles}) == 4
+    assert len({bundle.weights_sha256 for bundle in bundles[:3]}) == 1
 
 
 def test_a_bundle_loads_and_plays_where_importing_ray_or_torch_raises(bundle):
@@ -212,3 +269,50 @@ def test_a_bundle_loads_and_plays_where_importing_ray_or_torch_raises(bundle):
     )
     done = run_program(program, without=RAY_AND_TORCH)
     assert done.stdout.strip() == str(float(len(enumerate_positions(TIC_TAC_TOE).decisions)))
+
+
+def test_an_architecture_with_an_unknown_key_is_refused_since_it_would_be_ignored(tmp_path):
+    save_bundle(network(), tmp_path, {})
+    edit(tmp_path, architecture={"network": "mlp", "activation": "relu", "dropout": 0.5})
+    with pytest.raises(BundleError, match="dropout is no key of an architecture"):
+        load_bundle(tmp_path)
+
+
+def test_weights_that_would_unpack_to_gigabytes_are_refused_before_they_are(tmp_path):
+    save_bundle(network(), tmp_path, {})
+    with zipfile.ZipFile(tmp_path / "weights.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        header = io.BytesIO()
+        np.save(header, np.zeros(0, dtype=np.float32))
+        with archive.open("trunk.0.weight.npy", "w", force_zip64=True) as file:
+            file.write(header.getvalue())
+            for _ in range(300):
+                file.write(bytes(2**20))
+    with pytest.raises(BundleError, match=r"it unpacks to 314,572,928 bytes"):
+        load_bundle(tmp_path)
+
+
+def test_weights_whose_header_promises_what_no_memory_holds_are_refused(tmp_path):
+    save_bundle(network(), tmp_path, {})
+    header = np.lib.format.header_data_from_array_1_0(np.zeros(1, dtype=np.float32))
+    array = io.BytesIO()
+    np.lib.format.write_array_header_1_0(array, {**header, "shape": (10**15,)})
+    with zipfile.ZipFile(tmp_path / "weights.npz", "w") as archive:
+        archive.writestr("trunk.0.weight.npy", array.getvalue())
+    with pytest.raises(BundleError, match="not a readable weights file"):
+        load_bundle(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"a":' * 100_000, "1" * 5_000])
+def test_a_description_that_json_cannot_take_is_refused(tmp_path, content):
+    save_bundle(network(), tmp_path, {})
+    (tmp_path / "agent.json").write_text(content)
+    with pytest.raises(BundleError, match="not readable as JSON"):
+        load_bundle(tmp_path)
+
+
+def test_a_description_without_an_end_is_refused(tmp_path):
+    save_bundle(network(), tmp_path, {})
+    (tmp_path / "agent.json").unlink()
+    (tmp_path / "agent.json").symlink_to("/dev/zero")
+    with pytest.raises(BundleError, match="longer than 67,108,864 characters"):
+        load_bundle(tmp_path)

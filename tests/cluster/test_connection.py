@@ -9,6 +9,7 @@ import pytest
 from ttt_rllib.cluster import connection as cluster
 from ttt_rllib.cluster.connection import available_cpus
 from ttt_rllib.cluster.placement import ResourceRequest
+from ttt_rllib.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -22,10 +23,29 @@ def test_cpus_are_those_of_the_cgroup_and_at_least_one(tmp_path, monkeypatch, qu
     assert available_cpus() == expected
 
 
-def test_gpus_are_those_that_ray_would_see(monkeypatch):
-    for visible, expected in (("", 0), ("0", 1), ("0,3", 2)):
+def test_gpus_are_those_of_the_machine_that_cuda_would_see(monkeypatch, tmp_path):
+    monkeypatch.setattr(cluster, "GPUS", tmp_path)
+    for number in range(4):
+        (tmp_path / f"0000:0{number}:00.0").mkdir()
+    named = {
+        "": 0,
+        "0": 1,
+        "0,3": 2,
+        "0, 3": 2,
+        "GPU-1a2b": 1,
+        "-1": 0,
+        "0,-1,1": 1,
+        "NoDevFiles": 0,
+        "none": 0,
+        "0,1,2,3,4": 4,
+    }
+    for visible, expected in named.items():
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-        assert cluster.cluster_nodes(None)[0].gpus == expected
+        assert cluster.cluster_nodes(None)[0].gpus == expected, visible
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert cluster.cluster_nodes(None)[0].gpus == 4
+    monkeypatch.setattr(cluster, "GPUS", tmp_path / "none")
+    assert cluster.cluster_nodes(None)[0].gpus == 0
 
 
 @pytest.fixture
@@ -41,6 +61,7 @@ def test_a_cluster_of_our_own_has_token_authentication(shell):
     cluster._secure(None)
     assert shell["RAY_AUTH_MODE"] == "token"
     assert "RAY_AUTH_TOKEN" not in shell, "Ray makes one and keeps it in the home"
+    assert not Path(shell["HOME"], ".ray").exists(), "a plan writes nothing"
 
 
 def test_without_a_home_the_token_is_made_for_this_run_only(shell):
@@ -59,10 +80,59 @@ def test_an_explicit_choice_is_respected(shell):
 def test_a_cluster_of_others_is_asked_with_the_token_if_there_is_one(shell, tmp_path):
     cluster._secure("somewhere:6379")
     assert "RAY_AUTH_MODE" not in shell
+    (tmp_path / ".ray").mkdir()
     (tmp_path / ".ray" / "auth_token").write_text("0" * 64)
     cluster._secure("somewhere:6379")
     assert shell["RAY_AUTH_MODE"] == "token"
     assert "RAY_AUTH_TOKEN" not in shell
+
+
+def test_a_cluster_is_asked_whether_it_wants_a_token(ray_cluster):
+    import ray
+
+    # The cluster of these tests does; one that does not is in tests/field/test_runs.py.
+    assert cluster.asks_for_token(ray.get_runtime_context().gcs_address) is True
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "somewhere", "auto"])
+def test_where_no_cluster_answers_nothing_is_known_of_a_token(address, monkeypatch, tmp_path):
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    assert cluster.asks_for_token(address) is None
+
+
+@pytest.mark.parametrize(
+    ("asks", "given", "expected"),
+    [
+        (True, {"RAY_AUTH_TOKEN": "0"}, "token"),
+        (False, {"RAY_AUTH_TOKEN": "0"}, "disabled"),
+        (False, {}, "disabled"),
+        (True, {"RAY_AUTH_TOKEN": "0", "RAY_AUTH_MODE": "token"}, "token"),
+        (None, {"RAY_AUTH_TOKEN": "0"}, "token"),
+        (None, {}, None),
+    ],
+)
+def test_the_authentication_is_that_of_the_cluster(shell, monkeypatch, asks, given, expected):
+    monkeypatch.setattr(cluster, "asks_for_token", lambda address: asks)
+    shell.update(given)
+    cluster._secure("somewhere:6379")
+    assert shell.get("RAY_AUTH_MODE") == expected
+
+
+@pytest.mark.parametrize(
+    ("asks", "given", "sentence"),
+    [
+        (True, {}, "the cluster asks for a token; put it into RAY_AUTH_TOKEN"),
+        (True, {"RAY_AUTH_TOKEN": "0", "RAY_AUTH_MODE": "disabled"}, "asks for a token, but RAY_"),
+        (False, {"RAY_AUTH_MODE": "token"}, "asks for no token, but RAY_AUTH_MODE is token; unset"),
+    ],
+)
+def test_what_the_cluster_would_not_understand_is_refused_before_ray_starts(
+    shell, monkeypatch, asks, given, sentence
+):
+    monkeypatch.setattr(cluster, "asks_for_token", lambda address: asks)
+    shell.update(given)
+    with pytest.raises(InputError, match=rf"^--address somewhere:6379: .*{sentence}"):
+        cluster._secure("somewhere:6379")
 
 
 def test_waiting_for_room_ends_when_there_is_some_or_the_time_is_up(ray_cluster, monkeypatch):
@@ -82,3 +152,8 @@ def test_waiting_for_room_ends_when_there_is_some_or_the_time_is_up(ray_cluster,
     cluster.wait_for_resources(replace(fits, env_runners=8), 1.5)
     assert time.monotonic() - started_s > 1.5
     assert slept_s
+
+
+def test_a_connection_that_others_made_stays(ray_cluster):
+    cluster.disconnect()
+    assert cluster.is_connected()

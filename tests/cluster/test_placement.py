@@ -4,7 +4,8 @@ import pytest
 
 from ttt_rllib.cluster.placement import Node, check_resources, resource_request
 from ttt_rllib.config.experiment import Experiment
-from ttt_rllib.errors import InputError
+from ttt_rllib.errors import InputError, NotReadyError
+from ttt_rllib.train.preparation import join_cluster
 
 LAPTOP = [Node(4.0, 0.0)]
 
@@ -43,6 +44,33 @@ def test_what_can_never_be_scheduled_is_refused_with_numbers_and_a_remedy():
         )
 
 
+@pytest.mark.parametrize(
+    ("nodes", "error"),
+    [
+        # Of a head alone nothing can be said; more workers like these hold 1 + 3 x 1 CPUs.
+        ([], NotReadyError),
+        ([Node(0.0, 0.0), Node(0.0, 0.0)], NotReadyError),
+        ([Node(0.0, 0.0), Node(1.0, 0.0)], NotReadyError),
+        ([Node(2.0, 0.0)], NotReadyError),
+        # No number of these holds the process with one CPU.
+        ([Node(0.5, 0.0)], InputError),
+        ([Node(0.5, 0.0)] * 8, InputError),
+    ],
+)
+def test_a_cluster_that_more_nodes_would_make_large_enough_is_only_not_ready(nodes, error):
+    request = resource_request(experiment(env_runners={"num_env_runners": 3}))
+    with pytest.raises(InputError) as refused:
+        check_resources(request, nodes)
+    assert refused.type is error
+
+
+def test_a_gpu_that_no_node_has_does_not_come_with_more_of_them():
+    request = resource_request(experiment(learners={"num_gpus_per_learner": 1.0}))
+    with pytest.raises(InputError) as refused:
+        check_resources(request, LAPTOP)
+    assert refused.type is InputError
+
+
 def searched(space=None, **settings):
     search = {"training.lr": {"choice": [1e-3]}, **(space or {}), **settings}
     return experiment(
@@ -79,6 +107,13 @@ def test_a_searched_number_of_env_runners_is_planned_at_its_greatest():
     assert (plan.cpus, plan.trials, plan.is_largest) == (4.0, 24, True)
     with pytest.raises(InputError, match=r"reserves 4 CPUs"):
         check_resources(plan, [Node(3.0, 0.0)])
+
+
+def test_more_processes_than_memory_could_list_are_refused_like_a_few():
+    runners = {"num_env_runners": 2**63}
+    with pytest.raises(InputError, match=r"lower env_runners\.num_env_runners"):
+        # Not `NotReadyError`: no machine joins this one.
+        join_cluster(resource_request(experiment(env_runners=runners)), None, 0.0)
 
 
 def test_a_process_larger_than_every_node_is_refused_although_the_cluster_is_large():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ttt_rllib.config import pettingzoo_envs
 from ttt_rllib.config.exact_settings import not_exact_reason
 from ttt_rllib.config.loading import dump_experiment, load_experiment, load_saved_experiment
 from ttt_rllib.errors import InputError
@@ -15,15 +16,32 @@ LIMIT = "stop.consecutive_unexploitable_evals=1"
 UNKNOWN = "env={pettingzoo: unknown_rules}"
 
 ENVIRONMENT = """
+import numpy as np
 from pettingzoo.utils.env import AECEnv
 from gymnasium.spaces import Box, Dict, Discrete
 
 class Rules(AECEnv):
+    metadata = {"name": "rules_v0"}
     possible_agents = ["a", "b"]
     def observation_space(self, agent):
         return Dict({"observation": Box(0, 1, (3,)), "action_mask": Box(0, 1, (2,))})
     def action_space(self, agent):
         return Discrete(2)
+    def reset(self, seed=None, options=None):
+        self.agents, self.agent_selection = ["a", "b"], "a"
+        self.rewards, self._cumulative_rewards = ({"a": 0, "b": 0} for _ in range(2))
+        self.terminations, self.truncations = ({"a": False, "b": False} for _ in range(2))
+        self.infos = {"a": {}, "b": {}}
+    def observe(self, agent):
+        return {"observation": np.zeros(3, np.float32), "action_mask": np.ones(2, np.int8)}
+    def step(self, action):
+        agent = self.agent_selection
+        if self.terminations[agent]:
+            return self._was_dead_step(action)
+        self.rewards = {"a": 1, "b": -1}
+        self.terminations = {"a": True, "b": True}
+        self.agent_selection = "b"
+        self._accumulate_rewards()
 
 env = Rules
 """
@@ -36,6 +54,7 @@ def unknown_rules(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     yield
     sys.modules.pop("unknown_rules", None)
+    pettingzoo_envs._env_traits.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -44,6 +63,11 @@ def unknown_rules(tmp_path, monkeypatch):
         (
             ["env=connect_four", LIMIT],
             "stop.consecutive_unexploitable_evals can never be met: the game has too many "
+            "positions for exact evaluation; stop by moves, train_s or iterations",
+        ),
+        (
+            ["env=connect_four", "stop.optimal_move_rate=1.0"],
+            "stop.optimal_move_rate can never be met: the game has too many "
             "positions for exact evaluation; stop by moves, train_s or iterations",
         ),
         (

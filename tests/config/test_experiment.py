@@ -36,11 +36,11 @@ BAD = {
     "training: {minibatch_size: 9000}": "training: minibatch_size is 9000; it is at most "
     "train_batch_size_per_learner, 4096",
     "training: {gamma: 1.1}": "training.gamma: is 1.1; ",
-    "seed: yes": "seed: is true; input should be a valid integer",
+    "seed: yes": 'seed: is "yes"; input should be a valid integer',
     "seed: 1.5": "seed: is 1.5; ",
     "seed: '1'": 'seed: is "1"; ',
     "seed: 4294967296": "seed: is 4294967296; ",
-    "seed: 2026-01-01": "holds a value of a type that no setting has: Object of type date",
+    "seed: 2026-01-01": "2026-01-01 is a date; put it in quotes",
     "training: {lr: [[0, 1e-3]]}": "training.lr: is [[0, 0.001]]; tuple should have at least 2",
     "algorithm: dpo": 'algorithm: is "dpo"; ',
     "opening: {random_plies: [3, 2]}": "opening: random_plies is [3, 2]; the least",
@@ -94,7 +94,7 @@ BAD = {
     "ing.zero_sum_targets is true; with env.pettingzoo RLlib's own DQN learns",
     "multi_agent: {policies: separate}": "multi_agent.policies is separate; one network plays both",
     "multi_agent: {policies: two}": 'multi_agent.policies: is "two"; ',
-    "name: a/b": "name: is 'a/b'; a name has letters, digits, '.', '_' and '-' only",
+    "name: a/b": "name: is 'a/b'; a name has up to 128 letters, digits, '.', '_' and '-' only",
     "- 1": "holds [1]; an experiment is a mapping of settings",
 }
 

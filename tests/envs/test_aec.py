@@ -291,3 +291,12 @@ def test_reset_forgets_the_game_before():
     game.reset()
     assert_same(game, pair("tictactoe_v3", wrapped=False)[1], "after reset")
     assert game.game == TIC_TAC_TOE
+
+
+def test_a_board_may_be_named_or_written_down_as_in_a_yaml_file():
+    assert raw_env(game="connect_four").game == CONNECT_FOUR
+    assert raw_env(game={"rows": 4, "cols": 5, "connect": 3}).game == Game(4, 5, 3)
+    with pytest.raises(ValueError, match="game is 'chess'; known are tic_tac_toe, connect_four"):
+        raw_env(game="chess")
+    with pytest.raises(ValueError, match="a board has 1 to 64 squares"):
+        raw_env(game={"rows": 9, "cols": 9})

@@ -9,7 +9,7 @@ import pytest
 from tests.commands import run_command
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Game
 from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
-from ttt_rllib.agents.bundle import Bundle, load_bundle, save_bundle, weights_sha256
+from ttt_rllib.agents.bundle import Bundle, load_bundle, save_bundle
 from ttt_rllib.agents.policies import NetworkPolicy, RandomPolicy, policy_table
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.evaluation.matches import play_match
@@ -157,7 +157,7 @@ def test_evaluate_exits_with_1_where_nothing_can_be_proved(agent, requirement):
 
 def test_a_certificate_of_a_game_without_truth_is_found_out(agent, tmp_path, new_network):
     small = new_network()
-    bundle = Bundle(small, weights_sha256(small.weights), {})
+    bundle = Bundle(small, {})
     (tmp_path / "agent").symlink_to(agent)
     write_certificate(
         tmp_path / CERTIFICATE_FILE, certificate_of(bundle, evaluate_agent(bundle.policy))
@@ -199,7 +199,7 @@ def test_a_run_ends_without_certificate_and_with_the_verdict_and_scores_evaluate
     run = RunDir(tmp_path)
     result = {"play": {"moves": 9}}
     trial = TrialResult("00000", "done", {}, 0, None, tmp_path, agent.parent, result, None)
-    outcome = RunResult((trial,), trial, interrupted=False)
+    outcome = RunResult((trial,), trial, interrupted=False, num_trials=1)
     experiment = Experiment(env="connect_four")
     concluded = finalize_run(experiment, run, outcome, Session(setup_s=1.0, total_s=2.0))
     assert concluded is not None

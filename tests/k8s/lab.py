@@ -54,6 +54,14 @@ class Namespace:
         assert done.returncode == 0 or not check, f"{words}: {done.stderr}"
         return done.stdout
 
+    def apply(self, *folder: str) -> None:
+        """Apply a kustomization of the project.
+
+        The lab's Kubernetes drops fields that are newer, such as podFailurePolicy;
+        test_schemas.py knows them.
+        """
+        self.run("apply", "--validate=ignore", "-k", str(ROOT.joinpath(*folder)))
+
     def token(self) -> str:
         shown = [ROOT / "k8s" / "token.sh", "show", "-n", self.name]
         return subprocess.run(shown, capture_output=True, text=True, check=True).stdout.strip()
@@ -65,8 +73,10 @@ class Namespace:
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
     def kill(self, part: str, address: str | None = None) -> dict[str, Any]:
-        """SIGKILL the pod of a component, or the one of this address, and return it."""
-        pod = next(one for one in self.pods(part) if address in {None, one["status"].get("podIP")})
+        """SIGKILL the running pod of a component, or the one of this address, and return it."""
+        # Failed pods of a Job stay, for their logs.
+        running = [one for one in self.pods(part) if one["status"]["phase"] == "Running"]
+        pod = next(one for one in running if address in {None, one["status"].get("podIP")})
         self.run("delete", "pod", pod["metadata"]["name"], "--grace-period=0", "--force")
         return pod
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED
+
 SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
 AUTOSCALER = "RayCluster/ttt-rllib:headGroupSpec"
 SUBMITTER = "RayJob/ttt-train:submitterPodTemplate"
@@ -17,12 +19,16 @@ def containers(pods):
             yield name, container
 
 
-def test_no_pod_has_rights_that_it_does_not_need(pods):
+def test_no_pod_has_rights_that_it_does_not_need(pods, combination):
     assert pods
     for name, template in pods.items():
         spec, context = template["spec"], template["spec"]["securityContext"]
         assert context["runAsNonRoot"] is True
-        assert context["runAsUser"] >= 10_000
+        is_fixed = "openshift" not in combination[1]
+        assert {"runAsUser", "runAsGroup", "fsGroup"} & context.keys() == (
+            {"runAsUser", "runAsGroup", "fsGroup"} if is_fixed else set()
+        ), name
+        assert not is_fixed or context["runAsUser"] >= 10_000
         assert context["seccompProfile"] == {"type": "RuntimeDefault"}
         assert spec["automountServiceAccountToken"] is (name == AUTOSCALER), name
         assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
@@ -120,11 +126,53 @@ def test_every_network_policy_speaks_of_our_pods_and_all_are_denied_first(render
     policies = [
         one for one in render("cluster", ("network-policy",)) if one["kind"] == "NetworkPolicy"
     ]
-    ours = {"matchLabels": {"app.kubernetes.io/part-of": "ttt-rllib"}}
+    labels = {"app.kubernetes.io/part-of": "ttt-rllib", "app.kubernetes.io/instance": "ttt-rllib"}
+    ours = {"matchLabels": labels}
     denied = [one["spec"] for one in policies if not {"ingress", "egress"} & one["spec"].keys()]
     assert denied == [{"podSelector": ours, "policyTypes": ["Ingress", "Egress"]}]
     for one in policies:
         assert "app.kubernetes.io/part-of" in str(one["spec"]["podSelector"])
+
+
+def test_only_the_pod_that_logs_has_the_key_of_wandb_and_the_way_out(pods, combination):
+    """Of KubeRay's pods that is the head: the operator submits the RayJob's command to it."""
+    with_key, with_way_out = set(), set()
+    for name, container in containers(pods):
+        part = pods[name]["metadata"]["labels"]["app.kubernetes.io/component"]
+        with_key |= {part for one in container["env"] if one["name"] == "WANDB_API_KEY"}
+        with_way_out |= {part for key in pods[name]["metadata"]["labels"] if "internet" in key}
+    drivers = {"job": "job", "minikube": "trainer", "cluster": "driver", "kuberay": "head"}
+    expected = {drivers[combination[0]]} if "wandb" in combination[1] else set()
+    assert with_key == with_way_out == expected
+
+
+def answer(job, exit_code, *conditions):
+    """What Kubernetes does about a failed pod: the action of the first rule that matches."""
+    for rule in job["spec"]["podFailurePolicy"]["rules"]:
+        if rule.keys() & {"onPodConditions"}:
+            is_met = bool({one["type"] for one in rule["onPodConditions"]} & set(conditions))
+        else:
+            codes = rule["onExitCodes"]
+            (container,) = job["spec"]["template"]["spec"]["containers"]
+            assert (codes["containerName"], codes["operator"]) == (container["name"], "In")
+            is_met = exit_code in codes["values"]
+        if is_met:
+            return rule["action"]
+    return "Count"
+
+
+def test_a_job_with_wrong_input_fails_at_once_and_every_other_one_is_resumed(rendered):
+    for job in (one for one in rendered if one["kind"] == "Job"):
+        assert answer(job, EXIT_BAD_INPUT) == "FailJob"
+        for code in (EXIT_FAILED, EXIT_INTERRUPTED, 134, 137, 143):
+            assert answer(job, code) == "Count"
+        # A drained node ends the driver with 130, and a pod may be lost at any exit code.
+        for code in (EXIT_BAD_INPUT, EXIT_INTERRUPTED, 137):
+            assert answer(job, code, "DisruptionTarget") == "Ignore"
+        assert job["spec"]["backoffLimit"] >= 6
+        # What podFailurePolicy asks for; and with it a failed pod stays, with its log.
+        assert job["spec"]["template"]["spec"]["restartPolicy"] == "Never"
+        assert "ttlSecondsAfterFinished" not in job["spec"]
 
 
 def test_the_images_are_the_one_that_the_dockerfile_makes(pods, combination):

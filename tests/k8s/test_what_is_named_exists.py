@@ -48,6 +48,7 @@ def parse_ray(words):
     name, *arguments = words
     assert name == "start"
     numbers = [re.sub(r"\$\(CPUS\)", "2", word) for word in arguments]
+    numbers = [re.sub(r"\$\(HEAD\)", "ttt-head", word) for word in numbers]
     with start.make_context(name, numbers) as context:
         return context.params
 
@@ -143,3 +144,25 @@ def test_compose_runs_the_same_commands(ttt):
         parse(ttt, [word.replace("$$", "$") for word in words])
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
+
+
+def test_the_command_in_compose_starts_all_that_the_training_needs():
+    text = (ROOT / "compose.yaml").read_text()
+    services = yaml.safe_load(text)["services"]
+    (command,) = re.findall(r"docker compose up (.+?)(?:;|$)", text, re.MULTILINE)
+    *options, started = command.split()
+    assert options == ["--exit-code-from", "train"]
+    # compose starts the service that is named, and those that it depends on.
+    selected, waiting = set(), [started]
+    while waiting:
+        name = waiting.pop()
+        selected.add(name)
+        waiting += services[name].get("depends_on", [])
+        assert "profiles" not in services[name], name
+    assert selected == services.keys()
+
+
+def test_what_openshift_runs_as_any_user_may_write_to_is_of_group_0():
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert "chown -R ttt:0 /home/ttt /results" in dockerfile
+    assert "chmod -R g=u /home/ttt /results" in dockerfile

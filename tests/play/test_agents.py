@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game
-from ttt_rllib.agents.bundle import BundleError, load_bundle, save_bundle
+from ttt_rllib.agents.bundle import SAVED_AT, BundleError, load_bundle, save_bundle
 from ttt_rllib.errors import InputError
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.play.agents import (
@@ -21,6 +21,7 @@ from ttt_rllib.play.agents import (
     newest_run,
 )
 from ttt_rllib.runs.certificate_json import CERTIFICATE_FILE, certificate_of, write_certificate
+from ttt_rllib.runs.checkpoints import write_manifest
 from ttt_rllib.runs.summary import SUMMARY_FILE, write_summary
 
 
@@ -28,17 +29,18 @@ from ttt_rllib.runs.summary import SUMMARY_FILE, write_summary
 def results(tmp_path, new_network, new_summary):
     """Two runs, one of them unfinished, one damaged and one with a name that is none."""
     root = tmp_path / "results"
-    save_bundle(new_network(seed=1), root / "ppo" / "done" / "agent", {})
+    earlier, later = ({SAVED_AT: f"2026-01-0{day}T00:00:00+00:00"} for day in (1, 2))
+    save_bundle(new_network(seed=1), root / "ppo" / "done" / "agent", earlier)
     write_summary(root / "ppo" / "done" / SUMMARY_FILE, new_summary())
-    checkpoint = root / "dqn" / "stopped" / "trials" / "t" / "checkpoint_000001"
-    save_bundle(new_network(seed=2, q_head=True), checkpoint / "agent", {})
+    checkpoint = root / "dqn" / "stopped" / "trials" / "00000" / "checkpoint_000001"
+    save_bundle(new_network(seed=2, q_head=True), checkpoint / "agent", later)
+    write_manifest(checkpoint)
+    (root / "dqn" / "stopped" / "experiment.yaml").write_text("")
     save_bundle(new_network(seed=3), root / "ppo" / "broken" / "agent", {})
     (root / "ppo" / "broken" / "agent" / "weights.npz").write_bytes(b"no weights")
     save_bundle(new_network(seed=4), root / "ppo" / "a b" / "agent", {})
     (root / "ppo" / "empty").mkdir()
     (root / "note.txt").write_text("not a run")
-    for age, agent in enumerate((root / "ppo" / "done", checkpoint)):
-        os.utime(agent / "agent" / "agent.json", (1e9 + age, 1e9 + age))
     return root
 
 
@@ -48,7 +50,7 @@ def certify(run, **claims):
     write_certificate(run / CERTIFICATE_FILE, replace(certificate, **claims))
 
 
-def test_the_list_has_the_fixed_players_and_the_runs_newest_first(results):
+def test_the_list_has_the_fixed_players_and_the_runs_newest_first(results, new_network):
     listed = list_agents(results)
     assert [agent.slug for agent in listed.agents] == [
         "perfect",
@@ -63,7 +65,9 @@ def test_the_list_has_the_fixed_players_and_the_runs_newest_first(results):
     ]
     assert listed.find("ppo~done").name == "ppo/done"
     assert newest_run(results).slug == "dqn~stopped"
-    os.utime(results / "ppo" / "done" / "agent" / "agent.json", (1.1e9, 1.1e9))
+    os.utime(results / "ppo" / "done" / "agent" / "agent.json")
+    assert newest_run(results).slug == "dqn~stopped", "a copy changes the times of files"
+    save_bundle(new_network(seed=1), results / "ppo" / "done" / "agent", {SAVED_AT: "2026-01-03"})
     assert newest_run(results).slug == "ppo~done"
 
 
@@ -81,15 +85,16 @@ def test_a_game_of_a_run_brings_its_own_fixed_players(results, new_network):
     assert len(set(slugs)) == len(slugs)
 
 
-def test_a_verdict_is_that_of_a_certificate_of_these_weights(results):
+def test_a_verdict_is_that_of_a_certificate_of_this_agent(results):
     run = results / "ppo" / "done"
     verdicts = {}
     for perfect, unexploitable in ((True, True), (False, True), (False, False)):
         certify(run, perfect=perfect, unexploitable=unexploitable)
         verdicts[perfect, unexploitable] = list_agents(results).find("ppo~done").verdict
     assert list(verdicts.values()) == ["perfect", "unexploitable", "exploitable"]
-    certify(run, perfect=True, weights_sha256="other")
-    assert list_agents(results).find("ppo~done").verdict is None
+    for another in ("0" * 64, None):
+        certify(run, perfect=True, agent_sha256=another)
+        assert list_agents(results).find("ppo~done").verdict is None
     for text in ('{"perfect": true}', "[]", "{", ""):
         (run / CERTIFICATE_FILE).write_text(text)
         assert list_agents(results).find("ppo~done").verdict is None

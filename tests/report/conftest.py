@@ -93,17 +93,17 @@ def write_run(folder, summary, policy=None, *, experiment=None, rows=None, **cha
     metrics = {}
     for row in rows:
         metrics |= row
-    words = None
+    words = agent = None
     if policy is not None:
         save_bundle(policy, run.agent, {})
         bundle = load_bundle(run.agent)
         report = evaluate_agent(bundle.policy, num_games=2)
-        words = verdict(report)
+        words, agent = verdict(report), bundle.agent_sha256
         metrics |= report.metrics()
         if isinstance(report, ExactReport):
             write_certificate(run.certificate, certificate_of(bundle, report))
     if summary is not None:
-        known = {"verdict": words, "metrics": metrics}
+        known = {"verdict": words, "agent_sha256": agent, "metrics": metrics}
         if policy is None:
             known["checkpoint"] = None
         write_summary(run.summary, replace(summary, **(known | changes)))

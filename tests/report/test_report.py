@@ -2,8 +2,8 @@
 
 import csv
 import json
-import os
 import re
+import shutil
 from functools import cache
 
 import numpy as np
@@ -16,6 +16,7 @@ from ttt_rllib.agents.bundle import load_bundle, save_bundle
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.report.command import report, write_report
+from ttt_rllib.runs.checkpoints import write_manifest
 from ttt_rllib.runs.directory import RunDir
 
 LINES = ("012", "345", "678", "036", "147", "258", "048", "246")
@@ -116,6 +117,22 @@ def test_the_table_of_metrics_and_the_tiles_say_what_the_summary_says(new_run, r
     )
     verdict = page.all("h1")[0].text
     assert verdict.lower() == json.loads(run.summary.read_text())["verdict"] + "."
+
+
+def test_a_page_has_no_verdict_that_is_not_of_the_agent_that_is_there(new_run, read_page):
+    run, other = new_run(), new_run("other", game=CONNECT_FOUR)
+    shutil.rmtree(run.agent)
+    shutil.copytree(other.agent, run.agent)
+    page = read_page(write_report(run))
+    said = "No verdict: agent/ is not the agent that this run trained."
+    assert page.all("h1")[0].text == said
+    assert json.loads(run.summary.read_text())["verdict"] not in page.words()
+
+
+def test_a_page_has_no_verdict_of_a_version_that_did_not_say_of_which_agent(new_run, read_page):
+    run = new_run(agent_sha256=None)
+    said = "No verdict: the version that wrote this run did not say which agent it is about; "
+    assert read_page(write_report(run)).all("h1")[0].text.startswith(said)
 
 
 def test_the_openings_show_the_agents_probabilities_beside_the_values_of_plain_recursion(
@@ -235,15 +252,15 @@ def test_an_interrupted_run_shows_what_it_has_and_how_to_go_on(new_run, read_pag
 
 def test_a_killed_run_has_a_page_of_what_its_trial_wrote(new_run, new_network, read_page):
     run = new_run(agent=False, has_summary=False)
-    folder = run.trials / "trial_0"
+    folder = run.trials / "00000"
     folder.mkdir(parents=True)
     run.metrics.rename(folder / "metrics.csv")
-    older = run.trials / "trial_1" / "metrics.csv"
-    older.parent.mkdir()
-    older.write_text("perf/iteration\n7\n")
-    os.utime(older, (0, 0))
+    newer = run.trials / "00001" / "metrics.csv"
+    newer.parent.mkdir()
+    newer.write_text("perf/iteration\n7\n")
     checkpoint = folder / "checkpoint_000002" / "agent"
-    sha256 = save_bundle(new_network(seed=3), checkpoint, {})
+    sha256 = save_bundle(new_network(seed=3), checkpoint, {}).weights_sha256
+    write_manifest(checkpoint.parent)
     with (folder / "metrics.csv").open("a") as file:
         file.write("32,99999999")  # half a row, as a kill leaves it
     page = read_page(write_report(run))
@@ -319,5 +336,18 @@ def test_a_damaged_file_is_named(new_run, file, text, sentence):
 def test_a_folder_that_cannot_be_written_is_named(new_run):
     run = new_run()
     (run.path / "report.html").mkdir()
-    with pytest.raises(InputError, match=r"report\.html: cannot be written: Is a directory"):
+    with pytest.raises(
+        IsADirectoryError, match=r"cannot be written: Is a directory: .*report\.html"
+    ):
         write_report(RunDir(run.path))
+
+
+def test_a_run_of_a_version_without_some_figures_has_a_page_without_them(new_run, read_page):
+    rows = [
+        {"perf/iteration": row, "play/moves": 9 * row, "exact/nash_conv_greedy": 2.0 / row}
+        for row in (1, 2)
+    ]
+    run = new_run(agent=False, has_summary=False, rows=rows)
+    words = read_page(write_report(run)).words()
+    assert "NashConv 1.000 of its best moves" in words
+    assert "Optimal moves" not in words

@@ -43,7 +43,8 @@ def test_every_metric_is_reported_and_equals_what_evaluate_says_of_the_checkpoin
     algorithm = build("dqn")
     for _ in range(2):
         row = flatten(algorithm.train())
-    assert set(row) == {metric.name for metric in METRICS if metric.only in ("", "dqn")}
+    reported = ("", "dqn", "zero-sum games")
+    assert set(row) == {metric.name for metric in METRICS if metric.only in reported}
     assert 0.2 <= row["play/epsilon"] < 1.0
     algorithm.save_to_path(tmp_path / "checkpoint")
     report = evaluate_agent(load_bundle(tmp_path / "checkpoint" / "agent").policy)

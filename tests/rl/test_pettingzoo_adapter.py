@@ -16,13 +16,15 @@ from gymnasium import spaces
 from pettingzoo import AECEnv
 from pettingzoo.classic.connect_four import connect_four as connect_four_v3
 from pettingzoo.classic.tictactoe import tictactoe as tictactoe_v3
+from ray.rllib.env.env_context import EnvContext
 from ray.rllib.env.multi_agent_env_runner import MultiAgentEnvRunner
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, aec
 from ttt_rllib.config.pettingzoo_envs import check_env, known_game, make_env
-from ttt_rllib.errors import InputError
-from ttt_rllib.rl.pettingzoo_adapter import MaskedAECEnv
+from ttt_rllib.errors import EnvironmentFailedError, InputError
+from ttt_rllib.rl.pettingzoo_adapter import MaskedAECEnv, flat_space
 from ttt_rllib.rl.stock import StockPPOConfig
+from ttt_rllib.rl.stock_env_runner import StockEnvRunner
 
 # RLlib registers its env again for every env runner in a process.
 pytestmark = pytest.mark.filterwarnings("ignore:.*Overriding environment rllib-multi-agent-env")
@@ -277,7 +279,8 @@ def test_a_truncated_game_is_truncated_and_not_terminated_also_in_rllibs_episode
         assert len(episode) == 5
         for agent, moves in episode.agent_episodes.items():
             assert (moves.is_terminated, moves.is_truncated) == (False, True), agent
-            assert moves.get_observations(-1)[3] == 5.0, "the last observation"
+            # The greatest bound of the board is 99, and all that is seen is scaled to 1.
+            assert moves.get_observations(-1)[3] == np.float32(5.0 / 99.0), "the last observation"
         assert episode.agent_episodes["a"].get_rewards().tolist() == [2.0, 4.0, 0.0]
         assert episode.agent_episodes["b"].get_rewards().tolist() == [3.0, 5.0]
 
@@ -313,12 +316,27 @@ def turns_of(leaver, leaves_at):
     return turns
 
 
-def test_a_seed_reaches_reset_and_gives_the_same_episodes_again():
-    env = adapter(partial(Counting, truncate_at=4))
-    env.reset(seed=7)
-    env.reset()
-    assert env.env.seeds == [7, None]
+def seeds_after(*seeds, runner=0):
+    config = EnvContext({"make_env": partial(Counting, truncate_at=4)}, worker_index=runner)
+    env = MaskedAECEnv(config)
+    for seed in seeds:
+        env.reset(seed=seed)
+    return env.env.seeds
 
+
+def test_every_game_gets_a_seed_that_follows_from_seed_runner_and_number_of_the_game():
+    games = seeds_after(7, None, None)
+    assert games == seeds_after(7, None, None)
+    assert len(set(games)) == 3
+    # A new seed starts a new row, and another runner has others.
+    assert seeds_after(7, None, 7, None) == [*games[:2], *games[:2]]
+    assert not set(games) & set(seeds_after(7, None, None, runner=1))
+    assert not set(games) & set(seeds_after(8, None, None))
+    assert all(0 <= seed < 2**31 for seed in games), "what gymnasium takes"
+    assert seeds_after(None, None) == [None, None]
+
+
+def test_a_seed_gives_the_same_episodes_again():
     def sampled(seed):
         episodes = runner(partial(Counting, truncate_at=4), seed=seed).sample(num_episodes=6)
         return [
@@ -328,6 +346,107 @@ def test_a_seed_reaches_reset_and_gives_the_same_episodes_again():
         ]
 
     assert sampled(3) == sampled(3) != sampled(4)
+
+
+IMAGE = spaces.Box(0, 255, (2, 2), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("board", "factor", "dtype"),
+    [
+        (IMAGE, 1 / 255, np.float32),
+        (spaces.Box(-400.0, 100.0, (2, 2)), 1 / 400, np.float32),
+        (spaces.Box(-np.inf, np.inf, (2, 2)), 1.0, np.float32),
+        (spaces.Box(0, 1, (2, 2), np.int8), 1.0, np.int8),
+    ],
+    ids=["an image", "large numbers", "no bounds", "planes"],
+)
+def test_observations_are_scaled_to_magnitudes_of_1_by_their_bounds(board, factor, dtype):
+    space = flat_space(spaces.Dict({"observation": board, "action_mask": mask_of(3)}))
+    assert (space.shape, space.dtype) == ((7,), dtype)
+    np.testing.assert_allclose(space.high[:4], board.high.ravel() * factor, rtol=1e-6)
+    np.testing.assert_allclose(space.low[:4], board.low.ravel() * factor, rtol=1e-6)
+    env = adapter(partial(Counting, truncate_at=5, board=board))
+    observations, _ = env.reset(seed=1)
+    raw = env.env.observe("a")["observation"].ravel()
+    np.testing.assert_allclose(observations["a"][:4], raw * factor, rtol=1e-6)
+    assert observations["a"][4:].tolist() == [1, 0, 1]
+
+
+class Failing(Counting):
+    """Raises in a game of its own choice, at its beginning or after three moves."""
+
+    def __init__(self, at, **settings):
+        super().__init__(**settings)
+        self.at = at
+
+    def reset(self, seed=None, options=None):
+        super().reset(seed, options)
+        if self.at == "reset" and len(self.seeds) > 1:
+            raise ConnectionError("the simulator is gone\nfor good")
+
+    def step(self, action):
+        super().step(action)
+        if self.at == "step" and self.ply == 3:
+            raise ConnectionError("the simulator is gone\nfor good")
+
+
+@pytest.mark.parametrize("at", ["reset", "step"])
+def test_what_an_environment_raises_is_told_in_its_own_words_by_rllibs_env_runner(at):
+    config = StockPPOConfig().pettingzoo(partial(Counting, truncate_at=5))
+    config.environment(
+        env_config={
+            **config.env_config,
+            "make_env": partial(Failing, at=at, truncate_at=5),
+        }
+    )
+    config.env_runners(num_env_runners=0, num_envs_per_env_runner=2)
+    failing = StockEnvRunner(config=config)
+    words = "env.pettingzoo: counting failed: ConnectionError: the simulator is gone for good"
+    with pytest.raises(EnvironmentFailedError, match=f"^{words}$") as error:
+        failing.sample(num_timesteps=100)
+    assert failing.failure is error.value
+    assert isinstance(error.value.__cause__, ConnectionError)
+
+
+def test_the_result_of_a_game_has_what_an_agent_got_before_its_first_move():
+    env = adapter(partial(Counting, truncate_at=5))
+    for _ in play(env, np.random.default_rng(0)):
+        pass
+    (result,) = env.results
+    # Plies 1, 3 and 5 are a's and pay b, the first of them before b has moved.
+    assert result.returns == {"a": 2.0 + 4.0, "b": 1.0 + 3.0 + 5.0}
+    assert result.first == "a"
+
+
+class Duel(Counting):
+    """Whoever did not begin wins after four plies; `first` begins."""
+
+    def __init__(self, first):
+        super().__init__(leave_at={"a": 4, "b": 4})
+        self.first = first
+
+    def reset(self, seed=None, options=None):
+        super().reset(seed, options)
+        self.agent_selection = self.first
+
+    def step(self, action):
+        was_over = any(self.terminations.values())
+        super().step(action)
+        if not was_over:
+            is_over = any(self.terminations.values())
+            self.rewards = {a: (-1 if a == self.first else 1) * is_over for a in "ab"}
+            self._cumulative_rewards = dict(self.rewards)
+
+
+@pytest.mark.parametrize("first", ["a", "b"])
+def test_x_is_the_agent_that_moved_first_whatever_its_name(first):
+    sampling = runner(partial(Duel, first))
+    sampling.sample(num_episodes=4)
+    results = sampling.get_metrics()
+    assert [results[key].peek() for key in ("x_wins", "draws", "o_wins")] == [0, 0, 4]
+    returns = {agent: results["returns"][agent].peek() for agent in "ab"}
+    assert returns == {first: -4.0, "ab".replace(first, ""): 4.0}
 
 
 def mask_of(size):
@@ -376,7 +495,8 @@ def test_an_env_that_cannot_be_trained_on_is_refused_with_one_sentence(name):
         ("chess_v6", {}, "chess_v6 needs the package chess, which is not installed"),
     ],
 )
-def test_a_wrong_name_is_one_sentence(name, kwargs, expected):
+def test_a_wrong_name_is_one_sentence(monkeypatch, name, kwargs, expected):
+    without_package(monkeypatch, "chess")
     with pytest.raises(InputError) as error:
         make_env(name, kwargs)
     assert expected in str(error.value)
@@ -384,11 +504,16 @@ def test_a_wrong_name_is_one_sentence(name, kwargs, expected):
 
 
 def test_without_pygame_the_message_says_what_to_install(monkeypatch):
+    without_package(monkeypatch, "pygame")
+    with pytest.raises(InputError, match=r"needs the package pygame.*pip install pygame"):
+        make_env("tictactoe_v3")
+
+
+def without_package(monkeypatch, package):
+    """Let PettingZoo's games find the package missing, installed or not."""
     for module in [name for name in sys.modules if name.startswith("pettingzoo.classic")]:
         monkeypatch.delitem(sys.modules, module)
-    monkeypatch.setitem(sys.modules, "pygame", None)
-    with pytest.raises(InputError, match=r"needs the package pygame.*ttt-rllib\[pettingzoo\]"):
-        make_env("tictactoe_v3")
+    monkeypatch.setitem(sys.modules, package, None)
 
 
 def test_games_whose_rules_are_ours_are_known_and_no_others():

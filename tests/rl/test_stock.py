@@ -23,6 +23,7 @@ from ray.rllib.env.multi_agent_env_runner import MultiAgentEnvRunner
 from ray.rllib.utils.replay_buffers import MultiAgentEpisodeReplayBuffer
 
 from tests.commands import own_lines, run_command
+from tests.field.envs.odd_games import env as odd_game
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, enumerate_positions
 from ttt_rllib.agents.bundle import load_bundle, weights_sha256
 from ttt_rllib.agents.policies import SeatPolicies, policy_table
@@ -316,7 +317,7 @@ def test_a_trained_agent_its_checkpoint_and_its_bundle_are_the_same_policy(
 
     restored = Algorithm.from_checkpoint(folder)
     try:
-        assert weights_sha256(restored.network_policy().weights) == bundle.sha256
+        assert weights_sha256(restored.network_policy().weights) == bundle.weights_sha256
         assert restored.moves() == trained.moves()
         if algorithm == "dqn":
             sizes = [one.local_replay_buffer.get_num_timesteps() for one in (trained, restored)]
@@ -382,21 +383,7 @@ def test_the_weights_of_a_seat_move_only_with_its_own_moves(build, algorithm):
 
 def test_agents_with_different_spaces_cannot_share_a_policy():
     with pytest.raises(InputError, match=r"different spaces.*set it to separate"):
-        StockPPOConfig().pettingzoo(uneven_env)
-
-
-def uneven_env():
-    from gymnasium import spaces
-
-    env = make_env("tictactoe_v3")
-    raw = env.unwrapped
-    raw.observation_spaces["player_2"] = spaces.Dict(
-        {
-            **raw.observation_spaces["player_2"].spaces,
-            "observation": spaces.Box(0, 1, (5,), np.int8),
-        }
-    )
-    return env
+        StockPPOConfig().pettingzoo(partial(odd_game, "different spaces"))
 
 
 def unknown_env():

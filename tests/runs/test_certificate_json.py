@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from ttt_rllib.agents.bundle import Bundle, weights_sha256
+from ttt_rllib.agents.bundle import Bundle
 from ttt_rllib.errors import InputError
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.exact.certificate import Certificate
@@ -21,7 +21,7 @@ from ttt_rllib.runs.certificate_json import (
 @pytest.fixture(scope="module")
 def certificate(new_network):
     policy = new_network()
-    bundle = Bundle(policy, weights_sha256(policy.weights), {})
+    bundle = Bundle(policy, {})
     return certificate_of(bundle, evaluate_agent(policy))
 
 
@@ -40,7 +40,7 @@ def test_what_is_written_is_read_back_with_all_losing_lines(path, certificate):
 def test_the_keys_of_the_file_are_the_claims_then_the_agent_they_are_about(path, certificate):
     content = json.loads(path.read_text())
     claims = [field.name for field in fields(Certificate)]
-    assert list(content) == [*claims, "game", "weights_sha256", "versions"]
+    assert list(content) == [*claims, "game", "weights_sha256", "agent_sha256", "versions"]
     assert content["game"] == {"rows": 3, "cols": 3, "connect": 3, "gravity": False}
     assert content["weights_sha256"] == certificate.weights_sha256
     assert set(content["versions"]) == {"ttt_rllib", "numpy", "python"}

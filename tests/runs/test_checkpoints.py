@@ -37,6 +37,13 @@ def test_any_damage_to_any_file_is_noticed(checkpoint, name, damage):
     assert not is_complete(checkpoint)
 
 
+def test_a_file_that_became_a_link_to_what_has_no_end_is_noticed(checkpoint):
+    for name in ("algorithm_state.pkl", MANIFEST):
+        (checkpoint / name).unlink()
+        (checkpoint / name).symlink_to("/dev/zero")
+        assert not is_complete(checkpoint)
+
+
 def test_the_newest_whole_checkpoint_up_to_the_wanted_one_is_found_past_damaged_ones(checkpoint):
     trial = checkpoint.parent
     for number in (2, 10, 11):

@@ -7,7 +7,7 @@ import pytest
 from tests.commands import finish, run_command, start_program
 from ttt_rllib.errors import InputError
 from ttt_rllib.runs import lock
-from ttt_rllib.runs.lock import run_lock
+from ttt_rllib.runs.lock import remove_stale_lock, run_lock
 
 HOLD = "from pathlib import Path; from ttt_rllib.runs.lock import run_lock; import sys; \
 held = run_lock(Path(sys.argv[1]), 0.0); held.__enter__(); print('held', flush=True); \
@@ -35,6 +35,19 @@ def test_a_killed_process_holds_nothing(holder, tmp_path):
         with run_lock(tmp_path, 0.0):
             assert (tmp_path / ".lock").exists()
         assert not list(tmp_path.iterdir())
+
+
+def test_the_lock_that_a_killed_process_left_is_removed_and_that_of_a_living_one_is_not(
+    holder, tmp_path
+):
+    remove_stale_lock(tmp_path)
+    assert (tmp_path / ".lock").exists()
+    holder.kill()
+    holder.wait()
+    remove_stale_lock(tmp_path)
+    assert not list(tmp_path.iterdir())
+    remove_stale_lock(tmp_path)
+    remove_stale_lock(tmp_path / "nothing")
 
 
 def test_of_many_that_wait_one_at_a_time_has_the_run(tmp_path):
@@ -71,7 +84,7 @@ def test_a_process_that_waits_gets_the_run_when_the_other_process_ends(
 
 
 def test_a_folder_that_is_not_there_is_one_sentence(tmp_path):
-    with pytest.raises(InputError, match="cannot be written to: No such file"):
+    with pytest.raises(FileNotFoundError, match=r"cannot be written to: No such file.*none"):
         run_lock(tmp_path / "none", 0.0).__enter__()
 
 

@@ -3,7 +3,9 @@
 import csv
 
 import numpy as np
+import pytest
 
+from ttt_rllib.errors import InputError
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.runs.metrics_csv import MetricsCsv, read_curves
 
@@ -72,3 +74,49 @@ def test_curves_have_nan_where_an_iteration_has_no_figure_and_know_last_and_tota
     assert not curves.has("play/moves")
     assert curves.last("play/moves") is None
     assert read_curves(tmp_path / "nothing").rows == read_curves(None).rows == ()
+
+
+def test_a_file_of_another_version_keeps_its_columns_and_gets_those_it_lacks(tmp_path):
+    path = tmp_path / "metrics.csv"
+    path.write_text("perf/iteration,play/moves,old/figure\n1,10,0.5\n2,20,0.6\n")
+    file = MetricsCsv(path)
+    file.append({**row(3, 30), "exact/nash_conv": 0.25})
+    rows = file.rows()
+    assert [one["old/figure"] for one in rows] == ["0.5", "0.6", ""]
+    assert [one["exact/nash_conv"] for one in rows] == ["", "", "0.25"]
+    assert read(path) == [(1, 10), (2, 20), (3, 30)]
+    with path.open(newline="") as table:
+        assert len({len(cells) for cells in csv.reader(table)}) == 1, "each cell has a header"
+
+
+def test_a_figure_that_comes_later_gets_a_column(tmp_path):
+    file = MetricsCsv(tmp_path / "metrics.csv")
+    file.append(row(1, 10))
+    file.append({**row(2, 20), "eval/return_mean/a": 1.5})
+    file.append(row(3, 30))
+    assert [one["eval/return_mean/a"] for one in file.rows()] == ["", "1.5", ""]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"play/moves\n\xff\n", "not readable as CSV: 'utf-8' codec can't decode byte 0xff"),
+        (b"play/moves\nmany\n", 'play/moves is "many", not a number'),
+        (b"play/moves\n1,2\n", "a row has more cells than there are columns"),
+        (b"play/moves\n" + b"1" * 200_000 + b"\n", "not readable as CSV: field larger than"),
+    ],
+)
+def test_a_damaged_table_is_one_sentence_that_names_the_file(tmp_path, content, told):
+    path = tmp_path / "metrics.csv"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as error:
+        read_curves(path)
+    assert str(error.value).startswith(f"{path}: {told}")
+
+
+def test_a_figure_that_is_not_finite_is_none(tmp_path):
+    path = tmp_path / "metrics.csv"
+    path.write_text("play/moves,perf/eval_s\n1,inf\n2,nan\n")
+    curves = read_curves(path)
+    assert (curves.has("perf/eval_s"), curves.last("perf/eval_s")) == (False, None)
+    assert (curves.last("play/moves"), curves.total("perf/eval_s")) == (2.0, 0.0)

@@ -8,7 +8,7 @@ import pytest
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.metrics import METRICS
-from ttt_rllib.runs.exploits_csv import append_exploit, count_exploits
+from ttt_rllib.runs.exploits_csv import Exploit, count_exploits, write_exploits
 from ttt_rllib.runs.outcome import TrialResult
 from ttt_rllib.runs.trials_csv import read_trials, write_trials
 
@@ -56,8 +56,9 @@ def test_a_status_that_nobody_writes_is_named(path):
 
 def test_exploits_are_counted_as_they_were_added(tmp_path):
     assert count_exploits(tmp_path) == 0
-    for iteration in (5, 9):
-        append_exploit(tmp_path, iteration, "00001", {"training.lr": 0.1 * iteration})
+    write_exploits(tmp_path, [Exploit(n, "00001", {"training.lr": 0.1 * n}) for n in (5, 9)])
     assert count_exploits(tmp_path) == 2
     text = (tmp_path / "exploits.csv").read_text().splitlines()
     assert text == ["iteration,from_trial,training.lr", "5,00001,0.5", "9,00001,0.9"]
+    write_exploits(tmp_path, [])
+    assert not (tmp_path / "exploits.csv").exists()

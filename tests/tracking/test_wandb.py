@@ -303,7 +303,7 @@ def test_the_best_of_several_trials_gets_the_artifact_though_its_run_was_finishe
     ("setting", "complaint"),
     [
         ("tracking.wandb.mode=no_idea", "mode: is \"no_idea\"; input should be 'auto'"),
-        ("tracking.wandb.mode=yes", "tracking.wandb.mode: is true; "),
+        ("tracking.wandb.mode=yes", 'tracking.wandb.mode: is "yes"; '),
         ("tracking.wandb.project=a/b", "tracking.wandb.project: is 'a/b'; W&B takes none of / "),
         ("tracking.wandb.tags=['']", 'tracking.wandb.tags.0: is ""; '),
         ("tracking.wandb.key=abc", "tracking.wandb.key: unknown key; known are mode, "),

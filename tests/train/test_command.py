@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,8 @@ def test_the_run_directory_has_everything_the_contract_names(run):
     assert [int(row["perf/iteration"]) for row in rows] == [1, 2, 3]
     assert all(set(row) == {metric.name for metric in METRICS} for row in rows)
     empty = {name for row in rows for name, value in row.items() if value == ""}
-    assert empty == {metric.name for metric in METRICS if metric.only not in ("", "ppo")}
+    reported = ("", "ppo", "zero-sum games")
+    assert empty == {metric.name for metric in METRICS if metric.only not in reported}
 
 
 def test_the_summary_names_trial_moves_phases_seeds_versions_commit_and_machine(run):
@@ -107,7 +109,7 @@ def test_evaluate_requires_what_it_is_asked_to_require(run):
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
 
 
-def test_a_certificate_of_other_weights_is_found_out(run, tmp_path):
+def test_a_certificate_of_another_agent_is_found_out(run, tmp_path):
     path, _ = run
     (tmp_path / "agent").symlink_to(path / "agent")
     certificate = json.loads((path / "certificate.json").read_text())
@@ -117,7 +119,7 @@ def test_a_certificate_of_other_weights_is_found_out(run, tmp_path):
     (tmp_path / "certificate.json").write_text(json.dumps(certificate))
     done = run_command("evaluate", tmp_path)
     assert done.returncode == 1
-    assert "does not hold for these weights" in done.stderr
+    assert "does not hold for this agent" in done.stderr
 
 
 def test_a_finished_run_can_be_resumed_and_stays_as_it_is(run):
@@ -185,7 +187,7 @@ def test_a_diverging_trial_exits_with_1_names_the_cause_and_how_to_resume(tmp_pa
     assert done.returncode == 1
     lines = own_lines(done.stderr)
     run = tmp_path / "debug" / "a"
-    assert lines[0].startswith("error: the trial failed: FloatingPointError: training diverged")
+    assert lines[0].startswith("error: the trial failed: training diverged")
     assert lines[1].startswith(f"details: {run / 'trials'}")
     assert Path(lines[1].removeprefix("details: ")).is_file()
     assert lines[2] == f"resume with: python -m ttt_rllib.train --resume {run}"
@@ -222,8 +224,22 @@ def test_wrong_usage_is_one_line_too(arguments, expected):
         ([DEBUG, "--set", "training.lr=quick"], 'training.lr: is "quick"'),
         ([DEBUG, "--set", "env_runners.num_env_runners=999"], "a trial reserves 1000 CPUs"),
         ([DEBUG, "--address", "127.0.0.1:1"], "--address 127.0.0.1:1: no Ray cluster answers"),
-        ([DEBUG, "--name", "../x"], "--name ../x: a run id has letters"),
+        ([DEBUG, "--name", "../x"], "--name ../x: a run id has up to"),
         (["--resume", "nothing"], "--resume nothing: not a run directory"),
+        ([DEBUG, "--name", "x" * 300], "a run id has up to 128 letters"),
+        ([DEBUG, "--set", "env_runners.num_cpus_per_env_runner=0"], "greater than 0"),
+        (
+            [DEBUG, "--set", "learners={num_learners: 99}"],
+            "lower learners.num_learners or learners.num_cpus_per_learner",
+        ),
+        (
+            [DEBUG, "--set", "env=connect_four", "--set", "stop.optimal_move_rate=1"],
+            "stop.optimal_move_rate can never be met",
+        ),
+        (
+            [DEBUG, "--set", "env={pettingzoo: tictactoe_v3}", "--set", "learners.num_learners=2"],
+            "learners.num_learners is 2; with env.pettingzoo",
+        ),
         (
             [DEBUG, "--set", "env=connect_four", "--set", "stop.consecutive_unexploitable_evals=1"],
             "never be met",
@@ -240,7 +256,32 @@ def test_bad_input_exits_with_2_and_one_line_and_writes_nothing(tmp_path, argume
     assert done.stderr.startswith("error: ")
     assert expected in done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
+    planned = run_command("train", *arguments, "--storage", tmp_path / "results", "--plan")
+    assert (planned.returncode, planned.stderr) == (2, done.stderr), "the plan checks the same"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_ray_needs_of_the_machine_is_checked_before_it_starts(tmp_path):
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    wrong = {"TMPDIR": str(long), "TTT_METRICS_PORT": "65536"}
+    for name, value in wrong.items():
+        for plan in ((), ("--plan",)):
+            done = run_command(
+                "train", DEBUG, *plan, "--storage", tmp_path / "r", env={name: value}
+            )
+            assert done.returncode == 2
+            assert re.fullmatch(rf"error: {name}.*\n", done.stderr), done.stderr
+    assert not (tmp_path / "r").exists()
+
+
+def test_the_setting_that_differs_from_an_earlier_run_is_named(run):
+    path, _ = run
+    where = ("--storage", path.parent.parent, "--name", "one", "--resume-if-exists")
+    done = run_command("train", DEBUG, *where, "--set", "seed=3", "--set", "training.lr=1e-4")
+    assert done.returncode == 2
+    assert "differs from the experiment given: training.lr is" in done.stderr
+    assert "and 0.0001 here; choose another --name" in done.stderr
 
 
 def test_the_environments_ray_address_counts_as_address(tmp_path):
@@ -263,14 +304,17 @@ def test_resuming_with_other_settings_or_a_damaged_state_exits_with_2(run, tmp_p
     (damaged / "experiment.yaml").write_text((path / "experiment.yaml").read_text())
     done = run_command("train", "--resume", damaged)
     assert (done.returncode, "no state to resume from" in done.stderr) == (2, True), done.stderr
+    assert "starting Ray" not in done.stdout
     assert checkpoint.is_dir()
     checkpoint.rmdir()
     state = damaged / ".state" / "000001"
     state.mkdir(parents=True)
     (state / "scheduler.pkl").write_bytes(b"\x80\x05junk")
-    done = run_command("train", "--resume", damaged)
-    assert (done.returncode, "its state is damaged" in done.stderr) == (2, True), done.stderr
-    assert done.stderr.count("\n") == 1
+    for words in ([], ["--plan"]):
+        done = run_command("train", "--resume", damaged, *words)
+        assert (done.returncode, "its state is damaged" in done.stderr) == (2, True), done.stderr
+        assert done.stderr.count("\n") == 1
+        assert "starting Ray" not in done.stdout
 
 
 @pytest.mark.parametrize("what", ["missing", "foreign", "truncated"])

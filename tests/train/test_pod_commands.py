@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from tests.commands import run_command, start_command
+from tests.commands import run_command, start_command, start_program
+from ttt_rllib.config.loading import load_experiment
+from ttt_rllib.runs.directory import RunDir, create_run_dir
 
 ROOT = Path(__file__).parents[2]
 DEBUG = ROOT / "experiments" / "debug.yaml"
+HOLD = (
+    "from pathlib import Path; import sys; from ttt_rllib.runs.lock import run_lock\n"
+    "with run_lock(Path(sys.argv[1]), 0.0): print('held', flush=True); input()\n"
+)
 TOKEN = "0123456789abcdef" * 4
 
 
@@ -56,6 +63,44 @@ def test_a_folder_of_that_name_that_is_no_run_is_left_alone(tmp_path):
     assert [path.name for path in foreign.iterdir()] == ["thesis.tex"]
 
 
+@pytest.fixture
+def held_run(tmp_path):
+    """A run that another process is at work on."""
+    run = RunDir(tmp_path / "debug" / "pod")
+    create_run_dir(run, load_experiment(DEBUG))
+    with start_program(HOLD, run.path, stdin=subprocess.PIPE) as process:
+        assert process.stdout.readline() == "held\n"
+        yield run
+        process.kill()
+
+
+@pytest.mark.parametrize(("wait", "code"), [((), 2), (("--wait", "1"), 1)])
+def test_a_pod_that_waits_in_vain_for_another_one_is_to_be_started_again(
+    held_run, tmp_path, wait, code
+):
+    """Exit code 2 would fail its Job for good."""
+    same = (DEBUG, "--storage", tmp_path, "--name", "pod", "--resume-if-exists")
+    done = run_command("train", *same, *wait)
+    assert done.returncode == code
+    assert "is at work on it; end that first" in done.stderr
+
+
+def test_a_pod_whose_head_is_lost_is_to_be_started_again(tmp_path):
+    address = ("--address", "127.0.0.1:1", "--storage", tmp_path, "--wait", "1")
+    lost = run_command("train", DEBUG, *address)
+    assert lost.returncode == 1
+    assert "--address 127.0.0.1:1: no Ray cluster answers there" in lost.stderr
+    typo = run_command("train", DEBUG, *address, "--set", "lr=1")
+    assert typo.returncode == 2
+
+
+def test_waiting_does_not_make_this_machine_larger(tmp_path):
+    large = ("--set", "env_runners.num_env_runners=999", "--wait", "60")
+    done = run_command("train", DEBUG, "--storage", tmp_path, *large, timeout_s=50)
+    assert done.returncode == 2
+    assert "a trial reserves 1000 CPUs" in done.stderr
+
+
 @pytest.mark.long
 def test_the_same_command_starts_a_run_finds_it_done_and_refuses_to_mix_it(tmp_path):
     same = (DEBUG, "--storage", tmp_path, "--name", "pod", "--resume-if-exists")
@@ -69,7 +114,7 @@ def test_the_same_command_starts_a_run_finds_it_done_and_refuses_to_mix_it(tmp_p
     assert (tmp_path / "debug" / "pod" / "metrics.csv").read_bytes() == metrics
     other = run_command("train", *same, "--set", "seed=9")
     assert other.returncode == 2
-    assert "differs from the experiment given; choose another --name" in other.stderr
+    assert "differs from the experiment given: seed is 0 there and 9 here; choose" in other.stderr
 
 
 @pytest.mark.long

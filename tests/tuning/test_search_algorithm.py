@@ -6,11 +6,14 @@ from types import SimpleNamespace
 
 import optuna
 import pytest
+from ray.train._internal.storage import StorageContext
 from ray.tune import CheckpointConfig
 from ray.tune.error import TuneError
 from ray.tune.experiment import Trial
+from ray.tune.schedulers import PopulationBasedTraining
 
 from ttt_rllib.config.experiment import Experiment
+from ttt_rllib.runs.exploits_csv import EXPLOITS_FILE, Exploit, write_exploits
 from ttt_rllib.tuning.schedulers import scheduler_of
 from ttt_rllib.tuning.search_algorithm import ExperimentSearch
 
@@ -124,7 +127,7 @@ def test_a_restored_search_continues_with_the_very_same_configurations(
         answer(cut, *configs(cut, 1), number)
     cut.save_to_dir(str(tmp_path), "2026")
     restored = ExperimentSearch(searched, tmp_path)
-    assert restored.has_checkpoint(str(tmp_path))
+    assert not restored.has_checkpoint(str(tmp_path)), "Tune would restore what it finds anywhere"
     restored.restore_from_dir(str(tmp_path))
     actual = []
     for number in range(25, 40):
@@ -144,6 +147,22 @@ def test_a_moved_run_makes_its_further_trials_where_it_is_now(tmp_path, monkeypa
     assert moved.next_trial().storage.storage_fs_path == "/new"
 
 
+def test_no_two_searches_share_a_folder_in_the_ray_session_although_one_is_a_copy(
+    tmp_path, monkeypatch
+):
+    searched = experiment(**{"training.lr": LR}, num_samples=3)
+    first = asked(searched, tmp_path, monkeypatch)
+    staging = {first.next_trial().storage._timestamp}
+    first.save_to_dir(str(tmp_path), "2026")
+    for _ in range(2):
+        resumed = ExperimentSearch(searched, tmp_path)
+        resumed.restore_from_dir(str(tmp_path))
+        made = {trial.storage._timestamp for trial in (resumed.next_trial(), resumed.next_trial())}
+        assert len(made) == 1, "Tune copies the files of one folder to the run"
+        staging |= made
+    assert len(staging) == 3
+
+
 def test_a_run_that_tune_cannot_restore_does_not_start_again_without_a_word(tmp_path, monkeypatch):
     trials = asked(experiment(**{"training.lr": LR}, num_samples=2), tmp_path, monkeypatch)
     trials.next_trial()
@@ -160,6 +179,17 @@ def test_no_more_trials_than_max_concurrent_are_asked_until_one_ends(tmp_path, m
     assert not trials.is_finished()
 
 
+def test_failed_trials_that_are_tried_again_count_among_those_that_run(tmp_path, monkeypatch):
+    searched = experiment(**{"training.lr": LR}, num_samples=4, max_concurrent=1)
+    trials = asked(searched, tmp_path, monkeypatch)
+    assert len(configs(trials)) == 1
+    trials.on_trial_complete("00000", error=True)
+    trials.retry(["00000"])
+    assert configs(trials) == []
+    trials.on_trial_complete("00000", {"search/penalised_moves": 1.0})
+    assert len(configs(trials)) == 1
+
+
 def test_members_of_a_population_have_different_seeds(tmp_path, monkeypatch):
     searched = experiment(**{"training.lr": LR}, algorithm="pbt", scheduler="pbt", num_samples=3)
     trials = asked(searched, tmp_path, monkeypatch)
@@ -173,7 +203,7 @@ def rung_decisions(scheduler, values, first=0):
     """Give each value to the scheduler as a trial that has just reached the first rung."""
     decisions = []
     for number, value in enumerate(values, first):
-        trial = SimpleNamespace(trial_id=f"{number:05d}")
+        trial = Trial("PPO", trial_id=f"{number:05d}", stub=True)
         scheduler.on_trial_add(None, trial)
         result = {"play/moves": 100, "search/penalised_moves": value}
         decisions.append(scheduler.on_trial_result(None, trial, result))
@@ -202,25 +232,62 @@ def test_asha_stops_trials_worse_than_the_better_half_and_remembers_the_rungs_wh
     assert rung_decisions(asha(), values[3:], first=3) != expected[3:], "it mattered"
 
 
-def test_a_restored_population_compares_its_trials_no_earlier_than_an_undisturbed_one():
-    def population():
-        searched = experiment(
-            **{"training.lr": LR},
-            algorithm="pbt",
-            scheduler="pbt",
-            pbt={"perturbation_interval": 100},
-        )
-        return scheduler_of(searched)
+def population():
+    searched = experiment(
+        **{"training.lr": LR},
+        algorithm="pbt",
+        scheduler="pbt",
+        pbt={"perturbation_interval": 100},
+    )
+    return scheduler_of(searched)
 
-    controller = SimpleNamespace(search_alg=None)
-    trial = Trial("PPO", trial_id="00000", stub=True)
+
+CONTROLLER = SimpleNamespace(search_alg=None)
+
+
+def trial_in(folder):
+    """Return a trial as the scheduler gets it: it has no folder yet."""
+    storage = StorageContext(str(folder), "trials")
+    return Trial("PPO", trial_id="00000", stub=True, storage=storage)
+
+
+def test_a_restored_population_compares_its_trials_no_earlier_than_an_undisturbed_one(tmp_path):
+    trial = trial_in(tmp_path)
     first, second = population(), population()
-    first.on_trial_add(controller, trial)
-    assert first.get_state() == {"compared_at": {"00000": 0}}
+    first.on_trial_add(CONTROLLER, trial)
+    assert first.get_state()["compared_at"] == {"00000": 0}
     first._trial_state[trial].last_perturbation_time = 250
     second.set_state(first.get_state())
-    second.on_trial_add(controller, trial)
-    assert second.get_state() == {"compared_at": {"00000": 250}}
+    second.on_trial_add(CONTROLLER, trial)
+    assert second.get_state()["compared_at"] == {"00000": 250}
+
+
+def test_a_restored_population_forgets_exploits_that_came_after_its_state(tmp_path):
+    trial = trial_in(tmp_path)
+    exploits = [Exploit(number, "00001", {"training.lr": 1e-3}) for number in (3, 6)]
+    first = population()
+    first.set_state({"compared_at": {}, "exploits": {"00000": exploits[:1]}})
+    state = first.get_state()
+    folder = tmp_path / "trials" / "00000"
+    write_exploits(folder, exploits)
+    second = population()
+    second.set_state(state)
+    second.on_trial_add(CONTROLLER, trial)
+    assert (folder / EXPLOITS_FILE).read_text().splitlines()[1:] == ["3,00001,0.001"]
+
+
+def test_an_exploit_replaces_those_of_the_same_and_later_iterations_as_a_row_of_metrics_does(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(PopulationBasedTraining, "_exploit", lambda *arguments: None)
+    trial, scheduler = trial_in(tmp_path), population()
+    scheduler.on_trial_add(CONTROLLER, trial)
+    trial.config = {"training.lr": 1e-3}
+    for iteration, source in ((3, "00001"), (6, "00002"), (9, "00001"), (6, "00003"), (8, "00001")):
+        trial.run_metadata.last_result = {"training_iteration": iteration}
+        scheduler._exploit(CONTROLLER, trial, SimpleNamespace(trial_id=source))
+    rows = (tmp_path / "trials" / "00000" / EXPLOITS_FILE).read_text().splitlines()[1:]
+    assert rows == ["3,00001,0.001", "6,00003,0.001", "8,00001,0.001"]
 
 
 def test_a_population_keeps_its_settings_within_their_ranges():

@@ -11,7 +11,8 @@ import hashlib
 import json
 import zipfile
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,13 @@ import numpy as np
 
 from ttt_envs.game import Game
 from ttt_rllib.agents.policies import AgentPolicy, NetworkPolicy, SeatPolicies, Weights
+from ttt_rllib.text_files import read_json_file
 
 __all__ = [
     "AGENT_FILE",
     "BUNDLE_FOLDER",
     "FORMAT_VERSION",
+    "SAVED_AT",
     "WEIGHTS_FILE",
     "Bundle",
     "BundleError",
@@ -32,15 +35,19 @@ __all__ = [
     "weights_sha256",
 ]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+EARLIER_VERSIONS = (1,)
+"""Versions that can be read: 1 has no `agent_sha256`."""
+
 # numpy and zipfile raise these for damaged files; RuntimeError is for an unknown compression or
-# a password.
+# a password, MemoryError for a header that promises more than there is.
 DAMAGE = (
     ValueError,
     OSError,
     EOFError,
     AttributeError,
     RuntimeError,
+    MemoryError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -48,6 +55,17 @@ AGENT_FILE, WEIGHTS_FILE = "agent.json", "weights.npz"
 BUNDLE_FOLDER = "agent"
 """Name of the bundle's folder inside a run and inside a checkpoint."""
 
+MAX_WEIGHTS_BYTES = 2**28
+"""Of all arrays, unpacked: a thousand times those of the networks here."""
+
+SAVED_AT = "saved_at"
+"""Key of a bundle's provenance: when training saved it, in UTC as ISO 8601 has it.
+
+A copy keeps it, whereas file times change.
+"""
+
+ARCHITECTURE = {"network", "activation", "seats"}
+MLP = "mlp"
 SHARED, SEPARATE = "shared", "separate"
 """The values of `seats` in an architecture: one network plays both, or each has its own."""
 
@@ -62,13 +80,25 @@ class Bundle:
 
     Attributes:
         policy: The player.
-        sha256: Hash of its weights, checked against the file.
         provenance: Where the weights come from, as training wrote it.
     """
 
     policy: AgentPolicy
-    sha256: str
     provenance: dict[str, Any]
+
+    @cached_property
+    def weights_sha256(self) -> str:
+        """Hash of the weights alone."""
+        return weights_sha256(self.policy.weights)
+
+    @cached_property
+    def agent_sha256(self) -> str:
+        """Hash of everything that decides a move: game, architecture and weights.
+
+        A verdict is about the agent with this hash, and about no other.
+        """
+        about = {**_description(self.policy), "weights_sha256": self.weights_sha256}
+        return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
 
 def weights_sha256(weights: Weights) -> str:
@@ -81,7 +111,7 @@ def weights_sha256(weights: Weights) -> str:
     return digest.hexdigest()
 
 
-def save_bundle(policy: AgentPolicy, folder: Path, provenance: dict[str, Any]) -> str:
+def save_bundle(policy: AgentPolicy, folder: Path, provenance: dict[str, Any]) -> Bundle:
     """Write a bundle, and create its folder if necessary.
 
     Args:
@@ -90,25 +120,21 @@ def save_bundle(policy: AgentPolicy, folder: Path, provenance: dict[str, Any]) -
         provenance: JSON data that says where the weights come from.
 
     Returns:
-        The weights' sha256.
+        The bundle, as `load_bundle` loads it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    sha256 = weights_sha256(policy.weights)
+    bundle = Bundle(policy, provenance)
     agent = {
         "format": "ttt_rllib.agent",
         "format_version": FORMAT_VERSION,
-        "game": asdict(policy.game),
-        "architecture": {
-            "network": "mlp",
-            "activation": policy.activation,
-            "seats": SEPARATE if isinstance(policy, SeatPolicies) else SHARED,
-        },
-        "weights_sha256": sha256,
+        **_description(policy),
+        "weights_sha256": bundle.weights_sha256,
+        "agent_sha256": bundle.agent_sha256,
         "provenance": provenance,
     }
     np.savez(folder / WEIGHTS_FILE, **policy.weights)  # type: ignore[arg-type]  # numpy's stub
     (folder / AGENT_FILE).write_text(json.dumps(agent, indent=2) + "\n", encoding="utf-8")
-    return sha256
+    return bundle
 
 
 def load_bundle(folder: Path) -> Bundle:
@@ -116,7 +142,8 @@ def load_bundle(folder: Path) -> Bundle:
 
     Raises:
         BundleError: If a file is missing, foreign, truncated or of another format version,
-            or if the weights are not those with which the bundle was written.
+            or if the weights, the game or the architecture are not those with which the
+            bundle was written.
     """
     agent = _read_agent(folder / AGENT_FILE)
     weights = _read_weights(folder / WEIGHTS_FILE)
@@ -127,15 +154,55 @@ def load_bundle(folder: Path) -> Bundle:
             f"{str(agent.get('weights_sha256'))[:12]}...; the file was changed, export it again"
         )
     try:
-        policy = _policy(Game(**agent["game"]), weights, agent["architecture"])
-    except (KeyError, TypeError, ValueError) as error:
+        policy = _policy(_game(agent["game"]), weights, agent["architecture"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{folder / AGENT_FILE}: {error!r} does not describe an agent") from error
-    return Bundle(policy, sha256, agent.get("provenance", {}))
+    provenance = agent.get("provenance", {})
+    if not isinstance(provenance, dict):
+        raise BundleError(
+            f"{folder / AGENT_FILE}: provenance is no mapping; export the agent again"
+        )
+    bundle = Bundle(policy, provenance)
+    if agent["format_version"] == FORMAT_VERSION and bundle.agent_sha256 != agent.get(
+        "agent_sha256"
+    ):
+        raise BundleError(
+            f"{folder / AGENT_FILE}: the game or the architecture was changed: agent_sha256 is "
+            f"{bundle.agent_sha256[:12]}..., not {str(agent.get('agent_sha256'))[:12]}...; "
+            "export the agent again"
+        )
+    return bundle
+
+
+def _description(policy: AgentPolicy) -> dict[str, Any]:
+    """Return what decides a move beside the weights, as it stands in agent.json."""
+    return {
+        "game": asdict(policy.game),
+        "architecture": {
+            "network": MLP,
+            "activation": policy.activation,
+            "seats": SEPARATE if isinstance(policy, SeatPolicies) else SHARED,
+        },
+    }
+
+
+def _game(described: Any) -> Game:
+    """Return the game that agent.json describes.
+
+    Raises:
+        TypeError, ValueError: If a number or a switch has another type, such as 3.0 or "0".
+    """
+    game = Game(**described)
+    for field in fields(Game):
+        value, expected = getattr(game, field.name), type(field.default)
+        if type(value) is not expected:
+            raise TypeError(f"{field.name} is {value!r}, not of type {expected.__name__}")
+    return game
 
 
 def _read_agent(path: Path) -> dict[str, Any]:
     try:
-        agent = json.loads(path.read_text(encoding="utf-8"))
+        agent = read_json_file(path)
     except FileNotFoundError:
         raise BundleError(
             f"{path}: no such file; a bundle has {AGENT_FILE} and {WEIGHTS_FILE}"
@@ -144,32 +211,57 @@ def _read_agent(path: Path) -> dict[str, Any]:
         raise BundleError(f"{path}: not readable as JSON: {error}") from error
     if not isinstance(agent, dict) or agent.get("format") != "ttt_rllib.agent":
         raise BundleError(f"{path}: not an agent of ttt_rllib")
-    if agent.get("format_version") != FORMAT_VERSION:
+    version = agent.get("format_version")
+    # A bool is an int, and 1.0 equals 1.
+    if type(version) is not int or version not in (*EARLIER_VERSIONS, FORMAT_VERSION):
         raise BundleError(
-            f"{path}: format_version is {agent.get('format_version')!r}; "
-            f"this version of ttt_rllib reads {FORMAT_VERSION}"
+            f"{path}: format_version is {version!r}; "
+            f"this version of ttt_rllib reads {FORMAT_VERSION} and earlier ones"
         )
     return agent
 
 
 def _read_weights(path: Path) -> Weights:
     try:
+        _check_size(path)
         with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+            weights = {name: arrays[name] for name in arrays.files}
     except FileNotFoundError:
         raise BundleError(
             f"{path}: no such file; a bundle has {AGENT_FILE} and {WEIGHTS_FILE}"
         ) from None
     except DAMAGE as error:
         raise BundleError(f"{path}: not a readable weights file: {error}") from error
+    for name, array in weights.items():
+        if array.dtype != np.float32:
+            raise BundleError(f"{path}: {name} is {array.dtype}, not float32; export it again")
+    return weights
+
+
+def _check_size(path: Path) -> None:
+    """Refuse a file that would be too large once it is unpacked.
+
+    Raises:
+        ValueError, OSError, zipfile.BadZipFile: If it is, or if it is no archive.
+    """
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(file.file_size for file in archive.infolist())
+    if unpacked > MAX_WEIGHTS_BYTES:
+        raise ValueError(f"it unpacks to {unpacked:,} bytes; a network has a few million")
 
 
 def _policy(game: Game, weights: Weights, architecture: dict[str, str]) -> AgentPolicy:
     """Build the network, or the network of each seat.
 
     Raises:
-        KeyError, TypeError, ValueError: If the weights are not those of the architecture.
+        AttributeError, KeyError, TypeError, ValueError: If the weights are not those of the
+            architecture.
     """
+    unknown = sorted(architecture.keys() - ARCHITECTURE)
+    if unknown:
+        raise ValueError(f"{unknown[0]} is no key of an architecture")
+    if architecture["network"] != MLP:
+        raise ValueError(f"network is {architecture['network']!r}; known is {MLP}")
     activation = architecture["activation"]
     # Bundles that were written before seats could differ do not have the key.
     seats = architecture.get("seats", SHARED)
@@ -204,8 +296,8 @@ def _check_shapes(policy: NetworkPolicy) -> None:
 
 def _check_layer(weights: Weights, name: str, inputs: int) -> int:
     weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
-    if weight.dtype != np.float32 or weight.shape != (len(bias), inputs):
-        raise ValueError(f"{name}.weight is {weight.dtype} {weight.shape}, inputs are {inputs}")
+    if weight.shape != (len(bias), inputs):
+        raise ValueError(f"{name}.weight is {weight.shape}, inputs are {inputs}")
     if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
         raise ValueError(f"{name} has weights that are not finite")
     return len(bias)

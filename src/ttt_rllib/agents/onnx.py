@@ -31,7 +31,7 @@ __all__ = ["INSTALL", "OPSET", "TOLERANCE", "Difference", "build_model", "compar
 OPSET = 28
 """The newest operator set that both onnx 1.23 and onnxruntime 1.32 support."""
 
-INSTALL = "pip install 'ttt-rllib[onnx]'"
+INSTALL = "pip install onnx onnxruntime"
 
 TOLERANCE = 1e-5
 """Greatest difference between the model's outputs and the agent's, relative to their magnitude.
@@ -136,7 +136,7 @@ def build_model(bundle: Bundle) -> bytes:
         producer_name="ttt_rllib",
         producer_version=ttt_rllib.__version__,
     )
-    about = {"game": json.dumps(asdict(game)), "weights_sha256": bundle.sha256}
+    about = {"game": json.dumps(asdict(game)), "weights_sha256": bundle.weights_sha256}
     helper.set_model_props(model, about)
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())

@@ -4,32 +4,63 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import secrets
 import socket
 import sys
+import tempfile
 import time
+from itertools import takewhile
 from pathlib import Path
 
 from ttt_rllib.cluster.placement import Node, ResourceRequest
-from ttt_rllib.errors import InputError
+from ttt_rllib.cluster.sessions import mark_session, remove_old_sessions
+from ttt_rllib.errors import InputError, NotReadyError
+
+logger = logging.getLogger(__name__)
 
 __all__ = [
+    "StartError",
     "available_cpus",
+    "check_start",
     "cluster_nodes",
     "connect",
     "disconnect",
+    "free_resources",
+    "import_ray",
     "is_connected",
+    "is_waiting_for_room",
     "wait_for_resources",
 ]
 
 CONNECT_TIMEOUT_S = 10.0
+START_TIMEOUT_S = "120"
+"""How long a raylet may take to start: on a busy machine more than Ray's own 10 s."""
+
+SOCKET = "ray/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
+"""The longest of the paths of Ray's sockets, in the folder for temporary files."""
+MAX_SOCKET_BYTES = 107
+
+ALIVE = "/ray.rpc.NodeInfoGcsService/CheckAlive"
+"""A question to the head that changes nothing; without an authentication, anyone may ask it."""
 CONNECTED = "auto"
 POLL_S = 1.0
 DASHBOARD_ARGUMENTS = ("dashboard_host", "dashboard_port")
+GPUS = Path("/proc/driver/nvidia/gpus")
+"""Has a folder for each GPU of the machine."""
+
 CGROUP_V2 = Path("/sys/fs/cgroup/cpu.max")
 CGROUP_V1 = tuple(
     Path("/sys/fs/cgroup/cpu") / name for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us")
 )
+
+
+_was_asked = False
+"""Whether `connect` was called, and `disconnect` was not called since."""
+
+
+class StartError(RuntimeError):
+    """Ray could not be started."""
 
 
 def available_cpus() -> int:
@@ -50,21 +81,75 @@ def connect(address: str | None, dashboard: tuple[str, int] | None = None) -> No
         dashboard: Host and port at which a private cluster serves Ray's dashboard; None = none.
 
     Raises:
-        InputError: If there is no cluster at the address.
+        NotReadyError: If no cluster answers at the address.
+        InputError: If the cluster refuses this process, or is refused by it.
     """
-    # Ray reads these variables when it is imported, and never again.
+    global _was_asked
+    import_ray(address)
+    import ray
+
+    _was_asked = True
+    if address is None:
+        _start(dashboard)
+        return
+    try:
+        _check_reachable(address)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise NotReadyError(
+            f"--address {address}: no Ray cluster answers there: {_reason(error)}"
+        ) from None
+
+
+def import_ray(address: str | None) -> None:
+    """Import Ray with the variables that it reads only then; `connect` does so too.
+
+    Whatever needs Ray before there is a connection has to call this first.
+
+    Args:
+        address: As for `connect`.
+
+    Raises:
+        InputError: As `connect` does.
+    """
     _secure(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", START_TIMEOUT_S)
     # Without this, SIGTERM would end this process with a stack dump instead of in order. Ray's
     # other processes keep the handler, so the variable is removed again.
     os.environ["RAY_DISABLE_FAILURE_SIGNAL_HANDLER"] = "1"
-    import ray
+    import ray  # noqa: F401 - for its effects
 
     del os.environ["RAY_DISABLE_FAILURE_SIGNAL_HANDLER"]
-
     logging.getLogger("ray").setLevel(logging.ERROR)
-    if address is None:
-        ray.init(
+
+
+def check_start() -> None:
+    """Check what can be known of a private cluster before it is started.
+
+    Raises:
+        InputError: If Ray cannot make its sockets, or TTT_METRICS_PORT is not a port.
+    """
+    _metrics_port()
+    folder = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir())
+    too_long = len(os.fsencode(folder / SOCKET)) - MAX_SOCKET_BYTES
+    if too_long > 0:
+        raise InputError(
+            f"TMPDIR: {folder} is too long by {too_long} characters for the names of Ray's "
+            "sockets; set RAY_TMPDIR to a shorter folder, for example /tmp"
+        )
+
+
+def _start(dashboard: tuple[str, int] | None) -> None:
+    """Start a private cluster.
+
+    Raises:
+        StartError: If Ray does not start.
+    """
+    import ray
+
+    try:
+        context = ray.init(
             address="local",
             num_cpus=available_cpus(),
             include_dashboard=dashboard is not None,
@@ -73,13 +158,19 @@ def connect(address: str | None, dashboard: tuple[str, int] | None = None) -> No
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
-        return
-    try:
-        _check_reachable(address)
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"--address {address}: no Ray cluster answers there: {reason}") from None
+    except Exception as error:
+        # Ray raises a bare Exception if a process does not answer in time.
+        raise StartError(
+            f"Ray did not start: {_reason(error)}; try again when the machine is less busy, or "
+            f"look at the logs in {tempfile.gettempdir()}/ray/session_latest/logs"
+        ) from error
+    session = Path(context.address_info["session_dir"])
+    mark_session(session)
+    remove_old_sessions(session.parent)
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def is_connected() -> bool:
@@ -88,9 +179,14 @@ def is_connected() -> bool:
 
 
 def disconnect() -> None:
-    """Leave the cluster, and shut it down if it was started here."""
-    if "ray" in sys.modules:
+    """Leave the cluster that `connect` joined, and shut it down if it was started here.
+
+    A connection that others made in this process stays.
+    """
+    global _was_asked
+    if _was_asked:
         sys.modules["ray"].shutdown()
+    _was_asked = False
 
 
 def cluster_nodes(address: str | None) -> list[Node]:
@@ -103,6 +199,31 @@ def cluster_nodes(address: str | None) -> list[Node]:
     return [Node(one.get("CPU", 0.0), one.get("GPU", 0.0)) for one in resources]
 
 
+def free_resources() -> tuple[float, float]:
+    """Return the free CPUs and GPUs of the connected cluster."""
+    import ray
+
+    free = ray.available_resources()
+    return float(free.get("CPU", 0.0)), float(free.get("GPU", 0.0))
+
+
+def is_waiting_for_room() -> bool:
+    """Tell whether this process has asked the cluster for room, and has none yet.
+
+    A trial that has its room but is still starting does not wait for it.
+    """
+    import ray
+
+    ours = ray.get_runtime_context().get_job_id()
+    # Ray's name of a placement group ends with that of the job that made it.
+    states = {
+        group["state"]
+        for name, group in ray.util.placement_group_table().items()
+        if name.endswith(ours)
+    }
+    return "PENDING" in states and "CREATED" not in states
+
+
 def wait_for_resources(request: ResourceRequest, wait_s: float) -> None:
     """Wait until the connected cluster can hold a trial: its nodes may still be joining.
 
@@ -110,17 +231,23 @@ def wait_for_resources(request: ResourceRequest, wait_s: float) -> None:
         request: What a trial reserves.
         wait_s: Most seconds to wait. `check_resources` tells whether there is room then.
     """
-    deadline_s = time.monotonic() + wait_s
+    deadline_s, is_told = time.monotonic() + wait_s, False
     while time.monotonic() < deadline_s:
         if request.max_concurrent_trials(cluster_nodes(CONNECTED)):
             return
+        if not is_told:
+            is_told = True
+            free = request.waiting_for(*free_resources())
+            logger.warning("waiting up to %g s for nodes to join: %s", wait_s, free)
         time.sleep(POLL_S)
 
 
 def _secure(address: str | None) -> None:
-    """Request token authentication explicitly wherever a token exists or can be created.
+    """Ask for token authentication in a cluster of our own, and use it as another cluster does.
 
-    A cluster without authentication accepts a client that has a token all the same.
+    Raises:
+        InputError: If the cluster and RAY_AUTH_MODE differ: Ray would connect, but the workers
+            that it starts would not answer, and every trial would wait for them.
     """
     home = _ray_home()
     known = (
@@ -128,33 +255,86 @@ def _secure(address: str | None) -> None:
         or "RAY_AUTH_TOKEN_PATH" in os.environ
         or (home is not None and (home / "auth_token").is_file())
     )
-    if address is None or known:
+    if address is None:
         os.environ.setdefault("RAY_AUTH_MODE", "token")
-    if address is None and not known and home is None:
-        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        if not known and home is None:
+            os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        return
+    asks = asks_for_token(address)
+    if asks is None:
+        if known:
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
+        return
+    if asks and not known:
+        raise InputError(
+            f"--address {address}: the cluster asks for a token; put it into RAY_AUTH_TOKEN, or "
+            "its file's name into RAY_AUTH_TOKEN_PATH"
+        )
+    mode = os.environ.setdefault("RAY_AUTH_MODE", "token" if asks else "disabled")
+    if (mode == "token") != asks:
+        does = "asks for a token" if asks else "asks for no token"
+        raise InputError(
+            f"--address {address}: the cluster {does}, but RAY_AUTH_MODE is {mode}; unset it"
+        )
+
+
+def asks_for_token(address: str) -> bool | None:
+    """Tell whether the cluster at an address has token authentication.
+
+    Ray's own client would have to be told before it is imported, so that the question is asked
+    without it, in the protocol that it speaks.
+
+    Args:
+        address: `host:port`, or "auto" for the cluster that runs on this machine.
+
+    Returns:
+        None if that cannot be told: no cluster answers, or the address has another form.
+    """
+    import grpc  # type: ignore[import-untyped]
+
+    if address == "auto":
+        folder = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()) / "ray"
+        try:
+            address = (folder / "ray_current_cluster").read_text(encoding="utf-8").strip()
+        except OSError:
+            return None
+    if not re.fullmatch(r"[^/]+:\d+", address):
+        return None
+    unreachable = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        try:
+            channel.unary_unary(ALIVE)(b"", timeout=CONNECT_TIMEOUT_S)
+        except grpc.RpcError as error:
+            code = error.code()
+            if code == grpc.StatusCode.UNAUTHENTICATED:
+                return True
+            return None if code in unreachable else False
+    return False
 
 
 def _ray_home() -> Path | None:
-    """Return the folder in which Ray keeps its token; None if it cannot be created."""
+    """Return the folder in which Ray keeps its token, or will; None if it cannot write there."""
     try:
         home = Path.home() / ".ray"
-        home.mkdir(exist_ok=True)
-    except (OSError, RuntimeError):
-        # RuntimeError: a user without an entry in passwd and without HOME.
+    except RuntimeError:
+        # A user without an entry in passwd and without HOME.
         return None
-    return home if os.access(home, os.W_OK) else None
+    there = home if home.exists() else home.parent
+    return home if there.is_dir() and os.access(there, os.W_OK) else None
 
 
 def _metrics_port() -> int | None:
     """Return the port of a private cluster's metrics for Prometheus; None lets Ray choose.
 
     Raises:
-        InputError: If TTT_METRICS_PORT is not a number.
+        InputError: If TTT_METRICS_PORT is not a port.
     """
     port = os.environ.get("TTT_METRICS_PORT")
-    if port is not None and not port.isdigit():
-        raise InputError(f"TTT_METRICS_PORT is {port}; give a number, for example 8080")
-    return None if port is None else int(port)
+    if port is None:
+        return None
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 2**16):
+        raise InputError(f"TTT_METRICS_PORT is {port}; give a port from 1 to 65535")
+    return int(port)
 
 
 def _check_reachable(address: str) -> None:
@@ -180,8 +360,12 @@ def _cgroup_cpus() -> float:
 
 
 def _local_gpus() -> float:
-    """Count GPUs as Ray does: those that CUDA_VISIBLE_DEVICES names, otherwise all."""
+    """Count the GPUs of this machine that CUDA_VISIBLE_DEVICES leaves, all if it is not set."""
+    there = len(list(GPUS.glob("*")))
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return float(len([device for device in visible.split(",") if device.strip()]))
-    return float(len(list(Path("/proc/driver/nvidia/gpus").glob("*"))))
+    if visible is None:
+        return float(there)
+    named = [device.strip() for device in visible.split(",")]
+    # CUDA takes the names up to the first that is none, such as -1 or NoDevFiles.
+    usable = takewhile(lambda device: device.isdigit() or device[:4] in ("GPU-", "MIG-"), named)
+    return float(min(there, len(list(usable))))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import with_settings
-from ttt_rllib.errors import InputError
+from ttt_rllib.errors import InputError, NotReadyError
 
 __all__ = [
     "Node",
@@ -74,30 +74,50 @@ class ResourceRequest:
         A bundle is never split between nodes. A local learner and its GPU belong to the
         trial's process.
         """
+        return [bundle for number, bundle in self.kinds for _ in range(number)]
+
+    @property
+    def kinds(self) -> list[tuple[int, dict[str, float]]]:
+        """The same bundles, equal ones counted: there may be more of them than memory holds."""
         gpu = {"GPU": self.gpus_per_learner} if self.gpus_per_learner else {}
-        return [
-            {"CPU": self.main, **({} if self.learners else gpu)},
-            *({"CPU": self.cpus_per_env_runner} for _ in range(self.env_runners)),
-            *({"CPU": self.cpus_per_learner, **gpu} for _ in range(self.learners)),
+        kinds = [
+            (1, {"CPU": self.main, **({} if self.learners else gpu)}),
+            (self.env_runners, {"CPU": self.cpus_per_env_runner}),
+            (self.learners, {"CPU": self.cpus_per_learner, **gpu}),
         ]
+        return [(number, bundle) for number, bundle in kinds if number]
 
     @property
     def cpus(self) -> float:
         """CPUs of a whole trial."""
-        return sum(bundle["CPU"] for bundle in self.bundles)
+        return sum(number * bundle["CPU"] for number, bundle in self.kinds)
 
     @property
     def gpus(self) -> float:
         """GPUs of a whole trial."""
-        return sum(bundle.get("GPU", 0.0) for bundle in self.bundles)
+        return sum(number * bundle.get("GPU", 0.0) for number, bundle in self.kinds)
 
     def max_concurrent_trials(self, nodes: Sequence[Node]) -> int:
         """Return how many trials run at once on a cluster: 0 if not even one fits."""
         most = min(self.trials, self.max_concurrent or self.trials)
         # Every call of `fits` takes a trial's share from `free`, so that the generator counts the
         # trials that fit one after the other and stops at the first that does not.
-        free = [[node.cpus, node.gpus] for node in nodes]
+        free = _free(nodes)
         return next((number for number in range(most) if not fits(self.bundles, free)), most)
+
+    def waiting_for(self, cpus: float, gpus: float) -> str:
+        """Return what a trial needs that is not free, in a sentence.
+
+        Args:
+            cpus: Free CPUs of the cluster.
+            gpus: Free GPUs of the cluster.
+        """
+        needs = f"a trial needs {_count(self.cpus, 'CPU')}"
+        has = f"{cpus:g} of the cluster's are free"
+        if self.gpus:
+            needs += f" and {_count(self.gpus, 'GPU')}"
+            has = f"{_count(cpus, 'CPU')} and {_count(gpus, 'GPU')} are free"
+        return f"{needs}, {has}; it starts when other work ends or nodes join"
 
     def describe(self, nodes: Sequence[Node]) -> str:
         """Return the plan of the run as lines of text, for a cluster of these nodes."""
@@ -171,28 +191,46 @@ def check_resources(request: ResourceRequest, nodes: Sequence[Node]) -> None:
     """Refuse a trial that the cluster can never hold.
 
     Raises:
-        InputError: With what is requested, what there is, and which setting to lower.
+        NotReadyError: If it could if more nodes joined, like those that are there.
+        InputError: If not even then. Both say what is requested, what there is, and what to lower.
     """
+    fits_on_more = all(fits([bundle], _free(nodes)) for _, bundle in request.kinds)
+    has_workers = any(node.cpus for node in nodes)
+    error = NotReadyError if fits_on_more or not has_workers else InputError
     cpus, gpus = _total(nodes)
     if request.cpus > cpus + ROUNDING:
-        raise InputError(
+        raise error(
             f"a trial reserves {_count(request.cpus, 'CPU')} ({request.main:g} main + "
             f"{request.env_runners} x {request.cpus_per_env_runner:g} env runners + "
             f"{request.learners} x {request.cpus_per_learner:g} learners), "
-            f"the cluster has {cpus:g}; lower env_runners.num_env_runners or "
-            "env_runners.num_cpus_per_env_runner"
+            f"the cluster has {cpus:g}; lower {_to_lower(request)}"
         )
     if request.gpus > gpus + ROUNDING:
-        raise InputError(
+        raise error(
             f"a trial reserves {_count(request.gpus, 'GPU')}, the cluster has {gpus:g}; "
             "lower learners.num_gpus_per_learner"
         )
     if not request.max_concurrent_trials(nodes):
         sizes = ", ".join(f"{node.cpus:g} CPUs and {node.gpus:g} GPUs" for node in nodes)
-        raise InputError(
-            f"a trial reserves {' + '.join(map(_bundle, request.bundles))}, each on a single node; "
+        raise error(
+            f"a trial reserves {' + '.join(_bundles(*one) for one in request.kinds)}, each on a "
+            "single node; "
             f"the nodes have {sizes}: lower the CPUs or GPUs of one process"
         )
+
+
+def _to_lower(request: ResourceRequest) -> str:
+    """Return the settings whose processes reserve most of a trial's CPUs."""
+    reserved = {
+        "env_runners.num_env_runners or env_runners.num_cpus_per_env_runner": (
+            request.env_runners * request.cpus_per_env_runner
+        ),
+        "learners.num_learners or learners.num_cpus_per_learner": (
+            request.learners * request.cpus_per_learner
+        ),
+        "resources.num_cpus_for_main_process or learners.num_cpus_per_learner": request.main,
+    }
+    return max(reserved, key=lambda settings: reserved[settings])
 
 
 def fits(bundles: Sequence[dict[str, float]], free: list[list[float]]) -> bool:
@@ -215,13 +253,18 @@ def fits(bundles: Sequence[dict[str, float]], free: list[list[float]]) -> bool:
     return True
 
 
+def _free(nodes: Sequence[Node]) -> list[list[float]]:
+    return [[node.cpus, node.gpus] for node in nodes]
+
+
 def _total(nodes: Sequence[Node]) -> tuple[float, float]:
     return sum(node.cpus for node in nodes), sum(node.gpus for node in nodes)
 
 
-def _bundle(bundle: dict[str, float]) -> str:
+def _bundles(number: int, bundle: dict[str, float]) -> str:
     gpus = bundle.get("GPU", 0.0)
-    return f"{bundle['CPU']:g} CPU" + (f" and {gpus:g} GPU" if gpus else "")
+    one = f"{bundle['CPU']:g} CPU" + (f" and {gpus:g} GPU" if gpus else "")
+    return one if number == 1 else f"{number} x {one}"
 
 
 def _count(number: float, noun: str) -> str:

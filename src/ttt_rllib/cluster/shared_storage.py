@@ -11,7 +11,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from ttt_rllib.errors import InputError
+from ttt_rllib.errors import InputError, file_error
 
 __all__ = ["check_shared"]
 
@@ -29,13 +29,14 @@ def check_shared(folder: Path) -> None:
 
     Raises:
         InputError: With the nodes that do not see it, and what to mount there.
+        OSError: If it cannot be written to here.
     """
     marker = folder.absolute() / f".seen-{secrets.token_hex(8)}"
     try:
         marker.parent.mkdir(parents=True, exist_ok=True)
         marker.touch()
     except OSError as error:
-        raise InputError(f"{folder}: cannot be written to: {error.strerror}") from None
+        raise file_error(folder, "cannot be written to", error) from None
     try:
         wrong = {node: answer for node, answer in _ask_nodes(marker).items() if answer != SEEN}
     finally:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from ttt_envs.game import Game
 from ttt_rllib.config.section import Section
+
+if TYPE_CHECKING:
+    from ttt_rllib.config.pettingzoo_envs import Traits
 
 __all__ = ["NO_OPENING", "Env", "MultiAgent", "Opening", "PettingZooEnv"]
 
@@ -44,15 +47,20 @@ class PettingZooEnv(Section):
     """Arguments of env()."""
 
     @property
-    def game(self) -> Game | None:
-        """The rules, None if they are not known here.
+    def traits(self) -> Traits:
+        """What random games in the environment show.
 
         Raises:
             InputError: If the environment does not exist or cannot be trained on.
         """
-        from ttt_rllib.config.pettingzoo_envs import known_game, make_env
+        from ttt_rllib.config.pettingzoo_envs import env_traits
 
-        return known_game(make_env(self.pettingzoo, self.kwargs))
+        return env_traits(self.pettingzoo, self.kwargs)
+
+    @property
+    def game(self) -> Game | None:
+        """The rules, None if they are not known here; raises as `traits` does."""
+        return self.traits.game
 
 
 class MultiAgent(Section):

@@ -9,6 +9,9 @@ from ttt_rllib.metrics import EXACT_GROUPS
 
 __all__ = ["check_exact_settings", "not_exact_reason"]
 
+EXACT_LIMITS = ("consecutive_unexploitable_evals", "optimal_move_rate")
+"""Limits of `stop` that exact evaluation measures."""
+
 UNKNOWN_GAME = (
     "the rules of this environment are not known here, so there is no agent/ and no proof"
 )
@@ -32,17 +35,16 @@ def check_exact_settings(experiment: Experiment) -> None:
     Raises:
         InputError: If exact evaluation is needed and there is none for this game.
     """
-    limit = experiment.stop.consecutive_unexploitable_evals
+    limits = [name for name in EXACT_LIMITS if getattr(experiment.stop, name)]
     objective = experiment.objective[0] if experiment.search else None
-    if not limit and not (objective and objective.startswith(EXACT_GROUPS)):
+    if not limits and not (objective and objective.startswith(EXACT_GROUPS)):
         return
     reason = not_exact_reason(experiment)
     if reason is None:
         return
-    if limit:
+    if limits:
         raise InputError(
-            f"stop.consecutive_unexploitable_evals can never be met: {reason}; "
-            "stop by moves, train_s or iterations"
+            f"stop.{limits[0]} can never be met: {reason}; stop by moves, train_s or iterations"
         )
     raise InputError(
         f"search.objective {objective} can never be measured: {reason}; set one of eval/ or play/"

@@ -35,6 +35,14 @@ from ttt_rllib.metrics import BETTER, EXACT_GROUPS, NASH_CONV, PENALISED_MOVES
 
 __all__ = ["Experiment", "named_env"]
 
+PETTINGZOO_TRAINING: dict[type[Training], dict[str, Any]] = {
+    # Clipped, errors of more than its root would teach the value head nothing.
+    PPOTraining: {"vf_clip_param": None},
+    # RLlib's own DQN has no other targets.
+    DQNTraining: {"zero_sum_targets": False},
+}
+"""Defaults that differ where RLlib's own learner learns from an environment of any kind."""
+
 LEAST_KEPT_BY_PBT = 3
 """Checkpoints to keep, so that none is removed while another trial copies it."""
 
@@ -85,7 +93,7 @@ class Experiment(Section):
     def _check_name(cls, value: str) -> str:
         if not re.fullmatch(NAME, value):
             raise ValueError(
-                f"is {value!r}; a name has letters, digits, '.', '_' and '-' only: "
+                f"is {value!r}; a name has up to 128 letters, digits, '.', '_' and '-' only: "
                 "rename the file, or set another name"
             )
         return value
@@ -97,15 +105,14 @@ class Experiment(Section):
     ) -> PPOTraining | DQNTraining:
         # Not left to the union, which would name both algorithms in every error.
         section = TRAINING[info.data.get("algorithm", "ppo")]
+        on_pettingzoo = isinstance(info.data.get("env"), PettingZooEnv)
         if isinstance(value, Training):
-            # The default is PPO's.
-            if type(value) is section:
+            # The default is PPO's, on our own boards.
+            if type(value) is section and value.model_fields_set:
                 return value
             value = {}
-        on_pettingzoo = isinstance(info.data.get("env"), PettingZooEnv)
-        if section is DQNTraining and on_pettingzoo and isinstance(value, dict):
-            # RLlib's own DQN has no other targets.
-            value = {"zero_sum_targets": False, **value}
+        if on_pettingzoo and isinstance(value, dict):
+            value = {**PETTINGZOO_TRAINING[section], **value}
         # Validated as JSON again: only there does pydantic take a list for a tuple, and what this
         # validator is given are Python's lists.
         return section.model_validate_json(json.dumps(value), strict=info.mode == "json")
@@ -194,6 +201,12 @@ class Experiment(Section):
             raise ValueError(
                 f"training.exploring_starts is {self.training.exploring_starts}; with "
                 "env.pettingzoo RLlib's own env runner plays, which has none: set it to 0"
+            )
+        if self.learners.num_learners > 1:
+            raise ValueError(
+                f"learners.num_learners is {self.learners.num_learners}; with env.pettingzoo "
+                "RLlib's own learner learns, which fails where its shards of a batch differ in "
+                "their numbers of games: set it to 0 or 1"
             )
         if self.opening.random_plies == NO_OPENING.random_plies:
             return self

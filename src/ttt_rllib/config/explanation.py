@@ -34,6 +34,8 @@ def explain(error: ValidationError, data: Mapping[str, Any]) -> str:
     if problem["type"] == "value_error":
         message = str(problem["ctx"]["error"])
         return f"{key}: {message}" if key else message
+    if problem["type"] in {"bool_type", "bool_parsing"}:
+        return f"{key}: is {abbreviated(problem['input'])}; write true or false"
     message = problem["msg"][0].lower() + problem["msg"][1:]
     return f"{key}: is {abbreviated(problem['input'])}; {message}"
 

@@ -5,27 +5,38 @@ from __future__ import annotations
 import json
 import math
 import random
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import count, islice, product
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from ttt_envs.game import GAMES
+from ttt_rllib.config.env_settings import check_env_settings
 from ttt_rllib.config.exact_settings import check_exact_settings
 from ttt_rllib.config.experiment import Experiment, named_env
 from ttt_rllib.config.explanation import explain
 from ttt_rllib.config.renames import VERSION_BEFORE_RENAMES, find_renamed
 from ttt_rllib.config.search import Search
+from ttt_rllib.config.yaml_text import MAX_CHARACTERS, dump_yaml, parse_yaml
 from ttt_rllib.errors import InputError, abbreviated, did_you_mean
 
-__all__ = ["dump_experiment", "load_experiment", "load_saved_experiment", "with_settings"]
+__all__ = [
+    "difference",
+    "dump_experiment",
+    "load_experiment",
+    "load_saved_experiment",
+    "with_settings",
+]
 
 MAX_COMBINATIONS = 512
 """Combinations of searched settings that are checked before anything starts."""
+
+MAX_DOTS = 8
+
+MAX_SHOWN = 60
+"""Characters of a wrong override that its message repeats."""
 
 
 def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
@@ -47,6 +58,7 @@ def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
     experiment = _validated(data, str(path))
     _check_search(experiment, str(path))
     try:
+        check_env_settings(experiment)
         check_exact_settings(experiment)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
@@ -86,41 +98,41 @@ def with_settings(experiment: Experiment, settings: Mapping[str, Any]) -> Experi
     return _validated(_with(experiment, settings), experiment.name)
 
 
+def difference(saved: Experiment, given: Experiment) -> str | None:
+    """Return the first setting in which two experiments differ, with both values; None if none."""
+    for key, one, other in _differences(
+        saved.model_dump(mode="json"), given.model_dump(mode="json")
+    ):
+        return f"{key} is {abbreviated(one)} there and {abbreviated(other)} here"
+    return None
+
+
+def _differences(saved: Any, given: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
+    if not (isinstance(saved, dict) and isinstance(given, dict)):
+        if saved != given:
+            yield key, saved, given
+        return
+    for name in dict.fromkeys((*saved, *given)):
+        inner = f"{key}.{name}" if key else name
+        yield from _differences(saved.get(name), given.get(name), inner)
+
+
 def dump_experiment(experiment: Experiment) -> str:
     """Return the experiment as YAML with every default filled in."""
-    dumped = yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False)
-    return str(dumped)
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML in which 1e-3 is a number and a key that appears twice is an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            key = str(key_node.value)
-            if key in seen:
-                raise yaml.MarkedYAMLError(None, None, f"key {key!r} twice", key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9]*)?[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)
+    return dump_yaml(experiment.model_dump(mode="json"))
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            # One more than allowed, since the file may have no end, as /dev/zero.
+            text = file.read(MAX_CHARACTERS + 1)
     except FileNotFoundError:
         near = sorted(str(other) for other in path.parent.glob("*.yaml"))
         raise InputError(f"{path}: no such file{did_you_mean(str(path), near)}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not readable: {error}") from None
-    data = _parse(text, str(path))
+    data = parse_yaml(text, str(path))
     if data is None:
         return {}
     if not isinstance(data, dict):
@@ -128,17 +140,6 @@ def _read_yaml(path: Path) -> dict[str, Any]:
             f"{path}: holds {abbreviated(data)}; an experiment is a mapping of settings"
         )
     return data
-
-
-def _parse(text: str, source: str) -> Any:
-    try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - _Loader is a SafeLoader
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark else source
-        raise InputError(f"{where}: not YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{source}: not YAML: {' '.join(str(error).split())}") from None
 
 
 def _validated(data: dict[str, Any], source: str) -> Experiment:
@@ -186,9 +187,11 @@ def _check_search(experiment: Experiment, source: str) -> None:
 def _apply(data: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not all(key.strip().split(".")):
-        raise InputError(f"--set {override}: write it as key=value, for example seed=1")
+        raise InputError(f"--set {override[:MAX_SHOWN]}: write it as key=value, for example seed=1")
     key = key.strip()
-    value = _parse(text, f"--set {override}")
+    if key.count(".") > MAX_DOTS:
+        raise InputError(f"--set {abbreviated(key)}: no setting lies so deep")
+    value = parse_yaml(text, f"--set {override[:MAX_SHOWN]}")
     if key.startswith("search.") and key.count(".") > 1:
         # A searched setting is one key, dots and all, unless it is of asha or pbt.
         section, _, searched = key.partition(".")

@@ -18,8 +18,8 @@ class EnvRunners(Section):
     """Number of actors; 0 = the trial's own process samples."""
     num_envs_per_env_runner: PositiveInt = 512
     """Boards played in lockstep by each."""
-    num_cpus_per_env_runner: Annotated[float, Field(ge=0.0)] = 1.0
-    """CPUs reserved for each."""
+    num_cpus_per_env_runner: Annotated[float, Field(gt=0.0)] = 1.0
+    """CPUs reserved for each; Ray places no actor of 0."""
 
 
 class Learners(Section):
@@ -27,7 +27,7 @@ class Learners(Section):
 
     num_learners: NonNegativeInt = 0
     """Number of actors that compute gradients (DDP); 0 = the trial's own process does."""
-    num_cpus_per_learner: Annotated[float, Field(ge=0.0)] = 1.0
+    num_cpus_per_learner: Annotated[float, Field(gt=0.0)] = 1.0
     """CPUs reserved for each learner actor."""
     num_gpus_per_learner: Annotated[float, Field(ge=0.0)] = 0.0
     """GPUs reserved for each learner."""
@@ -36,5 +36,5 @@ class Learners(Section):
 class Resources(Section):
     """What else a trial reserves (`AlgorithmConfig.resources`)."""
 
-    num_cpus_for_main_process: Annotated[float, Field(ge=0.0)] = 1.0
+    num_cpus_for_main_process: Annotated[float, Field(gt=0.0)] = 1.0
     """CPUs reserved for the trial's own process."""

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
 __all__ = ["NAME", "Point", "Schedule", "Section", "Share"]
 
-NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
-"""Pattern of the names of experiments and runs, which also name folders."""
+NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
+"""Pattern of the names of experiments and runs, which also name folders: at most 128 characters."""
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Point = tuple[NonNegativeInt, float]

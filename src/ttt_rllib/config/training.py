@@ -66,8 +66,9 @@ class PPOTraining(Training):
     """Greatest deviation of the probability ratio from 1 that is rewarded."""
     vf_loss_coeff: PositiveFloat = 0.5
     """Weight of the value loss."""
-    vf_clip_param: PositiveFloat = 10.0
-    """Greatest squared value error that counts."""
+    vf_clip_param: PositiveFloat | None = 10.0
+    """Greatest squared value error that counts; null = no limit, the default with env.pettingzoo,
+    whose rewards may be of any size."""
     entropy_coeff: Schedule = 0.0
     """Weight of the entropy bonus; a number or a schedule over moves."""
     exploring_starts: Share = 0.0

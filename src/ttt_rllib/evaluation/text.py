@@ -25,7 +25,7 @@ def format_report(bundle: Bundle, report: Report) -> str:
         "",
         f"game                  {game.rows} x {game.cols}, connect {game.connect}"
         + ", gravity" * game.gravity,
-        f"weights               sha256 {bundle.sha256[:16]}...",
+        f"weights               sha256 {bundle.weights_sha256[:16]}...",
     ]
     if isinstance(report, SampledReport):
         reason = unsolved_reason(game) or ""

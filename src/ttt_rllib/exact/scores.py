@@ -9,7 +9,7 @@ import numpy as np
 
 from ttt_envs.positions import Positions
 from ttt_rllib.exact.exploitability import best_response
-from ttt_rllib.exact.tables import Table
+from ttt_rllib.exact.tables import Table, check_table
 
 __all__ = ["Ceilings", "Outcome", "match", "score_ceilings"]
 
@@ -41,7 +41,12 @@ def match(positions: Positions, x_table: Table, o_table: Table) -> Outcome:
         positions: All positions of the game.
         x_table: `[P, A]` probabilities of the player in the first seat.
         o_table: `[P, A]` probabilities of the player in the second seat.
+
+    Raises:
+        ValueError: If a table is no policy of the game; see `check_table`.
     """
+    check_table(positions, x_table)
+    check_table(positions, o_table)
     table = np.where(positions.x_to_move[:, None], x_table, o_table)
     reached = np.zeros(len(positions))
     reached[0] = 1.0

@@ -8,9 +8,41 @@ import numpy.typing as npt
 
 from ttt_envs.positions import Positions
 
-__all__ = ["Table", "greedy_table", "uniform_table"]
+__all__ = ["Table", "check_table", "greedy_table", "uniform_table"]
 
 Table = npt.NDArray[np.float64]
+
+TOLERANCE = 1e-5
+"""How far the sum of a row may be from 1: more than float32 probabilities are off."""
+
+
+def check_table(positions: Positions, table: Table) -> None:
+    """Refuse a table that is no policy of the game: its figures would mean nothing.
+
+    Args:
+        positions: All positions of the game.
+        table: `[P, A]` what is to be move probabilities.
+
+    Raises:
+        ValueError: If the shape is another one, a probability is negative, not finite or of an
+            illegal move, or the probabilities of a decision position do not sum to 1.
+    """
+    if np.shape(table) != positions.legal.shape:
+        raise ValueError(
+            f"a policy of this game has the shape {positions.legal.shape}, positions by actions; "
+            f"this one has {np.shape(table)}"
+        )
+    # A comparison with NaN is false.
+    is_wrong = ~(table >= 0.0) | (~positions.legal & (table != 0.0))
+    sums = np.where(is_wrong, 0.0, table).sum(axis=1)
+    bad = is_wrong.any(axis=1)
+    bad[positions.decisions] |= np.abs(sums[positions.decisions] - 1.0) > TOLERANCE
+    if bad.any():
+        row = int(bad.argmax())
+        raise ValueError(
+            f"row {row} of the policy is {np.asarray(table)[row].tolist()}; the probabilities of "
+            "legal moves sum to 1, and all others are 0"
+        )
 
 
 def uniform_table(positions: Positions) -> Table:

@@ -6,6 +6,7 @@ so a slug from outside never becomes a path.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +16,13 @@ import numpy as np
 from ttt_envs.boards import Boards
 from ttt_envs.game import GAMES, TIC_TAC_TOE, Game
 from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
-from ttt_rllib.agents.bundle import Bundle, BundleError
+from ttt_rllib.agents.bundle import SAVED_AT, Bundle, BundleError
 from ttt_rllib.agents.policies import PerfectPolicy, Policy, RandomPolicy
 from ttt_rllib.errors import InputError, did_you_mean
 from ttt_rllib.evaluation.matches import greedy_actions, sampled_actions
 from ttt_rllib.evaluation.sampled import ALPHA_BETA_DEPTH
 from ttt_rllib.exact.evaluation import solved_game
-from ttt_rllib.runs.bundles import find_bundle, last_written_s, run_folders
+from ttt_rllib.runs.bundles import find_bundle, run_folders
 from ttt_rllib.runs.certificate_json import CERTIFICATE_FILE, Claim, read_certificate
 
 __all__ = [
@@ -65,8 +66,8 @@ class Agent:
         policy: Chooses the moves.
         is_trained: Whether it comes from a bundle. A trained agent plays its most probable move,
             as its certificate assumes; a fixed player draws its moves at random.
-        verdict: What the certificate in the run proves; None where there is none for these
-            weights.
+        verdict: What the certificate in the run proves; None where there is none for this
+            agent.
     """
 
     slug: str
@@ -147,7 +148,7 @@ def fixed_players(game: Game) -> tuple[Agent, ...]:
 
 
 def newest_run(results: Path) -> Agent | None:
-    """Return the agent that was written last; None if no run offers one."""
+    """Return the agent that was saved last, as it says itself; None if no run offers one."""
     found, _ = _runs(results)
     return found[0] if found else None
 
@@ -205,16 +206,19 @@ def choose_move(agent: Agent, board: Boards, rng: np.random.Generator) -> int:
 
 
 def _runs(results: Path) -> tuple[list[Agent], list[Skipped]]:
-    """Load every run's agent, the one written last first."""
-    agents, skipped = [], []
-    for run in sorted(run_folders(results), key=last_written_s, reverse=True):
+    """Load every run's agent, the one saved last first."""
+    saved: list[tuple[str, Agent]] = []
+    skipped = []
+    for run in run_folders(results):
         experiment, name = run.parent.name, run.name
         try:
-            slug = _slug(experiment, name)
-            agents.append(_trained(slug, f"{experiment}/{name}", run, find_bundle(run)))
+            slug, bundle = _slug(experiment, name), find_bundle(run)
+            agent = _trained(slug, f"{experiment}/{name}", run, bundle)
+            saved.append((str(bundle.provenance.get(SAVED_AT, "")), agent))
         except (BundleError, InputError, OSError) as error:
             skipped.append(Skipped(f"{experiment}/{name}", str(error)))
-    return agents, skipped
+    saved.sort(key=lambda one: one[0], reverse=True)
+    return [agent for _, agent in saved], skipped
 
 
 def _slug(experiment: str, run: str) -> str:
@@ -227,8 +231,9 @@ def _slug(experiment: str, run: str) -> str:
 
 def _place(path: Path, results: Path) -> tuple[str, str] | None:
     """Return experiment and run if the path is a run in the results folder; else None."""
-    resolved = path.resolve()
-    if resolved.parent.parent != results.resolve():
+    # `Path.resolve` raises where links form a loop.
+    resolved = Path(os.path.realpath(path))
+    if resolved.parent.parent != Path(os.path.realpath(results)):
         return None
     return resolved.parent.name, resolved.name
 
@@ -238,11 +243,10 @@ def _trained(slug: str, name: str, folder: Path, bundle: Bundle) -> Agent:
 
 
 def _verdict(folder: Path, bundle: Bundle) -> Claim | None:
-    """Read the verdict of the run's certificate, if it is about these weights."""
+    """Read the verdict of the run's certificate, if it is about this agent."""
     try:
         certificate = read_certificate(folder / CERTIFICATE_FILE)
     except InputError:
         # A damaged certificate proves nothing, but the agent can be played.
         return None
-    is_ours = certificate is not None and certificate.weights_sha256 == bundle.sha256
-    return certificate.claim if certificate is not None and is_ours else None
+    return certificate.claim if certificate and certificate.is_about(bundle) else None

@@ -1,6 +1,6 @@
 """The web app as a Ray Serve deployment; the only file of `play` that needs ray.
 
-    pip install 'ttt-rllib[serve]'
+    pip install 'ray[serve]'
     serve run ttt_rllib.play.serve_app:app num_replicas=2 results=/shared/results
 
 All replicas give the same answers, because no request depends on another one. A results folder

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, warn
-from ttt_rllib.errors import InputError
+from ttt_rllib.errors import InputError, file_error
 from ttt_rllib.report.page import page
 from ttt_rllib.runs.directory import RunDir
 from ttt_rllib.runs.files import write_atomic
@@ -27,15 +27,16 @@ def write_report(run_dir: RunDir) -> Path:
         The page.
 
     Raises:
-        InputError: If it is no run directory, was written by another version, a file in it is
-            damaged, or the page cannot be written.
+        InputError: If it is no run directory, was written by another version, or a file in it
+            is damaged.
+        OSError: If the page cannot be written.
     """
     path = run_dir.report
     html = page(read_run(run_dir))
     try:
         write_atomic(path, html)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+        raise file_error(path, "cannot be written", error) from None
     return path
 
 

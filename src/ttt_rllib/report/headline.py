@@ -23,6 +23,11 @@ from ttt_rllib.runs.record import RunRecord
 __all__ = ["Tile", "next_steps", "sentence", "status_note", "tiles", "tone"]
 
 UNMEASURED = "Unmeasured: the rules of this environment are not known here, so nothing is proved."
+ANOTHER_AGENT = "No verdict: agent/ is not the agent that this run trained."
+EARLIER_VERSION = (
+    "No verdict: the version that wrote this run did not say which agent it is about; check it "
+    "again."
+)
 NO_AGENT = "There is no agent: the run ended before its first checkpoint."
 
 
@@ -46,8 +51,10 @@ def sentence(record: RunRecord) -> str:
     summary = record.summary
     if summary is None:
         return "No verdict yet: this run has not finished."
-    if summary.verdict:
-        return f"{summary.verdict[0].upper()}{summary.verdict[1:]}."
+    if record.verdict:
+        return f"{record.verdict[0].upper()}{record.verdict[1:]}."
+    if summary.verdict and record.bundle:
+        return ANOTHER_AGENT if summary.agent_sha256 else EARLIER_VERSION
     if summary.checkpoint and record.bundle is None:
         return UNMEASURED
     return NO_AGENT
@@ -107,14 +114,10 @@ def _exact_tiles(record: RunRecord) -> list[Tile]:
     if certificate:
         positions = f"{certificate.decision_positions:,} positions"
         mistakes = f"{certificate.mistakes:,} mistakes in {positions}"
-    found = [
-        Tile(
-            "NashConv",
-            f"{metrics[NASH_CONV_GREEDY]:.3f}",
-            f"of its best moves; {metrics[NASH_CONV]:.3f} as it explores",
-        ),
-        Tile("Optimal moves", in_percent(metrics[OPTIMAL_MOVE_RATE], 2), mistakes),
-    ]
+    sampled = f"; {metrics[NASH_CONV]:.3f} as it explores" if NASH_CONV in metrics else ""
+    found = [Tile("NashConv", f"{metrics[NASH_CONV_GREEDY]:.3f}", f"of its best moves{sampled}")]
+    if OPTIMAL_MOVE_RATE in metrics:
+        found.append(Tile("Optimal moves", in_percent(metrics[OPTIMAL_MOVE_RATE], 2), mistakes))
     if certificate:
         as_x, as_o = certificate.positions_as_x, certificate.positions_as_o
         detail = f"{as_x:,} as X, {as_o:,} as O: all that any opponent can reach"
@@ -123,6 +126,8 @@ def _exact_tiles(record: RunRecord) -> list[Tile]:
     ceilings = truth.ceilings if truth else (None, None)
     scores = (("X", SCORE_VS_RANDOM_X), ("O", SCORE_VS_RANDOM_O))
     for (seat, score), ceiling in zip(scores, ceilings, strict=True):
+        if score not in metrics:
+            continue
         detail = f"of at best {ceiling:.3f}" if ceiling is not None else ""
         found.append(Tile(f"Against random as {seat}", _signed(metrics[score], 3), detail))
     return found

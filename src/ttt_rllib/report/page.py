@@ -111,14 +111,15 @@ def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
     if summary and len(summary.sessions) > 1:
         yield "sessions", f"{len(summary.sessions)}: it was resumed"
     if record.bundle:
-        yield "weights", f"sha256 {record.bundle.sha256}"
+        yield "weights", f"sha256 {record.bundle.weights_sha256}"
     if summary is None:
         return
     if summary.git_commit:
         yield "commit", summary.git_commit
     yield "versions", ", ".join(f"{name} {number}" for name, number in summary.versions.items())
     machine = summary.machine
-    yield (
-        "machine",
-        f"{machine.system} {machine.release}, {machine.architecture}, {machine.cpus} CPUs",
-    )
+    if machine:
+        yield (
+            "machine",
+            f"{machine.system} {machine.release}, {machine.architecture}, {machine.cpus} CPUs",
+        )

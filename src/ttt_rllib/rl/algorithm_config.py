@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
 from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
 
 from ttt_rllib.config.env import PettingZooEnv
@@ -40,12 +42,14 @@ def algorithm_config(experiment: Experiment) -> AlgorithmConfig:
     settings.pop("exploring_starts", None)
     if experiment.on_pettingzoo:
         settings.pop("zero_sum_targets", None)
+    if settings.get("vf_clip_param", 0.0) is None:
+        settings["vf_clip_param"] = math.inf
     config.rl_module(model_config=experiment.model.model_dump())
     config.training(**settings)
     config.env_runners(**runners.model_dump())
     config.learners(**learners.model_dump())
     config.resources(**experiment.resources.model_dump())
-    config.debugging(seed=experiment.seed, log_level="ERROR")
+    config.debugging(seed=_rllib_seed(experiment), log_level="ERROR")
     return config
 
 
@@ -68,6 +72,17 @@ def _pettingzoo(experiment: Experiment) -> AlgorithmConfig:
         exact_evaluation_interval=experiment.evaluation.evaluation_interval,
     )
     return config
+
+
+def _rllib_seed(experiment: Experiment) -> int:
+    """Return the seed that RLlib gets.
+
+    RLlib's own env runners add their number to it, and their environments theirs, so that with
+    the seeds 0 and 1 all but one of them would play the same games. Ours do not.
+    """
+    if not experiment.on_pettingzoo:
+        return experiment.seed
+    return int(np.random.SeedSequence(experiment.seed).generate_state(1)[0] >> 2)
 
 
 def _schedule(value: Any) -> Any:

@@ -44,9 +44,11 @@ from ttt_rllib.rl.rollout import (
     sample_actions,
 )
 
-__all__ = ["DRAWS", "O_WINS", "X_WINS", "BoardEnvRunner", "board_spaces"]
+__all__ = ["DRAWS", "O_WINS", "RETURNS", "X_WINS", "BoardEnvRunner", "board_spaces"]
 
 X_WINS, DRAWS, O_WINS = "x_wins", "draws", "o_wins"
+RETURNS = "returns"
+"""Sums of the agents' returns, where the game is not one of ours."""
 
 
 def board_spaces(game: Game) -> tuple[gym.spaces.Box, gym.spaces.Discrete[np.int64]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 from typing import Any, ClassVar
@@ -23,7 +24,7 @@ from ray.rllib.utils.metrics import (
 )
 
 from ttt_envs.game import Game
-from ttt_rllib.agents.bundle import BUNDLE_FOLDER, save_bundle
+from ttt_rllib.agents.bundle import BUNDLE_FOLDER, SAVED_AT, save_bundle
 from ttt_rllib.agents.policies import AgentPolicy, NetworkPolicy, policy_table
 from ttt_rllib.evaluation.sampled import sampled_report
 from ttt_rllib.exact.evaluation import ExactReport, evaluate, solved_game
@@ -40,6 +41,7 @@ from ttt_rllib.metrics import (
     MOVES_PER_GAME,
     MOVES_PER_S,
     O_WIN_RATE,
+    RETURN_MEAN,
     RUNNER_CPU_S,
     RUNNER_MEMORY_MB,
     TRAIN_S,
@@ -47,7 +49,7 @@ from ttt_rllib.metrics import (
     nest,
 )
 from ttt_rllib.rl.actor_critic import MODULE_ID
-from ttt_rllib.rl.env_runner import DRAWS, O_WINS, X_WINS
+from ttt_rllib.rl.env_runner import DRAWS, O_WINS, RETURNS, X_WINS
 from ttt_rllib.rl.hosts import AlgorithmBase
 from ttt_rllib.rl.process_usage import CPU_S_KEY, MEMORY_MB_KEY, ProcessUsage
 from ttt_rllib.rl.torch_threads import set_torch_threads
@@ -158,6 +160,7 @@ class ExactEvaluationMixin(AlgorithmBase):
             "algorithm": self.ALGORITHM,
             "iteration": self.iteration,
             "moves": self.moves(),
+            SAVED_AT: datetime.now(UTC).isoformat(timespec="seconds"),
         }
         save_bundle(self.network_policy(), Path(saved) / BUNDLE_FOLDER, provenance)
         return saved
@@ -168,15 +171,16 @@ class ExactEvaluationMixin(AlgorithmBase):
         return int(self.metrics.peek(key, default=0))
 
     def record_iteration(
-        self, phases: dict[str, float], moves: int, totals: Mapping[str, float] | None = None
+        self, phases: dict[str, float], moves: int, totals: Mapping[str, Any] | None = None
     ) -> None:
         """Evaluate the agent and record all figures of this iteration.
 
         Args:
             phases: Seconds of the iteration's phases by metric name, without evaluation.
             moves: Moves sampled in this iteration.
-            totals: This iteration's counts of moves, games and results by RLlib's names;
-                None takes those that the env runners have logged since RLlib's last results.
+            totals: This iteration's counts of moves, games and results by RLlib's names, and
+                under `RETURNS` the sums of the agents' returns; None takes the counts that the
+                env runners have logged since RLlib's last results.
         """
         start_s = time.perf_counter()
         measured = {
@@ -209,7 +213,7 @@ class ExactEvaluationMixin(AlgorithmBase):
                 figures[metric] = figure
         return figures
 
-    def _play_figures(self, totals: Mapping[str, float] | None) -> dict[str, float]:
+    def _play_figures(self, totals: Mapping[str, Any] | None) -> dict[str, float]:
         def total(key: str) -> float | None:
             if totals is not None:
                 return totals.get(key)
@@ -222,12 +226,17 @@ class ExactEvaluationMixin(AlgorithmBase):
             O_WIN_RATE: O_WINS,
             MOVES_PER_GAME: NUM_ENV_STEPS_SAMPLED,
         }
-        games = total(NUM_EPISODES)
+        if not self.config.env_config.get("is_zero_sum", True):
+            # Nobody wins a game that both may win.
+            del counts[X_WIN_RATE], counts[O_WIN_RATE]
+        games = total(NUM_EPISODES) or 0.0
         for name, key in counts.items():
             count = total(key)
             if games and count is not None:
                 figures[name] = count / games
-        return figures
+        # There is no mean over the games of an iteration that ended none.
+        returns = (totals or {}).get(RETURNS, {}) if games else {}
+        return {**figures, **{f"{RETURN_MEAN}{a}": one / games for a, one in returns.items()}}
 
     def _exact_figures(self) -> dict[str, float]:
         """Measure the agent if that is due; otherwise report only the count so far."""

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 from pettingzoo import AECEnv
 from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.algorithms.dqn.dqn import DQN, DQNConfig
@@ -21,23 +22,27 @@ from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED
 from ray.rllib.utils.schedules.scheduler import Scheduler
 
 from ttt_rllib.agents.policies import AgentPolicy, SeatPolicies
-from ttt_rllib.config.pettingzoo_envs import known_game
-from ttt_rllib.errors import InputError
+from ttt_rllib.config.pettingzoo_envs import check_policies, traits_of
 from ttt_rllib.metrics import EPSILON, LEARN_S, SAMPLE_S, SYNC_S
 from ttt_rllib.rl.actor_critic import MODULE_ID, BoardActorCritic
 from ttt_rllib.rl.dqn import REPLAY_BUFFER, SelfPlayDQN
-from ttt_rllib.rl.env_runner import DRAWS, O_WINS, X_WINS
+from ttt_rllib.rl.env_runner import DRAWS, O_WINS, RETURNS, X_WINS
 from ttt_rllib.rl.exact_evaluation import ExactEvaluationMixin
 from ttt_rllib.rl.hosts import ConfigBase
-from ttt_rllib.rl.pettingzoo_adapter import MaskedAECEnv
+from ttt_rllib.rl.pettingzoo_adapter import GameResult, MaskedAECEnv
 from ttt_rllib.rl.ppo import SelfPlayPPO
 from ttt_rllib.rl.self_play import shared_policy_mapping_fn
+from ttt_rllib.rl.stock_env_runner import StockEnvRunner
 from ttt_rllib.rl.stock_module import StockQNetwork
 
 __all__ = ["StockConfig", "StockDQN", "StockDQNConfig", "StockPPO", "StockPPOConfig"]
 
 MOVES_OF_GAMES = "moves_of_games"
 """Moves of the games that ended, whenever they were sampled."""
+
+REPLAY_BUFFER_RNG = "rng"
+REPLAY_BUFFER_SEED = 1
+"""Tells the random numbers of the replay buffer from others of the same seed."""
 
 SEATS = 2
 """X moves first; where there are more agents, there is no X or O."""
@@ -49,7 +54,7 @@ def separate_policy_mapping_fn(agent_id: str, episode: Any, **kwargs: Any) -> st
 
 
 class CountResults(RLlibCallback):
-    """Counts who wins the games that an env runner samples, by the agents' returns."""
+    """Counts the results of the games that an env runner samples, as the environment paid them."""
 
     def on_episode_end(
         self,
@@ -57,20 +62,24 @@ class CountResults(RLlibCallback):
         episode: Any,
         prev_episode_chunks: Any = (),
         env: Any = None,
+        env_index: int = 0,
         metrics_logger: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Count one game; RLlib hands its earlier parts over separately."""
-        agents = env.envs[0].unwrapped.possible_agents
+        """Count one game; RLlib hands its earlier parts over separately.
+
+        RLlib's own returns leave out what an agent gets before its first move.
+        """
         parts = (*prev_episode_chunks, episode)
         metrics_logger.log_value(MOVES_OF_GAMES, sum(map(len, parts)), reduce="sum")
-        if len(agents) != SEATS:
+        played = env.envs[env_index].unwrapped
+        result: GameResult = played.results.popleft()
+        for agent, figure in result.returns.items():
+            metrics_logger.log_value((RETURNS, agent), figure, reduce="sum")
+        if len(played.possible_agents) != SEATS:
             return
-        returns: dict[str, float] = defaultdict(float)
-        for part in parts:
-            for agent, moves in part.agent_episodes.items():
-                returns[agent] += moves.get_return()
-        x_return, o_return = (returns[agent] for agent in agents)
+        x_return = result.returns[result.first]
+        o_return = sum(result.returns.values()) - x_return
         for key, occurred in (
             (X_WINS, x_return > o_return),
             (DRAWS, x_return == o_return),
@@ -91,6 +100,7 @@ class StockConfig(ConfigBase):
         self.environment(disable_env_checking=True)
         self.rl_module(model_config={"hidden_sizes": (128, 128), "activation": "relu"})
         self.callbacks(CountResults)
+        self.env_runners(env_runner_cls=StockEnvRunner)
 
     def pettingzoo(
         self,
@@ -101,6 +111,8 @@ class StockConfig(ConfigBase):
     ) -> Any:
         """Set the environment, the policies and when they are evaluated.
 
+        A few random games are played, to see whether it is one of our games.
+
         Args:
             make_env: Returns a new environment that has passed `check_env`.
             policies: One module for all agents, or one for each, under the agent's name.
@@ -110,16 +122,14 @@ class StockConfig(ConfigBase):
             This config.
 
         Raises:
-            InputError: If agents share a module but have different spaces.
+            InputError: If agents share a module but have different spaces, or if the environment
+                cannot be trained on.
         """
-        env = MaskedAECEnv({"make_env": make_env})
-        agents = env.possible_agents
-        spaces = [(env.observation_spaces[a], env.action_spaces[a].n) for a in agents]
-        if policies == "shared" and any(other != spaces[0] for other in spaces):
-            raise InputError(
-                "multi_agent.policies: the agents of this environment have different spaces, "
-                "so they cannot share a policy; set it to separate"
-            )
+        env = make_env()
+        traits = traits_of(env, str(env.metadata.get("name", "the environment")))
+        env.close()
+        agents = traits.agents
+        check_policies(traits, policies)
         separate = policies == "separate"
         self.multi_agent(
             policies=set(agents) if separate else {MODULE_ID},
@@ -129,11 +139,11 @@ class StockConfig(ConfigBase):
             MaskedAECEnv,
             env_config={
                 "make_env": make_env,
-                "game": known_game(env.env),
-                "seats": tuple(agents) if separate else (),
+                "game": traits.game,
+                "is_zero_sum": traits.is_zero_sum,
+                "seats": agents if separate else (),
             },
         )
-        env.close()
         self.exact_evaluation_interval = exact_evaluation_interval
         return self
 
@@ -164,6 +174,26 @@ class Stock(ExactEvaluationMixin):
         super().training_step()  # type: ignore[safe-super]  # RLlib's
         self._seconds["all"] += time.perf_counter() - start_s
 
+    def restore_env_runners(self, env_runner_group: Any) -> list[int]:
+        """Bring restarted env runners back, as RLlib does before every step.
+
+        Raises:
+            InputError: If the environment of one of them cannot be trained on.
+            EnvironmentFailedError: If it raised something else. RLlib would train without that
+                env runner, and never say so.
+        """
+        restored: list[int] = super().restore_env_runners(  # type: ignore[safe-super]  # RLlib's
+            env_runner_group
+        )
+        if restored:
+            failures = env_runner_group.foreach_env_runner(
+                lambda runner: runner.failure, local_env_runner=False, remote_worker_ids=restored
+            )
+            for failure in failures:
+                if failure is not None:
+                    raise failure
+        return restored
+
     def after_training(self, results: dict[str, Any]) -> None:
         """Measure the agent by the results of an iteration, which may have several steps.
 
@@ -171,7 +201,10 @@ class Stock(ExactEvaluationMixin):
             RuntimeError: If no env runner sampled anything.
         """
         sampled = results.get(ENV_RUNNER_RESULTS, {})
-        if not sampled.get(NUM_ENV_STEPS_SAMPLED):
+        # NaN where all env runners failed.
+        if not sampled.get(NUM_ENV_STEPS_SAMPLED, 0) > 0:
+            # It says why, if the environment is to blame.
+            self.restore_env_runners(self.env_runner_group)
             raise RuntimeError(
                 f"none of the {self.config.num_env_runners} env runners sampled a move; "
                 "worker-*.err in Ray's session logs tell why"
@@ -253,16 +286,30 @@ class StockDQN(Stock, DQN):
         """Return a config without an environment."""
         return StockDQNConfig()
 
+    def setup(self, config: Any) -> None:
+        """Build everything, as RLlib does, and seed the replay buffer, which RLlib does not."""
+        super().setup(config)
+        if self.config.seed is not None:
+            seeds = np.random.SeedSequence((self.config.seed, REPLAY_BUFFER_SEED))
+            self.local_replay_buffer.rng = np.random.default_rng(seeds)
+
     def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return RLlib's state and its replay buffer, which RLlib itself leaves out."""
         state = super().get_state(*args, **kwargs)
-        return {**state, REPLAY_BUFFER: self.local_replay_buffer.get_state()}
+        buffer = self.local_replay_buffer
+        kept = {**buffer.get_state(), REPLAY_BUFFER_RNG: buffer.rng.bit_generator.state}
+        return {**state, REPLAY_BUFFER: kept}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Take over a state made by `get_state`."""
         super().set_state(state)
-        if REPLAY_BUFFER in state:
-            self.local_replay_buffer.set_state(state[REPLAY_BUFFER])
+        if REPLAY_BUFFER not in state:
+            return
+        kept = dict(state[REPLAY_BUFFER])
+        rng = kept.pop(REPLAY_BUFFER_RNG, None)
+        self.local_replay_buffer.set_state(kept)
+        if rng is not None:
+            self.local_replay_buffer.rng.bit_generator.state = rng
 
     def after_training(self, results: dict[str, Any]) -> None:
         """Measure the agent, and record how much it currently explores."""

@@ -12,17 +12,20 @@ from ttt_rllib.agents.bundle import (
     BundleError,
     load_bundle,
 )
-from ttt_rllib.runs.checkpoints import PREFIX
-from ttt_rllib.runs.directory import TRIALS_FOLDER
-from ttt_rllib.runs.summary import is_done
+from ttt_rllib.errors import InputError
+from ttt_rllib.runs.directory import TRIALS_FOLDER, RunDir
+from ttt_rllib.runs.leading_trial import leading_trial
+from ttt_rllib.runs.summary import EarlierVersionError, read_summary
 
-__all__ = ["find_bundle", "last_written_s", "run_folders"]
+__all__ = ["find_bundle", "run_folders"]
 
 
 def find_bundle(path: Path) -> Bundle:
     """Load the agent of a run, a checkpoint or a bundle folder, or of a file in one.
 
-    If a run is not done, its newest checkpoint is taken.
+    The agent of a run is the one that its summary is about. Where the summary names none, the
+    run is still going on or was killed: its agent is then that of the newest checkpoint of the
+    trial that leads.
 
     Raises:
         BundleError: If there is no agent, or it is damaged.
@@ -31,11 +34,7 @@ def find_bundle(path: Path) -> Bundle:
     if not path.exists():
         raise BundleError(f"{path}: no such folder; give a run, a checkpoint or a bundle")
     place = path.parent if path.is_file() else path
-    folders = [place, place / BUNDLE_FOLDER]
-    if not is_done(place):
-        newest_first = sorted(_in_checkpoints(place), key=_modified_s, reverse=True)
-        folders = [place, *(file.parent for file in newest_first), place / BUNDLE_FOLDER]
-    for folder in folders:
+    for folder in (place, _folder_in(place)):
         if (folder / AGENT_FILE).exists() or (folder / WEIGHTS_FILE).exists():
             return load_bundle(folder)
     raise BundleError(f"{path}: holds no agent; give a run, a checkpoint or a bundle")
@@ -48,15 +47,22 @@ def run_folders(results: Path) -> list[Path]:
     return sorted(folder for folder in found if folder.is_dir())
 
 
-def last_written_s(run: Path) -> float:
-    """Return when the run's newest agent was written, in seconds since 1970; 0 = never."""
-    files = (*run.glob(f"{BUNDLE_FOLDER}/{AGENT_FILE}"), *_in_checkpoints(run))
-    return max(map(_modified_s, files), default=0.0)
+def _folder_in(place: Path) -> Path:
+    """Return where the bundle of a run or a checkpoint is, if it has one."""
+    run = RunDir(place)
+    if run.experiment.is_file() and not _names_agent(run):
+        leading = leading_trial(run)
+        if leading is not None and leading.checkpoint is not None:
+            return leading.checkpoint / BUNDLE_FOLDER
+    return run.agent
 
 
-def _in_checkpoints(run: Path) -> list[Path]:
-    return list(run.glob(f"{TRIALS_FOLDER}/*/{PREFIX}*/{BUNDLE_FOLDER}/{AGENT_FILE}"))
-
-
-def _modified_s(file: Path) -> float:
-    return file.stat().st_mtime
+def _names_agent(run: RunDir) -> bool:
+    """Tell whether the summary says that there is an agent; resuming mends a damaged one."""
+    try:
+        summary = read_summary(run.summary)
+    except EarlierVersionError:
+        raise
+    except InputError:
+        return False
+    return summary is not None and summary.checkpoint is not None

@@ -42,11 +42,14 @@ class AgentCertificate(Certificate):
     Attributes:
         game: The rules.
         weights_sha256: Hash of the agent's weights.
+        agent_sha256: Hash of everything that decides the agent's moves; None in certificates
+            that were written before there was one.
         versions: Versions of the packages that made it, by name; they are not part of the claim.
     """
 
     game: Game
     weights_sha256: str
+    agent_sha256: str | None
     versions: dict[str, str]
 
     @property
@@ -55,6 +58,10 @@ class AgentCertificate(Certificate):
         if self.perfect:
             return "perfect"
         return "unexploitable" if self.unexploitable else "exploitable"
+
+    def is_about(self, bundle: Bundle) -> bool:
+        """Tell whether it is about this agent; an earlier one, without its hash, is about none."""
+        return self.agent_sha256 == bundle.agent_sha256
 
     def as_json(self) -> dict[str, Any]:
         """Return the content of the file."""
@@ -71,7 +78,8 @@ def certificate_of(bundle: Bundle, report: ExactReport) -> AgentCertificate:
     return AgentCertificate(
         **vars(report.certificate),
         game=bundle.policy.game,
-        weights_sha256=bundle.sha256,
+        weights_sha256=bundle.weights_sha256,
+        agent_sha256=bundle.agent_sha256,
         versions={
             "ttt_rllib": ttt_rllib.__version__,
             "numpy": np.__version__,
@@ -97,9 +105,16 @@ def read_certificate(path: Path) -> AgentCertificate | None:
     unknown = sorted(content.keys() - {field.name for field in fields(AgentCertificate)})
     if unknown:
         raise InputError(f"{path}: {unknown[0]}: no key of a certificate; remove it")
-    return validated(path, content, AgentCertificate)
+    return validated(path, {"agent_sha256": None, **content}, AgentCertificate)
 
 
 def same_certificate(ours: AgentCertificate, theirs: AgentCertificate) -> bool:
-    """Tell whether two certificates say the same about the same weights; versions may differ."""
+    """Tell whether two certificates say the same about the same agent; versions may differ.
+
+    Args:
+        ours: One that was just made.
+        theirs: One from a file; without `agent_sha256` it is compared in all that it has.
+    """
+    if theirs.agent_sha256 is None:
+        theirs = replace(theirs, agent_sha256=ours.agent_sha256)
     return replace(ours, versions={}) == replace(theirs, versions={})

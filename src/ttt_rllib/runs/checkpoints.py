@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["PREFIX", "is_complete", "latest_complete", "write_manifest"]
+from ttt_rllib.text_files import read_json_file
+
+__all__ = ["PREFIX", "is_complete", "latest_complete", "prune", "write_manifest"]
 
 PREFIX = "checkpoint_"
 """The names of Tune's checkpoint folders begin with this; six digits follow, ascending."""
@@ -30,7 +34,7 @@ def is_complete(folder: Path) -> bool:
     Files that Tune adds beside the listed ones do not matter.
     """
     try:
-        files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        files = read_json_file(folder / MANIFEST)
         return bool(files) and all(_sha256(folder / name) == said for name, said in files.items())
     except (OSError, ValueError, AttributeError):
         return False
@@ -43,11 +47,33 @@ def latest_complete(wanted: Path) -> Path | None:
     return next((folder for folder in candidates if is_complete(folder)), None)
 
 
+def prune(trial: Path, kept: Sequence[Path]) -> None:
+    """Remove the checkpoints of a trial that a complete one supersedes.
+
+    Those from before a kill may be unknown to Tune, which then does not remove them.
+
+    Args:
+        trial: The trial's folder.
+        kept: Its checkpoints to keep, all of them complete; without any, nothing is removed.
+    """
+    newest = max((path.name for path in kept), default="")
+    for path in trial.glob(f"{PREFIX}*"):
+        if path not in kept and path.name < newest:
+            shutil.rmtree(path)
+
+
 def _hashes(folder: Path) -> dict[str, str]:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     return {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
 
 
 def _sha256(path: Path) -> str:
+    """Hash a file.
+
+    Raises:
+        FileNotFoundError: If it is none; what a link leads to may have no end.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -26,7 +26,7 @@ from ttt_rllib.agents.bundle import BUNDLE_FOLDER
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import dump_experiment, load_saved_experiment
 from ttt_rllib.config.section import NAME
-from ttt_rllib.errors import InputError
+from ttt_rllib.errors import InputError, file_error
 from ttt_rllib.runs.certificate_json import CERTIFICATE_FILE
 from ttt_rllib.runs.files import write_atomic
 from ttt_rllib.runs.metrics_csv import METRICS_FILE
@@ -121,7 +121,7 @@ def new_run_dir(experiment: Experiment, storage: Path, name: str | None) -> RunD
         raise InputError(f"--storage {storage}: is a URL; give a folder, mounted on every node")
     folder = storage.absolute() / experiment.name
     if name is not None and not re.fullmatch(NAME, name):
-        raise InputError(f"--name {name}: a run id has letters, digits, '.', '_' and '-' only")
+        raise InputError(f"--name {name}: a run id has up to 128 letters, digits, '.', '_' and '-'")
     run = RunDir(folder / (name or _free_run_id(folder)))
     if run.path.exists():
         raise InputError(f"{run.path}: exists already; take another --name, or --resume {run.path}")
@@ -137,7 +137,7 @@ def create_run_dir(run: RunDir, experiment: Experiment) -> None:
     """Make the directory of a new run; it holds the resolved experiment from the start.
 
     Raises:
-        InputError: If another run has taken the directory meanwhile, or it cannot be made.
+        OSError: If another run has taken the directory meanwhile, or it cannot be made.
     """
     part = RunDir(run.path.with_name(f".{run.path.name}.{os.getpid()}.part"))
     try:
@@ -146,7 +146,7 @@ def create_run_dir(run: RunDir, experiment: Experiment) -> None:
         part.path.rename(run.path)
     except OSError as error:
         shutil.rmtree(part.path, ignore_errors=True)
-        raise InputError(f"{run.path}: cannot be made: {error.strerror}") from None
+        raise file_error(run.path, "cannot be made", error) from None
 
 
 def _free_run_id(folder: Path) -> str:

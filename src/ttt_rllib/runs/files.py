@@ -1,32 +1,59 @@
-"""Atomic writes, so that a reader or a crash never sees part of a file, and checked JSON."""
+"""Atomic writes, so that a reader or a crash never sees part of a file; checked JSON and CSV."""
 
 from __future__ import annotations
 
+import csv
+import errno
+import io
 import json
+import math
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from ttt_rllib.errors import InputError
+from ttt_rllib.errors import InputError, abbreviated
+from ttt_rllib.text_files import read_json_file, read_text_file
 
-__all__ = ["read_json", "validated", "write_atomic", "write_json"]
+__all__ = [
+    "read_figure",
+    "read_json",
+    "read_table",
+    "table_rows",
+    "validated",
+    "write_atomic",
+    "write_json",
+]
 
 REMEDY = "remove it, or resume the run"
+"""For a damaged file of a run; none is written only once."""
 
 Content = TypeVar("Content")
 
 
 def write_atomic(path: Path, text: str) -> None:
-    """Write a file so that neither a reader nor a crash sees part of it."""
+    """Write a file so that neither a reader nor a crash sees part of it.
+
+    Raises:
+        OSError: If it cannot be written; nothing is left behind then.
+    """
+    if path.is_dir():
+        # Found before anything is written, since even a file that is removed leaves a trace.
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -41,12 +68,58 @@ def read_json(path: Path) -> dict[str, Any]:
         InputError: If it cannot be read, or holds something else.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json_file(path)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not readable as JSON: {error}; {REMEDY}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds no mapping; {REMEDY}")
     return content
+
+
+def read_table(path: Path) -> str:
+    """Return the text of a CSV file.
+
+    Raises:
+        InputError: If it cannot be read, or is not text.
+    """
+    try:
+        return read_text_file(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not readable as CSV: {error}; {REMEDY}") from None
+
+
+def table_rows(path: Path, text: str) -> tuple[tuple[str, ...], list[dict[str, str]]]:
+    """Return columns and rows of a CSV file; cells that a row lacks are empty.
+
+    Args:
+        path: The file, which errors name.
+        text: Its text.
+
+    Raises:
+        InputError: If a row has more cells than there are columns, or a cell has no end.
+    """
+    reader = csv.DictReader(io.StringIO(text, newline=""), restval="")
+    try:
+        columns, rows = tuple(reader.fieldnames or ()), list(reader)
+    except csv.Error as error:
+        raise InputError(f"{path}: not readable as CSV: {error}; {REMEDY}") from None
+    for row in rows:
+        if None in row:
+            raise InputError(f"{path}: a row has more cells than there are columns; {REMEDY}")
+    return columns, rows
+
+
+def read_figure(path: Path, name: str, cell: str) -> float:
+    """Return the figure in a cell; NaN for an empty one, and for what is not finite.
+
+    Raises:
+        InputError: If it is no number.
+    """
+    try:
+        figure = float(cell or math.nan)
+    except ValueError:
+        raise InputError(f"{path}: {name} is {abbreviated(cell)}, not a number; {REMEDY}") from None
+    return figure if math.isfinite(figure) else math.nan
 
 
 def validated(path: Path, content: Mapping[str, Any], kind: type[Content]) -> Content:

@@ -10,14 +10,14 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from ttt_rllib.errors import InputError
+from ttt_rllib.errors import NotReadyError, file_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from io import FileIO
     from pathlib import Path
 
-__all__ = ["run_lock"]
+__all__ = ["remove_stale_lock", "run_lock"]
 
 LOCK_FILE = ".lock"
 HELD = (errno.EACCES, errno.EAGAIN)
@@ -36,7 +36,8 @@ def run_lock(path: Path, timeout_s: float) -> Iterator[None]:
         timeout_s: How long to wait for another process to end.
 
     Raises:
-        InputError: If another process still holds it, or the folder cannot be written to.
+        NotReadyError: If another process still holds it.
+        OSError: If the folder cannot be written to.
     """
     lock = path / LOCK_FILE
     deadline_s = time.monotonic() + timeout_s
@@ -51,20 +52,32 @@ def run_lock(path: Path, timeout_s: float) -> Iterator[None]:
                 lock.unlink()
 
 
+def remove_stale_lock(path: Path) -> None:
+    """Remove the lock file that a process left which was killed, unless another has the run.
+
+    Args:
+        path: The run directory.
+    """
+    lock = path / LOCK_FILE
+    with suppress(OSError), lock.open("r+b", buffering=0) as file:
+        if _other(file) is None and _is_at(lock, file):
+            lock.unlink()
+
+
 def _take(path: Path, deadline_s: float) -> FileIO:
     """Wait for the lock and take it."""
     while True:
         try:
             file = path.open("a+b", buffering=0)
         except OSError as error:
-            raise InputError(f"{path.parent}: cannot be written to: {error.strerror}") from None
+            raise file_error(path.parent, "cannot be written to", error) from None
         holder = _other(file)
         if holder is None and _is_at(path, file):
             return file
         file.close()
         if holder is not None:
             if time.monotonic() >= deadline_s:
-                raise InputError(
+                raise NotReadyError(
                     f"{path.parent}: {holder} is at work on it; end that first, "
                     "or give --wait SECONDS"
                 )

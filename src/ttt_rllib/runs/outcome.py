@@ -63,11 +63,36 @@ class RunResult:
         trials: All of them, in the order of their numbers.
         best: The best one; None if there is none.
         interrupted: Whether Ctrl-C or SIGTERM ended the run.
+        num_trials: Number of trials that the experiment asks for.
     """
 
     trials: tuple[TrialResult, ...]
     best: TrialResult | None
     interrupted: bool
+    num_trials: int
+
+    @property
+    def failed(self) -> tuple[TrialResult, ...]:
+        """The trials that failed."""
+        return tuple(trial for trial in self.trials if trial.status == FAILED)
+
+    @property
+    def error(self) -> str | None:
+        """What keeps the run from being done, in a sentence; None if nothing does."""
+        ended = [trial for trial in self.trials if trial.status in ENDED]
+        if self.failed and self.num_trials == 1:
+            return self.failed[0].error
+        if self.failed:
+            first = self.failed[0]
+            return (
+                f"{len(self.failed)} of {self.num_trials} trials failed; "
+                f"the first, {first.name}: {first.error}"
+            )
+        if len(ended) < self.num_trials:
+            return f"{len(ended)} of {self.num_trials} trials have ended"
+        if self.best is None or self.best.checkpoint is None:
+            return "no checkpoint is left to take the agent from"
+        return None
 
 
 class _Rank(NamedTuple):

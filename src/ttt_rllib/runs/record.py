@@ -10,13 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from ttt_rllib.agents.bundle import Bundle, BundleError, load_bundle
+from ttt_rllib.agents.bundle import Bundle, BundleError
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import load_saved_experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.runs.bundles import find_bundle
 from ttt_rllib.runs.certificate_json import AgentCertificate, read_certificate
 from ttt_rllib.runs.directory import RunDir
+from ttt_rllib.runs.leading_trial import leading_trial
 from ttt_rllib.runs.metrics_csv import METRICS_FILE, Curves, read_curves
 from ttt_rllib.runs.outcome import RunStatus
 from ttt_rllib.runs.summary import Summary, read_summary
@@ -32,10 +33,11 @@ class RunRecord:
         run: Its directory.
         experiment: What was asked.
         summary: `summary.json`; None if the run never wrote it.
-        curves: The best trial's metrics; without a summary, those of the trial that reported last.
-        certificate: `certificate.json`; None where nothing could be proved.
-        bundle: The agent; without a summary, that of the newest checkpoint; None if there is
-            none.
+        curves: The best trial's metrics; without a summary, those of the trial that leads.
+        certificate: `certificate.json`; None where nothing could be proved, or if it is about
+            another agent.
+        bundle: The agent; without a summary, that of the newest checkpoint of the trial that
+            leads; None if there is none.
     """
 
     run: RunDir
@@ -49,6 +51,17 @@ class RunRecord:
     def status(self) -> RunStatus | Literal["unfinished"]:
         """How the run ended; "unfinished" if it was killed or is still running."""
         return self.summary.status if self.summary else "unfinished"
+
+    @property
+    def verdict(self) -> str | None:
+        """What the summary says of the agent; None if that is not the agent that is there.
+
+        Earlier versions did not write which agent it is, so theirs is of none.
+        """
+        if self.summary is None or self.bundle is None:
+            return None
+        is_about = self.summary.agent_sha256 == self.bundle.agent_sha256
+        return self.summary.verdict if is_about else None
 
     @cached_property
     def metrics(self) -> dict[str, float]:
@@ -70,32 +83,28 @@ def read_run(run: RunDir) -> RunRecord:
         raise InputError(f"{run.path}: not a run directory; it has no {run.experiment.name}")
     # Read first, so that a run of another version is refused as such, not for its settings' names.
     summary = read_summary(run.summary)
+    bundle, certificate = _bundle(run), read_certificate(run.certificate)
     return RunRecord(
         run=run,
         experiment=load_saved_experiment(run.experiment),
         summary=summary,
-        curves=read_curves(run.metrics if run.metrics.is_file() else _newest_metrics(run)),
-        certificate=read_certificate(run.certificate),
-        bundle=_newest_bundle(run) if summary is None else _bundle(run),
+        curves=read_curves(run.metrics if run.metrics.is_file() else _leading_metrics(run)),
+        certificate=certificate
+        if certificate and bundle and certificate.is_about(bundle)
+        else None,
+        bundle=bundle,
     )
 
 
 def _bundle(run: RunDir) -> Bundle | None:
     try:
-        return load_bundle(run.agent) if run.agent.is_dir() else None
-    except BundleError as error:
-        raise InputError(str(error)) from None
-
-
-def _newest_bundle(run: RunDir) -> Bundle | None:
-    """Return the agent of the newest checkpoint; None if there is none, or only part of one."""
-    try:
         return find_bundle(run.path)
-    except BundleError:
+    except BundleError as error:
+        if run.agent.is_dir():
+            raise InputError(str(error)) from None
         return None
 
 
-def _newest_metrics(run: RunDir) -> Path | None:
-    """Return the metrics of the trial that reported last."""
-    found = run.trials.glob(f"*/{METRICS_FILE}")
-    return max(found, key=lambda path: path.stat().st_mtime, default=None)
+def _leading_metrics(run: RunDir) -> Path | None:
+    leading = leading_trial(run)
+    return leading.folder / METRICS_FILE if leading else None

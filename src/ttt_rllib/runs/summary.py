@@ -5,7 +5,7 @@ It is written at the end of every session, and read wherever the outcome of a ru
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -45,11 +45,15 @@ class Session:
 
     Attributes:
         setup_s: Wall seconds from the start of the process to the first result.
-        total_s: Wall seconds from the start of the process to the end.
+        total_s: Wall seconds from the start of the process to the end; of one that was killed,
+            to some seconds before it.
+        began_s: When the process started, in seconds since 1970; 0 in runs that were written
+            before this was noted.
     """
 
     setup_s: float
     total_s: float
+    began_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -66,13 +70,13 @@ class WallSeconds:
         eval_s: Exact evaluation of the best trial.
     """
 
-    setup_s: float
-    train_s: float
-    total_s: float
-    sample_s: float
-    learn_s: float
-    sync_s: float
-    eval_s: float
+    setup_s: float = 0.0
+    train_s: float = 0.0
+    total_s: float = 0.0
+    sample_s: float = 0.0
+    learn_s: float = 0.0
+    sync_s: float = 0.0
+    eval_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -115,13 +119,15 @@ class Machine:
 
 @dataclass(frozen=True)
 class Summary:
-    """A run that has ended.
+    """A run that has ended; what a file of another version lacks has its default.
 
     Attributes:
         experiment: Name of the experiment.
         run: The run id.
         status: How the last session ended.
         verdict: What was proved about the agent, in a sentence; None without an agent of ours.
+        agent_sha256: Hash of the agent that the verdict is about; None without one, and in
+            runs that were written before there was such a hash.
         error: Why the run failed; None if it did not.
         best_trial: Name of the trial that the agent is taken from; None if none was started.
         search: The search; None, and no key in the file, for a single trial.
@@ -129,29 +135,30 @@ class Summary:
         moves: Plies that the best trial was trained on.
         metrics: Its last metrics, and those of the final evaluation, by name.
         wall_s: Where the time went.
-        sessions: All sessions that wrote a summary, in order.
+        sessions: All sessions, in order, those that were killed included.
         seeds: Seeds of the trials, each once.
         versions: Versions of the packages by name.
         git_commit: Commit of the source tree; None outside of one.
-        machine: Where the driver ran.
+        machine: Where the driver ran; None if that is not known.
     """
 
     experiment: str
     run: str
     status: RunStatus
-    verdict: str | None
-    error: str | None
-    best_trial: str | None
-    search: SearchSummary | None
-    checkpoint: str | None
-    moves: int
-    metrics: dict[str, float]
-    wall_s: WallSeconds
-    sessions: tuple[Session, ...]
-    seeds: tuple[int, ...]
-    versions: dict[str, str]
-    git_commit: str | None
-    machine: Machine
+    verdict: str | None = None
+    agent_sha256: str | None = None
+    error: str | None = None
+    best_trial: str | None = None
+    search: SearchSummary | None = None
+    checkpoint: str | None = None
+    moves: int = 0
+    metrics: dict[str, float] = field(default_factory=dict)
+    wall_s: WallSeconds = field(default_factory=WallSeconds)
+    sessions: tuple[Session, ...] = ()
+    seeds: tuple[int, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+    git_commit: str | None = None
+    machine: Machine | None = None
 
 
 def write_summary(path: Path, summary: Summary) -> None:
@@ -179,7 +186,7 @@ def read_summary(path: Path) -> Summary | None:
             f"{path}: {wrong}, this version of ttt_rllib reads {FORMAT_VERSION}; start a new run, "
             "give the run's agent/ folder, or use the version that wrote it"
         )
-    return validated(path, {"search": None, **content}, Summary)
+    return validated(path, content, Summary)
 
 
 def is_done(run: Path) -> bool:

@@ -17,8 +17,8 @@ from typing import Any, get_args
 
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
-from ttt_rllib.metrics import METRICS, flatten
-from ttt_rllib.runs.files import write_atomic
+from ttt_rllib.metrics import BETTER, METRICS, flatten
+from ttt_rllib.runs.files import read_figure, read_table, table_rows, write_atomic
 from ttt_rllib.runs.outcome import TrialResult, TrialStatus
 
 __all__ = ["TRIALS_FILE", "TrialRow", "TrialsTable", "read_trials", "write_trials"]
@@ -72,7 +72,8 @@ def write_trials(path: Path, experiment: Experiment, trials: Sequence[TrialResul
         trials: Their results.
     """
     assert experiment.search is not None  # noqa: S101 - the caller asked
-    names = [metric.name for metric in METRICS]
+    names = list(dict.fromkeys(name for trial in trials for name in flatten(trial.result)))
+    names = [*(metric.name for metric in METRICS), *(name for name in names if name not in BETTER)]
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow((*FIRST, *experiment.search.space, OBJECTIVE, *names))
@@ -90,14 +91,11 @@ def read_trials(path: Path) -> TrialsTable | None:
     """Read `trials.csv`; None if it is not there.
 
     Raises:
-        InputError: If its columns are not those of such a table, or a status is unknown.
+        InputError: If it is damaged: its columns, a status or a figure.
     """
     if not path.is_file():
         return None
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        columns = tuple(reader.fieldnames or ())
-        rows = list(reader)
+    columns, rows = table_rows(path, read_table(path))
     if columns[: len(FIRST)] != FIRST or OBJECTIVE not in columns:
         raise InputError(
             f"{path}: its columns are {', '.join(columns)}; they begin with {', '.join(FIRST)} "
@@ -115,21 +113,21 @@ def _row(
     status = next((status for status in known if status == cells[STATUS]), None)
     if status is None:
         raise InputError(f"{path}: status {cells[STATUS]!r}: known are {', '.join(known)}")
-    figures = {name: _figure(cells[name]) for name in metrics}
+    figures = {name: _figure(path, name, cells[name]) for name in metrics}
     return TrialRow(
         name=cells[TRIAL],
         status=status,
         seed=cells[SEED],
         settings={key: cells[key] for key in keys},
-        objective=_figure(cells[OBJECTIVE]),
+        objective=_figure(path, OBJECTIVE, cells[OBJECTIVE]),
         metrics={name: figure for name, figure in figures.items() if figure is not None},
     )
 
 
-def _figure(cell: str | None) -> float | None:
+def _figure(path: Path, name: str, cell: str) -> float | None:
     """Return a figure; None for an empty cell, NaN or infinity."""
-    figure = float(cell) if cell else math.nan
-    return figure if math.isfinite(figure) else None
+    figure = read_figure(path, name, cell)
+    return None if math.isnan(figure) else figure
 
 
 def _cell(value: Any) -> str:

@@ -60,13 +60,10 @@ class Progress(Callback):
         self._live: Live | None = None
         self._last_print_s = 0.0
         self._pending: tuple[str, ...] | None = None
-        self.first_result_s: float | None = None
 
     def on_trial_result(self, **info: Any) -> None:
         """Show the iteration."""
         result = info["result"]
-        if self.first_result_s is None:
-            self.first_result_s = time.time() - float(result.get("time_this_iter_s", 0.0))
         row = flatten(result)
         cells = tuple(
             column.form.format(row[column.metric]) if column.metric in row else "-"

@@ -55,13 +55,6 @@ class SearchProgress(Callback):
         self._trials: list[Trial] = []
         self._done: list[Trial] = []
         self._live: Live | None = None
-        self.first_result_s: float | None = None
-
-    def on_trial_result(self, **info: Any) -> None:
-        """Note when the first result arrived."""
-        if self.first_result_s is None:
-            elapsed_s = float(info["result"].get("time_this_iter_s", 0.0))
-            self.first_result_s = time.time() - elapsed_s
 
     def on_trial_recover(self, **info: Any) -> None:
         """Report that a trial failed and is restarted."""

@@ -6,7 +6,6 @@ so that bad input and `--help` are answered at once.
 
 from __future__ import annotations
 
-import time
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from threading import Event
@@ -15,21 +14,32 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from ttt_rllib.cluster.connection import disconnect, is_connected
-from ttt_rllib.cluster.dashboard import dashboard_notice
+from ttt_rllib.cluster.connection import StartError, disconnect, is_connected
+from ttt_rllib.cluster.dashboard import dashboard_notice, dashboard_place
 from ttt_rllib.cluster.placement import resource_request
-from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, warn
+from ttt_rllib.commands import (
+    EXIT_BAD_INPUT,
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    one_line,
+    output_is_optional,
+    warn,
+)
 from ttt_rllib.config.cluster import Ray
+from ttt_rllib.config.env_settings import env_notes
 from ttt_rllib.config.exact_settings import not_exact_reason
 from ttt_rllib.config.experiment import Experiment
-from ttt_rllib.errors import InputError
+from ttt_rllib.errors import InputError, NotReadyError
 from ttt_rllib.evaluation.text import format_report
 from ttt_rllib.metrics import TRAIN_S, flatten
 from ttt_rllib.runs.directory import RunDir
+from ttt_rllib.runs.lock import remove_stale_lock
 from ttt_rllib.runs.summary import Session
 from ttt_rllib.signals import raise_on_interrupts
 from ttt_rllib.train.preparation import (
     Job,
+    check_earlier_state,
     check_keep_dashboard,
     choose_run_dir,
     claim_earlier_run,
@@ -89,12 +99,15 @@ def train(
 ) -> None:
     """Train an agent by self-play, and prove how good it is.
 
-    Exit codes: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted.
+    Exit codes: 0 done, 1 the run failed or --wait was in vain, 2 the input is wrong, 130
+    interrupted.
     """
     # A folder's name may look like rich's markup.
     console = Console(highlight=False, markup=False, emoji=False)
     changes = tuple(overrides or ())
     raise_on_interrupts()
+    if not plan:
+        output_is_optional()
     try:
         if resume is None:
             job = find_job(experiment, changes, storage, name, resume_if_exists=resume_if_exists)
@@ -108,7 +121,12 @@ def train(
             _keep_dashboard(job.experiment.ray, console)
     except InputError as error:
         warn(f"error: {error}")
-        code = EXIT_BAD_INPUT
+        # A pod that waited in vain is to be started again; one with wrong input is not.
+        in_vain = isinstance(error, NotReadyError) and wait > 0
+        code = EXIT_FAILED if in_vain else EXIT_BAD_INPUT
+    except StartError as error:
+        warn(f"error: {error}")
+        code = EXIT_FAILED
     except KeyboardInterrupt:
         warn("interrupted")
         code = EXIT_INTERRUPTED
@@ -121,20 +139,27 @@ def _run(job: Job, address: str | None, wait_s: float, console: Console, *, plan
     """Take a job from its plan to its results; return the exit code."""
     if job.earlier is not None and job.is_done:
         console.print("the run is done, there is nothing to resume", soft_wrap=True)
-        _renew_report(job.earlier)
+        remove_stale_lock(job.earlier.path)
+        if not plan_only:
+            _renew_report(job.earlier)
         console.print(f"results: {job.earlier.path}", soft_wrap=True)
         return EXIT_DONE
     experiment, joined = job.experiment, address is not None
     request = resource_request(experiment)
     nodes = join_cluster(request, address, wait_s)
+    run = choose_run_dir(job, shared=joined)
+    check_earlier_state(job, address)
+    if not joined:
+        dashboard_place(experiment.ray)
     console.print(request.describe(nodes), soft_wrap=True)
+    for note in env_notes(experiment):
+        warn(f"warning: {note}")
     if plan_only:
         return EXIT_DONE
     reason = not_exact_reason(experiment)
     if reason is not None:
         without = "it trains, unmeasured" if experiment.env.game is None else "scores are sampled"
         console.print(f"{reason}: {without}", soft_wrap=True)
-    run = choose_run_dir(job, shared=joined)
     console.print("starting Ray and the trial ...")
     start_ray(experiment.ray, address)
     try:
@@ -157,13 +182,15 @@ def _execute(experiment: Experiment, run: RunDir, console: Console, *, resume: b
     from ttt_rllib.tracking.search_progress import progress_of
     from ttt_rllib.tracking.wandb import WandbCallback
     from ttt_rllib.tuning.run import RunFailedError, run_trials
+    from ttt_rllib.tuning.session_callback import SessionCallback
 
     progress = progress_of(experiment, console)
     wandb = WandbCallback(experiment, run)
-    callbacks = (PrometheusCallback(experiment, run), wandb)
+    session = SessionCallback(run, _process_start_s())
+    callbacks = (session, PrometheusCallback(experiment, run), wandb)
     try:
         outcome = run_trials(experiment, run, progress, resume=resume, callbacks=callbacks)
-        _finalize(experiment, run, outcome, progress.first_result_s, console)
+        _finalize(experiment, run, outcome, session.session, console)
         code = _tell_errors(experiment, outcome)
         wandb.log_final_artifacts(outcome.best.folder if outcome.best else None)
         wandb.close(code)
@@ -189,17 +216,12 @@ def _finalize(
     experiment: Experiment,
     run: RunDir,
     outcome: RunResult,
-    first_result_s: float | None,
+    session: Session,
     console: Console,
 ) -> None:
     """Write the run's files and its report, and print the agent's figures and the times."""
     from ttt_rllib.train.finalize import finalize_run
 
-    started_s, ended_s = _process_start_s(), time.time()
-    session = Session(
-        setup_s=round((first_result_s or ended_s) - started_s, 3),
-        total_s=round(ended_s - started_s, 3),
-    )
     assessed = finalize_run(experiment, run, outcome, session)
     _renew_report(run)
     if assessed is not None:
@@ -216,15 +238,15 @@ def _tell_errors(experiment: Experiment, outcome: RunResult) -> int:
     if outcome.interrupted:
         warn("interrupted")
         return EXIT_INTERRUPTED
-    for trial in outcome.trials:
-        if trial.error is not None:
-            which = f"trial {trial.name}" if experiment.search else "the trial"
-            warn(f"error: {which} failed: {trial.error}")
-            warn(f"details: {trial.folder / 'error.txt'}")
-    if outcome.best is None:
-        warn("error: no trial was started")
-        return EXIT_FAILED
-    return EXIT_FAILED if outcome.best.error is not None else EXIT_DONE
+    for trial in outcome.failed:
+        which = f"trial {trial.name}" if experiment.search else "the trial"
+        warn(f"error: {which} failed: {trial.error}")
+        warn(f"details: {trial.folder / 'error.txt'}")
+    if outcome.error is None:
+        return EXIT_DONE
+    if experiment.search or not outcome.failed:
+        warn(f"error: {outcome.error}")
+    return EXIT_FAILED
 
 
 def _keep_dashboard(settings: Ray, console: Console) -> None:
@@ -243,9 +265,9 @@ def _renew_report(run: RunDir) -> None:
     try:
         if not is_newest(run):
             write_report(run)
-    except InputError as error:
+    except (InputError, OSError) as error:
         # The report can be made again, so it must not fail the run.
-        warn(f"warning: no report: {error}")
+        warn(f"warning: no report: {one_line(error)}")
 
 
 def _process_start_s() -> float:

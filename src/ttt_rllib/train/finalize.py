@@ -25,6 +25,7 @@ from ttt_rllib.runs.directory import RunDir
 from ttt_rllib.runs.files import write_atomic
 from ttt_rllib.runs.metrics_csv import METRICS_FILE, Curves, read_curves
 from ttt_rllib.runs.outcome import RunResult, RunStatus, TrialResult
+from ttt_rllib.runs.sessions import noted_sessions
 from ttt_rllib.runs.summary import (
     Machine,
     SearchSummary,
@@ -62,9 +63,8 @@ def finalize_run(
     if experiment.search and best:
         write_trials(run.table, experiment, outcome.trials)
         write_atomic(run.best, _best_experiment(experiment, best))
-    sessions = (*_earlier_sessions(run), session)
-    report = evaluated[1] if evaluated else None
-    summary = _summary(experiment, run, outcome, sessions, report)
+    sessions = _all_sessions(run, session)
+    summary = _summary(experiment, run, outcome, sessions, evaluated)
     write_summary(run.summary, summary)
     if summary.status == "done":
         # There is nothing left to resume.
@@ -89,14 +89,17 @@ def _evaluate(run: RunDir, checkpoint: Path | None) -> tuple[Bundle, Report] | N
     return bundle, report
 
 
-def _earlier_sessions(run: RunDir) -> tuple[Session, ...]:
-    """Return the earlier sessions of a resumed run that wrote a summary."""
+def _all_sessions(run: RunDir, session: Session) -> tuple[Session, ...]:
+    """Return the sessions that wrote a summary, those that were killed, and this one."""
     try:
-        earlier = read_summary(run.summary)
+        summary = read_summary(run.summary)
     except InputError:
         # A damaged summary is no reason to lose the one that is about to be written.
-        return ()
-    return earlier.sessions if earlier else ()
+        summary = None
+    summarised = summary.sessions if summary else ()
+    known = {one.began_s for one in (*summarised, session)}
+    killed = tuple(one for one in noted_sessions(run.state) if one.began_s not in known)
+    return (*sorted((*summarised, *killed), key=lambda one: one.began_s), session)
 
 
 def _summary(
@@ -104,9 +107,10 @@ def _summary(
     run: RunDir,
     outcome: RunResult,
     sessions: tuple[Session, ...],
-    report: Report | None,
+    evaluated: tuple[Bundle, Report] | None,
 ) -> Summary:
     best = outcome.best
+    bundle, report = evaluated or (None, None)
     metrics = flatten(best.result) if best else {}
     curves = read_curves(best.folder / METRICS_FILE if best else None)
     return Summary(
@@ -114,7 +118,8 @@ def _summary(
         run=run.path.name,
         status=_status(outcome),
         verdict=verdict(report) if report else None,
-        error=_error(outcome),
+        agent_sha256=bundle.agent_sha256 if bundle else None,
+        error=None if outcome.interrupted else outcome.error,
         best_trial=best.name if best else None,
         search=_search_summary(experiment, outcome),
         checkpoint=_relative(best.checkpoint, run) if best else None,
@@ -132,14 +137,7 @@ def _summary(
 def _status(outcome: RunResult) -> RunStatus:
     if outcome.interrupted:
         return "interrupted"
-    return "failed" if _error(outcome) else "done"
-
-
-def _error(outcome: RunResult) -> str | None:
-    """Return why the run failed: a search fails only if all of its trials do."""
-    if outcome.best is None:
-        return "no trial was started"
-    return outcome.best.error
+    return "failed" if outcome.error else "done"
 
 
 def _search_summary(experiment: Experiment, outcome: RunResult) -> SearchSummary | None:

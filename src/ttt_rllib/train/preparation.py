@@ -12,14 +12,21 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from ttt_rllib.cluster.connection import cluster_nodes, connect, wait_for_resources
+from ttt_rllib.cluster.connection import (
+    check_start,
+    cluster_nodes,
+    connect,
+    import_ray,
+    wait_for_resources,
+)
 from ttt_rllib.cluster.dashboard import dashboard_place
 from ttt_rllib.cluster.placement import Node, ResourceRequest, check_resources
 from ttt_rllib.cluster.shared_storage import check_shared
 from ttt_rllib.config.cluster import Ray
+from ttt_rllib.config.env_settings import check_env_settings
 from ttt_rllib.config.experiment import Experiment
-from ttt_rllib.config.loading import load_experiment
-from ttt_rllib.errors import InputError
+from ttt_rllib.config.loading import difference, load_experiment
+from ttt_rllib.errors import InputError, NotReadyError
 from ttt_rllib.runs.directory import RunDir, create_run_dir, new_run_dir, open_run_dir
 from ttt_rllib.runs.lock import run_lock
 from ttt_rllib.runs.summary import is_done
@@ -27,6 +34,7 @@ from ttt_rllib.signals import deferred_interrupts
 
 __all__ = [
     "Job",
+    "check_earlier_state",
     "check_keep_dashboard",
     "choose_run_dir",
     "claim_earlier_run",
@@ -84,9 +92,10 @@ def find_job(
     if not path.exists():
         return Job(experiment, storage, name)
     run, saved = open_run_dir(path)
-    if saved != experiment:
+    differs = difference(saved, experiment)
+    if differs:
         raise InputError(
-            f"{run.experiment}: differs from the experiment given; choose another --name"
+            f"{run.experiment}: differs from the experiment given: {differs}; choose another --name"
         )
     return Job(experiment, storage, name, run)
 
@@ -102,9 +111,12 @@ def resume_job(path: Path, file: Path | None, overrides: tuple[str, ...], name: 
         raise InputError(
             "--resume keeps the settings and the name of the run; drop --set and --name"
         )
-    if file is not None and load_experiment(file) != saved:
+    check_env_settings(saved)
+    differs = difference(saved, load_experiment(file)) if file is not None else None
+    if differs:
         raise InputError(
-            f"{file}: differs from {run.experiment}; leave it out to resume, or start a new run"
+            f"{run.experiment}: differs from {file}: {differs}; leave the file out to resume, or "
+            "start a new run"
         )
     return Job(saved, run.path.parent.parent, earlier=run)
 
@@ -128,7 +140,7 @@ def claim_earlier_run(job: Job, wait_s: float) -> Iterator[None]:
     Check `job.is_done` inside: another process may have completed the run during the wait.
 
     Raises:
-        InputError: If another process is still working on it after `wait_s` seconds.
+        NotReadyError: If another process is still working on it after `wait_s` seconds.
     """
     if job.earlier is None or job.is_done:
         yield
@@ -143,13 +155,23 @@ def join_cluster(request: ResourceRequest, address: str | None, wait_s: float) -
     Without an address nothing is started yet; the node is this machine.
 
     Raises:
-        InputError: If there is no cluster, or a trial does not fit after `wait_s` seconds.
+        NotReadyError: If no cluster answers, or a trial would fit if more nodes joined but did not
+            within `wait_s` seconds.
+        InputError: If a trial can never fit.
     """
     if address is not None:
         connect(address)
         wait_for_resources(request, wait_s)
+    else:
+        check_start()
     nodes = cluster_nodes(address)
-    check_resources(request, nodes)
+    try:
+        check_resources(request, nodes)
+    except NotReadyError as error:
+        if address is None:
+            # No node will join this machine.
+            raise InputError(str(error)) from None
+        raise
     return nodes
 
 
@@ -162,12 +184,32 @@ def choose_run_dir(job: Job, *, shared: bool) -> RunDir:
 
     Raises:
         InputError: If the directory cannot be used.
+        OSError: If it cannot be written to.
     """
     run = job.earlier or new_run_dir(job.experiment, job.storage, job.name)
     if shared:
         # The directory of a new run does not exist, but the storage can be looked at.
         check_shared(run.path if job.earlier else job.storage)
     return run
+
+
+def check_earlier_state(job: Job, address: str | None) -> None:
+    """Check that the state of the run to resume can be read; Ray is imported, but not started.
+
+    Args:
+        job: What runs.
+        address: The cluster that was joined; None if one will be started.
+
+    Raises:
+        InputError: If it is damaged, or lacks what would be resumed.
+        KeyboardInterrupt: At the end, if a signal arrived meanwhile.
+    """
+    if job.earlier is None:
+        return
+    with deferred_interrupts():  # as in `start_ray`
+        import_ray(address)
+        tune_state = import_module("ttt_rllib.tuning.tune_state")
+    tune_state.check_state(job.experiment, job.earlier)
 
 
 def start_ray(settings: Ray, address: str | None) -> None:
@@ -188,7 +230,7 @@ def claim_run_dir(job: Job, run: RunDir) -> Iterator[None]:
     """Make the directory of a new run and keep other processes from it.
 
     Raises:
-        InputError: If another run took the directory meanwhile, or it cannot be made.
+        OSError: If another run took the directory meanwhile, or it cannot be made.
     """
     if job.earlier is not None:
         # `claim_earlier_run` already holds the lock.

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from ray.tune import Callback
 from ray.tune.error import TuneError
 from ray.tune.experiment import Trial
 
+from ttt_rllib.cluster.placement import resource_request
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.metrics import (
     BETTER,
@@ -28,19 +27,20 @@ from ttt_rllib.metrics import (
     TRAIN_S,
     flatten,
 )
-from ttt_rllib.runs.checkpoints import PREFIX
+from ttt_rllib.runs.checkpoints import is_complete, prune
 from ttt_rllib.runs.directory import RunDir
-from ttt_rllib.runs.outcome import RunResult, TrialResult, best_trial
+from ttt_rllib.runs.outcome import FAILED, RunResult, TrialResult, best_trial
+from ttt_rllib.tuning.failures import describe_failure, last_line
 from ttt_rllib.tuning.interrupt import CheckpointOnInterrupt
 from ttt_rllib.tuning.metrics_callback import MetricsCsvCallback
 from ttt_rllib.tuning.schedulers import scheduler_of
 from ttt_rllib.tuning.search_algorithm import ExperimentSearch, searched_settings, status_of
 from ttt_rllib.tuning.trainable import EXPERIMENT, SelfPlayTrainable
 from ttt_rllib.tuning.tune_state import TuneStateCallback, restore_state
+from ttt_rllib.tuning.waiting import WaitingNotice
 
 __all__ = ["RunFailedError", "run_trials"]
 
-ANSI = re.compile(r"\x1b\[[0-9;]*m")
 QUIET = ("ray.tune", "ray.rllib", "ray.train", "ray.air")
 SETTINGS = {
     # Turns off Tune's own progress table; ours shows what matters here.
@@ -100,11 +100,19 @@ def run_trials(
             search_alg=search,
             # The state comes after the callbacks that write files, so that no snapshot includes a
             # result that is not in them.
-            callbacks=[MetricsCsvCallback(), progress, interrupt, *callbacks, state, followed],
+            callbacks=[
+                MetricsCsvCallback(),
+                progress,
+                interrupt,
+                WaitingNotice(resource_request(experiment)),
+                *callbacks,
+                state,
+                followed,
+            ],
             resume_config=RESUME if is_restored else None,
         )
     except TuneError as error:
-        raise RunFailedError(_last_line(str(error))) from error
+        raise RunFailedError(last_line(str(error))) from error
     finally:
         progress.close()
         interrupt.release()
@@ -115,7 +123,7 @@ def run_trials(
         mode=experiment.objective[1],
         num_seeds=experiment.search.num_seeds if experiment.search else 1,
     )
-    return RunResult(trials, best, interrupt.interrupted)
+    return RunResult(trials, best, interrupt.interrupted, experiment.num_trials)
 
 
 class _Followed(Callback):
@@ -185,13 +193,12 @@ def _outcome(experiment: Experiment, trial: Trial, tunes_status: str) -> TrialRe
     folder = Path(trial.path)
     manager = trial.run_metadata.checkpoint_manager
     registered = [Path(one.checkpoint.path) for one in manager.best_checkpoint_results]
-    known = [path for path in registered if path.is_dir()]
+    known = [path for path in registered if is_complete(path)]
     if status in {"done", "stopped early"}:
-        _prune(folder, known[-(experiment.checkpoint.num_to_keep or len(known)) :])
-    latest = manager.latest_checkpoint_result
+        prune(folder, known[-(experiment.checkpoint.num_to_keep or len(known)) :])
     by_score = experiment.checkpoint.checkpoint_score_attribute
-    chosen = known[-1] if by_score and known else latest and Path(latest.checkpoint.path)
-    error = trial.get_error() if status == "failed" else None
+    # Tune keeps the list in the order of the scores, if there is one.
+    chosen = known[-1] if by_score and known else max(known, default=None)
     return TrialResult(
         name=folder.name,
         status=status,
@@ -201,18 +208,5 @@ def _outcome(experiment: Experiment, trial: Trial, tunes_status: str) -> TrialRe
         folder=folder,
         checkpoint=chosen,
         result=result,
-        error=_last_line(str(error)) if error else None,
+        error=describe_failure(trial) if status == FAILED else None,
     )
-
-
-def _prune(folder: Path, kept: list[Path]) -> None:
-    """Remove all other checkpoints; those from before a kill may be unknown to Tune."""
-    for path in folder.glob(f"{PREFIX}*"):
-        if path not in kept:
-            shutil.rmtree(path)
-
-
-def _last_line(traceback: str) -> str:
-    """Return the last line of a traceback: the exception and its message."""
-    lines = [line.strip() for line in ANSI.sub("", traceback).splitlines() if line.strip()]
-    return lines[-1] if lines else "unknown error"

@@ -19,7 +19,8 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, PopulationBasedTraining
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.search import Distribution
 from ttt_rllib.metrics import MOVES
-from ttt_rllib.runs.exploits_csv import append_exploit
+from ttt_rllib.runs.exploits_csv import Exploit, write_exploits
+from ttt_rllib.tuning.failures import FailingTrial
 
 __all__ = ["ResumableScheduler", "scheduler_of"]
 
@@ -29,6 +30,14 @@ ASHA_FILE = "asha.pkl"
 
 class ResumableScheduler:
     """Mixed into a scheduler: the part of its state that a resumed run needs."""
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """Add a trial; only those are retried whose failure may not come again.
+
+        Tune makes the trials of a resumed run itself, but all of them pass here.
+        """
+        trial.__class__ = FailingTrial
+        super().on_trial_add(tune_controller, trial)  # type: ignore[misc]  # the scheduler's
 
     def get_state(self) -> dict[str, Any]:
         """Return the state, to be pickled."""
@@ -99,25 +108,30 @@ class PBTScheduler(ResumableScheduler, PopulationBasedTraining):
             require_attrs=False,
         )
         self._compared_at: dict[str, float] = {}
+        self._exploits: dict[str, list[Exploit]] = {}
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """Add a trial; one of a resumed run keeps the moves of its last comparison."""
         super().on_trial_add(tune_controller, trial)
+        # A killed session may have written exploits that have not happened in the state resumed.
+        write_exploits(_folder(trial), self._exploits.setdefault(trial.trial_id, []))
         # PBT has no `save`, and compares a trial again once it is `perturbation_interval` moves
         # past this figure: with 0, every resumed trial would be compared at once.
         state = self._trial_state[trial]
         state.last_perturbation_time = self._compared_at.get(trial.trial_id, 0)
 
     def get_state(self) -> dict[str, Any]:
-        """Return the moves at the last comparison of each trial."""
+        """Return each trial's moves at its last comparison, and all exploits."""
         states = self._trial_state.items()
         return {
-            "compared_at": {trial.trial_id: one.last_perturbation_time for trial, one in states}
+            "compared_at": {trial.trial_id: one.last_perturbation_time for trial, one in states},
+            "exploits": {name: list(exploits) for name, exploits in self._exploits.items()},
         }
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Restore the moves at the last comparison of each trial."""
+        """Restore each trial's moves at its last comparison, and all exploits."""
         self._compared_at = dict(state["compared_at"])
+        self._exploits = dict(state.get("exploits", {}))
 
     def _exploit(self, tune_controller: Any, trial: Trial, trial_to_clone: Trial) -> None:
         # Nothing else records which trial copied which: PBT's own log goes to the driver's staging
@@ -125,7 +139,12 @@ class PBTScheduler(ResumableScheduler, PopulationBasedTraining):
         iteration = (trial.last_result or {}).get(TRAINING_ITERATION, 0)
         super()._exploit(tune_controller, trial, trial_to_clone)
         changed = {key: trial.config[key] for key in self._searched}
-        append_exploit(Path(trial.path), iteration, trial_to_clone.trial_id, changed)
+        # A trial that copies one with fewer iterations repeats some, in metrics.csv too: what it
+        # copied then replaces what it had copied in the same iteration.
+        exploits = [one for one in self._exploits[trial.trial_id] if one.iteration < iteration]
+        exploits.append(Exploit(iteration, trial_to_clone.trial_id, changed))
+        self._exploits[trial.trial_id] = exploits
+        write_exploits(_folder(trial), exploits)
 
     def _within_ranges(self, config: dict[str, Any]) -> dict[str, Any]:
         """Clip the settings that PBT multiplied to their ranges, which PBT itself ignores."""
@@ -140,6 +159,11 @@ def scheduler_of(experiment: Experiment) -> ResumableScheduler:
     if name == "asha":
         return ASHAScheduler(experiment)
     return PBTScheduler(experiment) if name == "pbt" else FIFOScheduler()
+
+
+def _folder(trial: Trial) -> Path:
+    """Return the folder of a trial, which Tune itself knows only once the trial has begun."""
+    return Path(trial.storage.experiment_fs_path) / str(trial.trial_id)
 
 
 def _mutations(one: Distribution) -> Any:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from ray.tune.error import TuneError
 from ray.tune.experiment import Trial
@@ -23,8 +25,14 @@ from ttt_rllib.runs.outcome import TrialStatus
 
 if TYPE_CHECKING:
     import optuna
+    from ray.train._internal.storage import StorageContext
 
-__all__ = ["SEARCH_STATE", "ExperimentSearch", "searched_settings", "status_of"]
+__all__ = [
+    "SEARCH_STATE",
+    "ExperimentSearch",
+    "searched_settings",
+    "status_of",
+]
 
 STATE_FILE = "search-{}.pkl"
 
@@ -54,6 +62,7 @@ class ExperimentSearch(SearchAlgorithm):
         self._live: set[str] = set()
         self._spec: dict[str, Any] = {}
         self._configurations = _Configurations(experiment) if experiment.search else None
+        self._staging = uuid4().hex
 
     @property
     def metric(self) -> str:
@@ -75,6 +84,20 @@ class ExperimentSearch(SearchAlgorithm):
         if self._asked:
             raise TuneError("Ray Tune cannot read its own state of the run")
         self._spec = experiments[0].spec
+        self.place(self._spec["storage"])
+
+    def place(self, storage: StorageContext) -> None:
+        """Tell Tune where the run lies now, and where to put what it has not yet copied there.
+
+        The folder for that, in the Ray session, belongs to this session of the run alone. Tune
+        would name it after the second in which the run began: a resumed run, or a copy of it,
+        would take the same one again and find what the other one left there.
+
+        Args:
+            storage: Tune's places for the run, or for one of its trials.
+        """
+        storage.storage_fs_path = str(self._home)
+        storage._timestamp = self._staging  # noqa: SLF001 - nothing public sets it
 
     def is_finished(self) -> bool:
         """Return whether all trials have been made."""
@@ -94,7 +117,7 @@ class ExperimentSearch(SearchAlgorithm):
         self._live.add(trial_id)
         # Tune moves the trials it restores, but not the ones that are made later.
         storage = copy.copy(self._spec["storage"])
-        storage.storage_fs_path = str(self._home)
+        self.place(storage)
         kept = self._experiment.checkpoint.num_to_keep
         return Trial(
             self._spec["run"],
@@ -143,8 +166,15 @@ class ExperimentSearch(SearchAlgorithm):
         part.replace(path)
 
     def has_checkpoint(self, dirpath: str) -> bool:
-        """Return whether there is a state to continue from."""
-        return any(Path(dirpath).glob(SEARCH_STATE))
+        """Return False, so that Tune restores nothing: `restore_state` has done so.
+
+        Tune would read the newest file in a folder of the Ray session, whichever run wrote it.
+        """
+        return False
+
+    def retry(self, trial_ids: Iterable[str]) -> None:
+        """Count trials that had failed among those that run; a resumed run tries them again."""
+        self._live.update(trial_ids)
 
     def restore_from_dir(self, dirpath: str) -> None:
         """Continue from the newest state."""

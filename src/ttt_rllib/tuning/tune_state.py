@@ -8,6 +8,7 @@ appears by a rename.
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import pickle
@@ -15,16 +16,22 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ray.tune import Callback
+from ray.tune import Callback, Checkpoint, register_trainable
 from ray.tune.experiment import Trial
 
+from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.runs.checkpoints import PREFIX, is_complete
 from ttt_rllib.runs.directory import RunDir
-from ttt_rllib.tuning.schedulers import ResumableScheduler
+from ttt_rllib.runs.files import write_atomic
+from ttt_rllib.tuning.schedulers import ResumableScheduler, scheduler_of
 from ttt_rllib.tuning.search_algorithm import SEARCH_STATE, ExperimentSearch
+from ttt_rllib.tuning.trainable import SelfPlayTrainable
 
-__all__ = ["TuneStateCallback", "restore_state"]
+__all__ = ["TuneStateCallback", "check_state", "place_trial", "restore_state"]
+
+Fault = tuple[Path, str]
+"""A checkpoint, and what is wrong with it."""
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +40,9 @@ STATE_FORMAT = 2
 
 TUNE_STATE = "experiment_state-*.json"
 """The trials: Tune names the file after the session and writes it again at every save."""
+
+RESTORED_STATE = "experiment_state-0.json"
+"""The restored trials, under a name before that of any session: clocks and time zones differ."""
 
 SCHEDULER_FILE = "scheduler.pkl"
 """The format number, and the scheduler's state, which Tune does not save."""
@@ -51,14 +61,6 @@ class TuneStateCallback(Callback):
         self._scheduler = scheduler
         self._copied_ns = 0
         self._number = max((int(path.name) for path in _snapshots(run)), default=0)
-        self._is_reconciled = False
-
-    def on_step_begin(self, **info: Any) -> None:
-        """Before the first step, reconcile every trial with the checkpoints that exist."""
-        if not self._is_reconciled:
-            self._is_reconciled = True
-            for trial in info["trials"]:
-                reconcile_checkpoints(trial)
 
     def on_step_end(self, **info: Any) -> None:
         """Copy the state if Tune has saved a new one in this step."""
@@ -86,8 +88,20 @@ class TuneStateCallback(Callback):
             shutil.rmtree(old)
 
 
+def check_state(experiment: Experiment, run: RunDir) -> None:
+    """Read what `restore_state` would restore, and change nothing; Ray need not run.
+
+    Raises:
+        InputError: As `restore_state` does.
+    """
+    _load(run, scheduler_of(experiment), ExperimentSearch(experiment, run.path))
+
+
 def restore_state(run: RunDir, scheduler: ResumableScheduler, search: ExperimentSearch) -> bool:
-    """Restore the newest snapshot, and remove damaged checkpoints and Tune's other states.
+    """Restore the newest snapshot as the only state that Tune finds.
+
+    Nothing else decides what is resumed: not where the run lay before, not the Ray session, in
+    which other runs may have left their states, and no state that Tune was still writing.
 
     Args:
         run: The run to resume.
@@ -98,8 +112,39 @@ def restore_state(run: RunDir, scheduler: ResumableScheduler, search: Experiment
         Whether there is a snapshot; False if no trial had begun.
 
     Raises:
-        InputError: If the snapshot is damaged or of another version, or if there are checkpoints
-            but no snapshot that says which trials they belong to.
+        InputError: If the snapshot is damaged or of another version, if there are checkpoints
+            but no snapshot that says which trials they belong to, or if a trial that has not
+            ended has lost all of its checkpoints. Nothing has been changed then.
+    """
+    loaded = _load(run, scheduler, search)
+    if loaded is None:
+        shutil.rmtree(run.trials, ignore_errors=True)
+        return False
+    state, trials, missing = loaded
+    _retry([trial for trial in trials if trial.status == Trial.ERROR], search)
+    run.trials.mkdir(exist_ok=True)
+    for pattern in (TUNE_STATE, SEARCH_STATE):
+        for path in run.trials.glob(pattern):
+            path.unlink()
+    state["trial_data"] = [trial.get_json_state() for trial in trials]
+    write_atomic(run.trials / RESTORED_STATE, json.dumps(state))
+    # A damaged one stays until a later one supersedes it.
+    for path, what in (*_damaged(run), *missing):
+        logger.warning("%s: %s, resuming from the checkpoint before it", path, what)
+    return True
+
+
+def _load(
+    run: RunDir, scheduler: ResumableScheduler, search: ExperimentSearch
+) -> tuple[dict[str, Any], list[Trial], list[Fault]] | None:
+    """Give scheduler and search their states.
+
+    Returns:
+        The content of Tune's file, its trials, and their newest checkpoints that are missing;
+        None if there is no snapshot.
+
+    Tune reads the file itself; but where it fails to, it starts the run from the beginning
+    without saying so.
     """
     snapshots = _snapshots(run)
     if not snapshots:
@@ -108,29 +153,10 @@ def restore_state(run: RunDir, scheduler: ResumableScheduler, search: Experiment
                 f"--resume {run.path}: has checkpoints but no state to resume from; "
                 "start a new run, or export an agent from trials/"
             )
-        shutil.rmtree(run.trials, ignore_errors=True)
-        return False
-    _load(run, snapshots[-1], scheduler, search)
-    run.trials.mkdir(exist_ok=True)
-    for pattern in (TUNE_STATE, SEARCH_STATE):
-        for path in run.trials.glob(pattern):
-            path.unlink()
-        for path in snapshots[-1].glob(pattern):
-            shutil.copy(path, run.trials)
-    for damaged in _damaged(run):
-        logger.warning("%s: incomplete, resuming from the checkpoint before it", damaged)
-        shutil.rmtree(damaged)
-    return True
-
-
-def _load(
-    run: RunDir, snapshot: Path, scheduler: ResumableScheduler, search: ExperimentSearch
-) -> None:
-    """Give scheduler and search their states, and check what Tune will read later.
-
-    Tune reads the files itself; but where it fails to, it starts the run from the beginning
-    without saying so.
-    """
+        return None
+    snapshot = snapshots[-1]
+    # Without it, Tune would look for its trainable among all of RLlib's.
+    register_trainable(SelfPlayTrainable.__name__, SelfPlayTrainable)
     try:
         # Our own file, in our own run directory, like Tune's pickles beside it.
         saved: dict[str, Any] = pickle.loads((snapshot / SCHEDULER_FILE).read_bytes())  # noqa: S301
@@ -138,7 +164,9 @@ def _load(
         if is_known:
             scheduler.set_state(saved["scheduler"])
             search.restore_from_dir(str(snapshot))
-            json.loads(max(snapshot.glob(TUNE_STATE)).read_text(encoding="utf-8"))
+            text = max(snapshot.glob(TUNE_STATE)).read_text(encoding="utf-8")
+            state: dict[str, Any] = json.loads(text)
+            trials = [_restored_trial(*saved) for saved in state["trial_data"]]
     except Exception as error:
         # Unpickling a damaged file may raise anything.
         raise InputError(f"--resume {run.path}: its state is damaged: {error!r}") from error
@@ -147,26 +175,91 @@ def _load(
             f"--resume {run.path}: its state is of another version of ttt_rllib; "
             "resume it with that version, or start a new run"
         )
+    missing = [place_trial(trial, run, search) for trial in trials]
+    return state, trials, [(path, "missing") for path in missing if path is not None]
 
 
-def reconcile_checkpoints(trial: Trial) -> None:
-    """Forget checkpoints that are gone, and number new ones after all that exist.
+def _retry(failed: list[Trial], search: ExperimentSearch) -> None:
+    """Prepare trials that had failed for another try, and say so; Tune starts them."""
+    names = sorted(trial.trial_id for trial in failed)
+    search.retry(names)
+    for trial in failed:
+        # As many failures are forgiven as at first: the machine may be another one.
+        trial.run_metadata.num_failures = 0
+        trial.run_metadata.invalidate_cache()
+    if names:
+        logger.warning("trying again what failed: trial %s", ", ".join(names))
 
-    A kill may come after Tune removed a checkpoint and before it saved that it did. Tune then
-    fails to remove it a second time, silently, and loses count: it overwrites its newest one.
+
+def _restored_trial(settings: str, figures: str) -> Trial:
+    """Return a trial as Tune saved it."""
+    trial = Trial.from_json_state(settings)
+    trial.restore_run_metadata(figures)
+    return trial
+
+
+def place_trial(trial: Trial, run: RunDir, search: ExperimentSearch) -> Path | None:
+    """Tell a restored trial where its run lies now, and which of its checkpoints are there.
+
+    A checkpoint is the folder of its name in the folder of the trial that made it, which is
+    another trial if this one has just copied it. Tune itself replaces the old path by the new one,
+    once for each of its two references to the newest checkpoint, which is one time too many where
+    the new path contains the old one.
+
+    Checkpoints that are gone or damaged are forgotten, and new ones are numbered after all that
+    exist. A kill may come after Tune removed a checkpoint and before it saved that it did. Tune
+    then fails to remove it a second time, silently, and loses count: it overwrites its newest one.
+
+    Args:
+        trial: A trial whose actor has not started.
+        run: Its run.
+        search: The search of the run.
+
+    Returns:
+        The checkpoint from which it would have been resumed, if there is no such folder; an
+        earlier one takes its place. None if all is well.
+
+    Raises:
+        InputError: If it has to be resumed and had checkpoints, all of which are gone. A trial
+            whose whole folder was removed starts from the beginning.
     """
+    storage = copy.copy(trial.storage)
+    search.place(storage)
+    trial.storage = storage
+    folder, manager = Path(trial.path), trial.run_metadata.checkpoint_manager
     # The public list holds only the checkpoints to keep, and may be a copy.
-    known = trial.run_metadata.checkpoint_manager._checkpoint_results  # noqa: SLF001
-    known[:] = [one for one in known if Path(one.checkpoint.path).is_dir()]
-    there = (int(path.name.removeprefix(PREFIX)) for path in Path(trial.path).glob(f"{PREFIX}*"))
-    trial.storage.current_checkpoint_index = max(there, default=-1)
+    known = manager._checkpoint_results  # noqa: SLF001
+    had = {*known, *filter(None, [manager.latest_checkpoint_result])}
+    for one in had:
+        made_by, name = Path(one.checkpoint.path).parts[-2:]
+        path = run.trials / made_by / name
+        one.checkpoint = Checkpoint(str(path), storage.storage_filesystem)
+    there = {one for one in had if is_complete(Path(one.checkpoint.path))}
+    if had and not there and folder.is_dir() and trial.status != Trial.TERMINATED:
+        names = ", ".join(sorted(Path(one.checkpoint.path).name for one in had))
+        raise InputError(
+            f"{folder}: {names}: missing or damaged, and there is no other checkpoint; put them "
+            "back, or remove the folder to train the trial from the beginning"
+        )
+    known[:] = [one for one in known if one in there]
+    missing = None
+    if had and manager.latest_checkpoint_result not in there:
+        latest = Path(manager.latest_checkpoint_result.checkpoint.path)
+        if there and trial.status != Trial.TERMINATED and not latest.exists():
+            missing = latest
+        manager._latest_checkpoint_result = max(  # noqa: SLF001
+            known, key=lambda one: one.checkpoint.path, default=None
+        )
+    numbers = (int(path.name.removeprefix(PREFIX)) for path in folder.glob(f"{PREFIX}*"))
+    storage.current_checkpoint_index = max(numbers, default=-1)
     trial.invalidate_json_state()
     trial.run_metadata.invalidate_cache()
+    return missing
 
 
-def _damaged(run: RunDir) -> list[Path]:
+def _damaged(run: RunDir) -> list[Fault]:
     checkpoints = sorted(run.trials.glob(f"*/{PREFIX}*"))
-    return [folder for folder in checkpoints if not is_complete(folder)]
+    return [(folder, "incomplete") for folder in checkpoints if not is_complete(folder)]
 
 
 def _snapshots(run: RunDir) -> list[Path]:

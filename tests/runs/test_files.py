@@ -1,0 +1,25 @@
+"""Files appear whole or not at all."""
+
+import pytest
+
+from ttt_rllib.errors import InputError
+from ttt_rllib.runs.files import read_json, write_atomic
+
+
+def test_a_write_that_fails_leaves_nothing_behind(tmp_path):
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_atomic(tmp_path / "report.html", "page")
+    with pytest.raises(UnicodeEncodeError):
+        write_atomic(tmp_path / "other", "\ud800")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"\xff", b"1" * 5000, b"", b"null", b"[]"])
+def test_what_is_no_mapping_in_json_is_one_sentence(tmp_path, content):
+    path = tmp_path / "summary.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as error:
+        read_json(path)
+    assert str(error.value).startswith(f"{path}: ")
+    assert str(error.value).endswith("; remove it, or resume the run")
