@@ -270,7 +270,8 @@ def test_the_openings_lead_back_to_the_board(open_page):
         assert page.locator(".card").count() == 1 + 3 + 12
         assert page.text_content("#openings-verdict") == "No mistake in 16 openings."
         page.locator(".card").nth(1).click()
-        page.wait_for_selector("#play-view .square.open")
+        # The board that was played on before is there until the position has been set up.
+        page.wait_for_selector('#play-view .square[data-owner="X"]')
         assert board_of(page) == "X........"
         assert page.input_value("#seat-o") == "you"
 
