@@ -40,7 +40,7 @@ ENVIRONMENT_FILE = "TTT_ENV_FILE"
 
 MACHINE_TROUBLE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE),
-    # A network folder that does not answer, or whose server has been started anew.
+    # A network folder that does not answer, or whose server was restarted.
     *(errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENOTCONN),
 }
 """What is wrong with the machine, not with the input: the same command may succeed later."""

@@ -16,7 +16,7 @@ __all__ = ["SIGNALS", "deferred_interrupts", "raise_on_interrupts"]
 
 logger = logging.getLogger(__name__)
 
-# Under nohup, SIGHUP is ignored: the run is to go on after the terminal is gone.
+# Under nohup, SIGHUP is ignored: the run must continue after the terminal is gone.
 IS_DETACHED = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
 SIGNALS = (signal.SIGINT, signal.SIGTERM, *(() if IS_DETACHED else (signal.SIGHUP,)))
 

@@ -136,7 +136,7 @@ def test_what_both_got_for_the_first_move_counts_and_nobody_wins_a_cooperative_g
 def test_ppo_learns_from_big_rewards_because_no_error_is_clipped(build):
     algorithm = build("tests.field.envs.odd_games", kwargs={"kind": "big"})
     losses = [algorithm.train()["learner"]["vf_loss"] for _ in range(2)]
-    # Whoever expects nothing errs by 1,000; clipped, the loss would be 10.
+    # A network that expects nothing errs by 1,000; clipped, the loss would be 10.
     assert min(losses) > 1000
 
 

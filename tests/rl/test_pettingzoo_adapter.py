@@ -374,7 +374,7 @@ def test_observations_are_scaled_to_magnitudes_of_1_by_their_bounds(board, facto
 
 
 class Failing(Counting):
-    """Raises in a game of its own choice, at its beginning or after three moves."""
+    """Raises in a game that it is given, at its beginning or after three moves."""
 
     def __init__(self, at, **settings):
         super().__init__(**settings)
@@ -420,7 +420,7 @@ def test_the_result_of_a_game_has_what_an_agent_got_before_its_first_move():
 
 
 class Duel(Counting):
-    """Whoever did not begin wins after four plies; `first` begins."""
+    """The player who did not begin wins after four plies; `first` begins."""
 
     def __init__(self, first):
         super().__init__(leave_at={"a": 4, "b": 4})

@@ -154,7 +154,7 @@ class MaskedAECEnv(MultiAgentEnv):
         """Start a game.
 
         Args:
-            seed: Seed of this and all later games; None goes on with the seeds so far.
+            seed: Seed of this and all later games; None continues the current sequence of seeds.
             options: For the environment, unchanged.
 
         Returns:

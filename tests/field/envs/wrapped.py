@@ -55,7 +55,7 @@ class OtherMask(Changed):
 
 
 class HouseRule(Changed):
-    """Whoever takes the centre wins at once."""
+    """The player who takes the centre wins at once."""
 
     def step(self, action: int | None) -> None:
         """End the game if somebody takes the centre."""
