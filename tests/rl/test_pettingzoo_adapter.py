@@ -20,7 +20,7 @@ from ray.rllib.env.env_context import EnvContext
 from ray.rllib.env.multi_agent_env_runner import MultiAgentEnvRunner
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, aec
-from ttt_rllib.config.pettingzoo_envs import check_env, known_game, make_env
+from ttt_rllib.config.pettingzoo_envs import check_env, make_env, traits_of
 from ttt_rllib.errors import EnvironmentFailedError, InputError
 from ttt_rllib.rl.pettingzoo_adapter import MaskedAECEnv, flat_space
 from ttt_rllib.rl.stock import StockPPOConfig
@@ -374,7 +374,7 @@ def test_observations_are_scaled_to_magnitudes_of_1_by_their_bounds(board, facto
 
 
 class Failing(Counting):
-    """Raises in a game that it is given, at its beginning or after three moves."""
+    """Raises at the beginning of a game, or after three moves, as it is told to."""
 
     def __init__(self, at, **settings):
         super().__init__(**settings)
@@ -517,7 +517,11 @@ def without_package(monkeypatch, package):
 
 
 def test_games_whose_rules_are_ours_are_known_and_no_others():
-    assert known_game(make_env("tictactoe_v3")) == TIC_TAC_TOE
-    assert known_game(make_env("connect_four_v3")) == CONNECT_FOUR
-    assert known_game(make_env("ttt_envs.aec", {"game": CONNECT_FOUR})) == CONNECT_FOUR
-    assert known_game(Counting()) is None
+    games = {
+        make_env("tictactoe_v3"): TIC_TAC_TOE,
+        make_env("connect_four_v3"): CONNECT_FOUR,
+        make_env("ttt_envs.aec", {"game": CONNECT_FOUR}): CONNECT_FOUR,
+        Counting(): None,
+    }
+    for env, game in games.items():
+        assert traits_of(env, "env").game == game

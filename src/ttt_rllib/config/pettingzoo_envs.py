@@ -11,7 +11,7 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -37,7 +37,6 @@ __all__ = [
     "check_policies",
     "env_failed",
     "env_traits",
-    "known_game",
     "make_env",
     "no_legal_action",
     "traits_of",
@@ -173,9 +172,13 @@ def traits_of(env: AECEnv[str, Any, Any], name: str) -> Traits:
     """
     agents = tuple(env.possible_agents)
     pairs = [(env.observation_space(agent), env.action_space(agent)) for agent in agents]
-    returns = [_returns(game, name) for game in _rehearsals(env, name)]
+    game, returns = _claimed_game(env), []
+    for turns in _rehearsals(env, name):
+        returns.append(_returns(turns, name))
+        if game is not None and not _is_played(game, turns, agents):
+            game = None
     return Traits(
-        game=known_game(env),
+        game=game if returns else None,
         agents=agents,
         same_spaces=all(pair == pairs[0] for pair in pairs),
         is_zero_sum=len(agents) == SEATS
@@ -198,23 +201,16 @@ def check_policies(traits: Traits, policies: str) -> None:
         )
 
 
-def known_game(env: AECEnv[str, Any, Any]) -> Game | None:
-    """Return the game that an environment plays, None if its rules are not known here.
+def _claimed_game(env: AECEnv[str, Any, Any]) -> Game | None:
+    """Return the game that an environment plays if nothing around it changes the game.
 
-    The environment is played at random beside our own rules. If a wrapper or a house rule changes
-    who moves, what they see, what they may do or what they get, the game is not the known one:
-    its agent would see other boards than the agent that is evaluated.
+    A wrapper or a house rule may change who moves, what they see, what they may do or what they
+    get. Then it is not the known game: its agent would see other boards than the agent that is
+    evaluated. Random games beside our own rules tell.
     """
     unwrapped = env.unwrapped
     game = CLASSIC_GAMES.get(type(unwrapped).__module__, getattr(unwrapped, "game", None))
-    if not isinstance(game, Game) or len(env.possible_agents) != SEATS:
-        return None
-    try:
-        games = list(_rehearsals(env, game.name))
-    except InputError:
-        return None
-    names = env.possible_agents
-    return game if games and all(_is_played(game, turns, names) for turns in games) else None
+    return game if isinstance(game, Game) and len(env.possible_agents) == SEATS else None
 
 
 def no_legal_action(name: str, agent: str) -> InputError:
@@ -311,7 +307,7 @@ def _returns(turns: list[_Turn], name: str) -> dict[str, float]:
     return returns
 
 
-def _is_played(game: Game, turns: list[_Turn], agents: list[str]) -> bool:
+def _is_played(game: Game, turns: list[_Turn], agents: Sequence[str]) -> bool:
     """Tell whether a game was played by the rules of `game`, and shown as we show it."""
     boards, rewards, is_over = Boards.empty(game, 1), dict.fromkeys(agents, 0.0), False
     for turn in turns:
