@@ -59,8 +59,8 @@ def load_agent(path: str | Path) -> AgentPolicy:
     """Load the agent of a run, of a checkpoint or of a bundle.
 
     Args:
-        path: The folder, or a file in it. Of a run that is not done, the agent of the newest
-            checkpoint is loaded.
+        path: The folder, or a file in it. Of a run that has no summary yet, the agent of the
+            leading trial's newest checkpoint is loaded.
 
     Returns:
         A policy, which maps positions (`ttt_envs.Boards`) to move probabilities.

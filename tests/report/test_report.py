@@ -333,6 +333,19 @@ def test_a_damaged_file_is_named(new_run, file, text, sentence):
         write_report(run)
 
 
+def test_a_done_run_gets_the_report_it_lacks_whatever_the_file_times(new_run):
+    run = new_run(checkpoint="trials/00000/checkpoint_000000")
+    write_report(run)
+    right, written_ns = run.report.read_text(), run.report.stat().st_mtime_ns
+    resumed = run_command("train", "--resume", run.path)
+    assert (resumed.returncode, resumed.stderr) == (0, "")
+    assert run.report.stat().st_mtime_ns == written_ns, "a page that is right stays"
+    # A copy gives a page of an earlier session a later time than the summary.
+    run.report.write_text("of an earlier session")
+    assert run_command("train", "--resume", run.path).returncode == 0
+    assert run.report.read_text() == right
+
+
 def test_a_folder_that_cannot_be_written_is_named(new_run):
     run = new_run()
     (run.path / "report.html").mkdir()

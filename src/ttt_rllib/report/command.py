@@ -14,7 +14,7 @@ from ttt_rllib.runs.directory import RunDir
 from ttt_rllib.runs.files import write_atomic
 from ttt_rllib.runs.record import read_run
 
-__all__ = ["is_newest", "report", "write_report"]
+__all__ = ["report", "write_report"]
 
 
 def write_report(run_dir: RunDir) -> Path:
@@ -34,16 +34,12 @@ def write_report(run_dir: RunDir) -> Path:
     path = run_dir.report
     html = page(read_run(run_dir))
     try:
-        write_atomic(path, html)
+        # A page that says so already stays: a run that is done may be in an archive.
+        if not path.is_file() or path.read_bytes() != html.encode():
+            write_atomic(path, html)
     except OSError as error:
         raise file_error(path, "cannot be written", error) from None
     return path
-
-
-def is_newest(run_dir: RunDir) -> bool:
-    """Tell whether a run has a page that was written after its summary."""
-    path = run_dir.report
-    return path.is_file() and path.stat().st_mtime_ns >= run_dir.summary.stat().st_mtime_ns
 
 
 def report(

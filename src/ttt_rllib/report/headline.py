@@ -78,7 +78,7 @@ def status_note(record: RunRecord) -> str:
     }
     words = told.get(
         record.status,
-        "The run is still running or was killed: figures are of the trial that reported last.",
+        "The run is still running or was killed: figures are of the trial that leads.",
     )
     error = record.summary.error if record.summary else None
     return f"{words} The error: {_first_line(error)}" if error else words

@@ -259,12 +259,11 @@ def _keep_dashboard(settings: Ray, console: Console) -> None:
 
 
 def _renew_report(run: RunDir) -> None:
-    """Write the report unless it is newer than the summary; a kill may have prevented it."""
-    from ttt_rllib.report.command import is_newest, write_report
+    """Write the report unless it is right already; a kill may have prevented it."""
+    from ttt_rllib.report.command import write_report
 
     try:
-        if not is_newest(run):
-            write_report(run)
+        write_report(run)
     except (InputError, OSError) as error:
         # The report can be made again, so it must not fail the run.
         warn(f"warning: no report: {one_line(error)}")
