@@ -19,6 +19,7 @@ from ttt_rllib.errors import InputError, abbreviated
 from ttt_rllib.text_files import read_json_file, read_text_file
 
 __all__ = [
+    "figure_in",
     "read_figure",
     "read_json",
     "read_table",
@@ -109,17 +110,26 @@ def table_rows(path: Path, text: str) -> tuple[tuple[str, ...], list[dict[str, s
     return columns, rows
 
 
-def read_figure(path: Path, name: str, cell: str) -> float:
+def figure_in(cell: str | None) -> float:
     """Return the figure in a cell; NaN for an empty one, and for what is not finite.
 
     Raises:
-        InputError: If it is no number.
+        ValueError: If it is no number.
+    """
+    figure = float(cell or math.nan)
+    return figure if math.isfinite(figure) else math.nan
+
+
+def read_figure(path: Path, name: str, cell: str) -> float:
+    """Return what `figure_in` returns.
+
+    Raises:
+        InputError: If it is no number; the message names the file and the column.
     """
     try:
-        figure = float(cell or math.nan)
+        return figure_in(cell)
     except ValueError:
         raise InputError(f"{path}: {name} is {abbreviated(cell)}, not a number; {REMEDY}") from None
-    return figure if math.isfinite(figure) else math.nan
 
 
 def validated(path: Path, content: Mapping[str, Any], kind: type[Content]) -> Content:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ttt_rllib.metrics import ITERATION, METRICS
-from ttt_rllib.runs.files import read_figure, read_table, table_rows
+from ttt_rllib.runs.files import figure_in, read_figure, read_table, table_rows
 
 __all__ = ["METRICS_FILE", "Curves", "MetricsCsv", "read_curves"]
 
@@ -34,27 +34,21 @@ class Curves:
 
     def __getitem__(self, metric: str) -> npt.NDArray[np.float64]:
         """`[N]` figures of a metric, NaN where an iteration has none."""
-        return np.array([_figure(row.get(metric)) for row in self.rows], dtype=np.float64)
+        return np.array([figure_in(row.get(metric)) for row in self.rows], dtype=np.float64)
 
     def has(self, metric: str) -> bool:
         """Tell whether a metric has any figure."""
-        return any(math.isfinite(_figure(row.get(metric))) for row in self.rows)
+        return any(math.isfinite(figure_in(row.get(metric))) for row in self.rows)
 
     def last(self, metric: str) -> float | None:
         """Return the last figure of a metric; None if there is none."""
-        figures = (_figure(row.get(metric)) for row in reversed(self.rows))
+        figures = (figure_in(row.get(metric)) for row in reversed(self.rows))
         return next((figure for figure in figures if math.isfinite(figure)), None)
 
     def total(self, metric: str) -> float:
         """Return the sum of a metric over all iterations that have it."""
-        figures = (_figure(row.get(metric)) for row in self.rows)
+        figures = (figure_in(row.get(metric)) for row in self.rows)
         return sum(figure for figure in figures if math.isfinite(figure))
-
-
-def _figure(cell: str | None) -> float:
-    """Return a figure; NaN for an empty cell, and for what is not finite."""
-    figure = float(cell) if cell else math.nan
-    return figure if math.isfinite(figure) else math.nan
 
 
 def read_curves(path: Path | None) -> Curves:
