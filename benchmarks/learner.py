@@ -56,12 +56,12 @@ def sampled_batch(moves: int) -> Any:
     import numpy as np
     from ray.rllib.evaluation.postprocessing import Postprocessing
 
-    from ttt_rllib.rl.actor_critic import MODULE_ID
-    from ttt_rllib.rl.env_runner import BoardEnvRunner
+    from ttt_rllib.rl.env_runner import TorchBoardEnvRunner
     from ttt_rllib.rl.ppo import SelfPlayPPOConfig
+    from ttt_rllib.sampling.env_runner import MODULE_ID
 
     config = SelfPlayPPOConfig().env_runners(num_envs_per_env_runner=1024).debugging(seed=0)
-    runner = BoardEnvRunner(config=config, worker_index=0)
+    runner = TorchBoardEnvRunner(config=config, worker_index=0)
     batch = runner.sample(num_timesteps=moves)[0]
     columns = batch.policy_batches[MODULE_ID]
     advantages = columns[Postprocessing.ADVANTAGES]
@@ -88,7 +88,7 @@ def _stock(batch: Any, minibatch: int) -> Callable[[], float]:
     from ray.rllib.core.columns import Columns
     from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 
-    from ttt_rllib.rl.actor_critic import MODULE_ID
+    from ttt_rllib.sampling.env_runner import MODULE_ID
 
     columns = dict(batch.policy_batches[MODULE_ID])
     columns[Columns.OBS] = columns[Columns.OBS].astype(np.float32)
@@ -149,7 +149,7 @@ def _tensors(batch: Any) -> dict[str, Any]:
     from ray.rllib.core.columns import Columns
     from ray.rllib.evaluation.postprocessing import Postprocessing
 
-    from ttt_rllib.rl.actor_critic import MODULE_ID
+    from ttt_rllib.sampling.env_runner import MODULE_ID
 
     names = {
         "observations": Columns.OBS,

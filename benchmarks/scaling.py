@@ -69,11 +69,12 @@ def _sampling_rate(group: Any, number: int, moves: int, rounds: int) -> Callable
         sampled, start_s = 0, time.perf_counter()
         for _ in range(rounds):
             answers = group.foreach_env_runner(
-                lambda runner, share=share: runner.sample(num_timesteps=share),
+                "sample_games",
+                kwargs={"num_moves": share, "epsilon": 0.0},
                 remote_worker_ids=chosen,
                 local_env_runner=False,
             )
-            sampled += sum(batch.env_steps() for batches in answers for batch in batches)
+            sampled += sum(games.num_moves for games, _, _ in answers)
         return sampled / (time.perf_counter() - start_s)
 
     return measure

@@ -17,9 +17,10 @@ from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.env.wrappers.pettingzoo_env import PettingZooEnv
 
 from ttt_envs.game import TIC_TAC_TOE
-from ttt_rllib.rl.actor_critic import MODULE_ID, BoardActorCritic
+from ttt_rllib.rl.actor_critic import BoardActorCritic
 from ttt_rllib.rl.env_runner import board_spaces
 from ttt_rllib.rl.self_play import shared_policy_mapping_fn
+from ttt_rllib.sampling.env_runner import MODULE_ID
 
 __all__ = ["FlatTicTacToe", "stock_config"]
 

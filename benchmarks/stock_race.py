@@ -37,7 +37,7 @@ def train(seed: int) -> Iterator[Standing]:
     from ttt_rllib.agents.policies import NetworkPolicy, policy_table
     from ttt_rllib.exact.evaluation import solve_or_raise
     from ttt_rllib.exact.tables import Table
-    from ttt_rllib.rl.actor_critic import MODULE_ID
+    from ttt_rllib.sampling.env_runner import MODULE_ID
 
     torch.set_num_threads(1)  # as Ray does in an actor of one CPU, such as a trial
     positions = solve_or_raise(TIC_TAC_TOE).positions

@@ -23,7 +23,7 @@ QUICK = (
     "tests/agents/test_bundle.py",
     "tests/agents/test_policies.py",
     "tests/exact/test_evaluation.py",
-    "tests/rl/test_rollout.py",
+    "tests/sampling/test_rollout.py",
     "tests/test_export.py",
 )
 ALL = (
@@ -34,7 +34,7 @@ ALL = (
     "tests/rl/test_actor_critic.py",
     "tests/rl/test_ppo_learner.py",
     "tests/rl/test_dqn_learner.py",
-    "tests/rl/test_rollout.py",
+    "tests/sampling/test_rollout.py",
     "tests/test_export.py",
 )
 

@@ -27,10 +27,24 @@ PACKAGES = (
         "config",
         "agents",
     ),
-    *("cluster", "analysis", "evaluation", "runs", "rl", "play", "report", "tuning", "tracking"),
+    *(
+        "cluster",
+        "analysis",
+        "evaluation",
+        "runs",
+        "sampling",
+        "rl",
+        "play",
+        "report",
+        "tuning",
+        "tracking",
+    ),
     *("train", "evaluate", "export", "cli", "__main__"),
 )
-MAY_IMPORT = {"ray": ("cluster", "rl", "tuning", "tracking", "play.serve_app"), "torch": ("rl",)}
+MAY_IMPORT = {
+    "ray": ("cluster", "rl", "sampling.env_runner", "tuning", "tracking", "play.serve_app"),
+    "torch": ("rl",),
+}
 MODULES = sorted([*SOURCE.rglob("*.py"), *(ROOT / "envs" / "ttt_envs").rglob("*.py")])
 
 

@@ -84,7 +84,19 @@ def checkpoint_manager(_):
     return Trial("PPO", stub=True).run_metadata.checkpoint_manager
 
 
+def class_cache(_):
+    from ray.tune.execution import class_cache
+
+    return class_cache
+
+
 TUNE = [
+    Internal(
+        class_cache,
+        "DEFAULT_ENV_VARS",
+        dict,
+        "run: a trial without variables gets a process that Ray has started beforehand",
+    ),
     Internal(
         storage,
         "current_checkpoint_index",
@@ -161,10 +173,22 @@ def learner(_=None):
 
 
 def env_runner(_):
-    from ttt_rllib.rl.env_runner import BoardEnvRunner
+    from ttt_rllib.rl.env_runner import TorchBoardEnvRunner
     from ttt_rllib.rl.ppo import SelfPlayPPOConfig
 
-    return BoardEnvRunner(config=SelfPlayPPOConfig(), worker_index=0)
+    return TorchBoardEnvRunner(config=SelfPlayPPOConfig(), worker_index=0)
+
+
+def algorithm_module(_):
+    from ray.rllib.algorithms import algorithm
+
+    return algorithm
+
+
+def env_runner_group_class(_):
+    from ray.rllib.env.env_runner_group import EnvRunnerGroup
+
+    return EnvRunnerGroup
 
 
 def checkpointable(_):
@@ -193,6 +217,22 @@ RLLIB = [
         "_metrics_num_env_steps_sampled",
         Counter,
         "env_runner: the moves that Prometheus counts, for a rule and a panel of Grafana's",
+    ),
+    Internal(
+        algorithm_module,
+        "EnvRunnerGroup",
+        type,
+        "env_runner_group: `Algorithm.setup` makes ours, since no setting names its class",
+    ),
+    Internal(
+        env_runner_group_class,
+        "_make_worker",
+        FunctionType,
+        "env_runner_group: remote env runners get plain settings instead of an AlgorithmConfig",
+        (
+            *("self", "env_creator", "validate_env", "worker_index", "num_workers"),
+            *("recreated_worker", "config", "spaces"),
+        ),
     ),
     Internal(
         checkpointable,
@@ -226,6 +266,12 @@ def test_an_internal_of_ray_has_the_name_and_the_type_that_we_rely_on(internal, 
         assert tuple(parameters) == internal.parameters
 
 
+def test_ray_has_the_parameters_with_which_a_private_cluster_leaves_out_its_monitors():
+    from ray._private.parameter import RayParams
+
+    assert {"include_log_monitor", "no_monitor"} <= set(inspect.signature(RayParams).parameters)
+
+
 HOSTS = {AlgorithmHost: algorithm_class, ConfigHost: config_class, LearnerHost: learner_class}
 HOSTED = [
     (protocol, name)
@@ -253,3 +299,19 @@ def test_a_class_of_rllib_has_what_a_protocol_of_ours_says_of_it(protocol, name)
 
 def test_a_learner_of_rllib_has_the_attributes_that_our_protocol_says():
     assert set(LearnerHost.__annotations__) <= set(vars(learner()))
+
+
+def test_the_names_that_light_env_runners_repeat_are_rllibs():
+    from ray.rllib.core import COMPONENT_RL_MODULE
+    from ray.rllib.core.columns import Columns
+    from ray.rllib.evaluation.postprocessing import Postprocessing
+    from ray.rllib.utils.metrics import WEIGHTS_SEQ_NO
+
+    from ttt_rllib.sampling import columns, env_runner
+
+    for name in ("OBS", "ACTIONS", "ACTION_LOGP", "NEXT_OBS", "REWARDS", "TERMINATEDS"):
+        assert getattr(columns, name) == getattr(Columns, name)
+    for name in ("ADVANTAGES", "VALUE_TARGETS"):
+        assert getattr(columns, name) == getattr(Postprocessing, name)
+    assert env_runner.RL_MODULE == COMPONENT_RL_MODULE
+    assert env_runner.WEIGHTS_SEQ_NO == WEIGHTS_SEQ_NO

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import run_program
 from ttt_rllib.cluster import connection as cluster
 from ttt_rllib.cluster.connection import available_cpus
 from ttt_rllib.cluster.placement import ResourceRequest
@@ -157,3 +158,23 @@ def test_waiting_for_room_ends_when_there_is_some_or_the_time_is_up(ray_cluster,
 def test_a_connection_that_others_made_stays(ray_cluster):
     cluster.disconnect()
     assert cluster.is_connected()
+
+
+PROCESSES = """
+import sys, psutil
+from ttt_rllib.cluster.connection import connect, disconnect
+connect(None, ("127.0.0.1", 0) if sys.argv[1:] else None)
+print(*(Path(word).name for child in psutil.Process().children() for word in child.cmdline()))
+disconnect()
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("dashboard", [(), ("dashboard",)])
+def test_a_private_cluster_starts_no_process_without_a_use(dashboard):
+    done = run_program(f"from pathlib import Path{PROCESSES}", *dashboard)
+    assert done.returncode == 0, done.stderr
+    started = set(done.stdout.split())
+    assert {"gcs_server", "raylet", "dashboard.py"} <= started
+    assert "log_monitor.py" not in started
+    assert ("monitor.py" in started) == bool(dashboard)

@@ -9,9 +9,9 @@ import pytest
 from ray.rllib.algorithms.algorithm import Algorithm
 
 from ttt_rllib.config.experiment import Experiment
-from ttt_rllib.rl.actor_critic import MODULE_ID
 from ttt_rllib.rl.algorithm_config import algorithm_config
 from ttt_rllib.rl.stock_env_runner import StockEnvRunner
+from ttt_rllib.sampling.env_runner import MODULE_ID
 
 # RLlib registers its env again for every env runner in a process.
 pytestmark = pytest.mark.filterwarnings("ignore:.*Overriding environment rllib-multi-agent-env")

@@ -9,7 +9,7 @@ from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Game, enumerate_positions, rando
 from ttt_rllib.agents.policies import NetworkPolicy
 from ttt_rllib.rl.actor_critic import BoardActorCritic
 from ttt_rllib.rl.env_runner import board_spaces
-from ttt_rllib.rl.rollout import flat_observations
+from ttt_rllib.sampling.rollout import flat_observations
 
 
 def module_for(game, activation="relu"):

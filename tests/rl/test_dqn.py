@@ -8,8 +8,8 @@ from ttt_envs.positions import enumerate_positions
 from ttt_rllib.agents.bundle import load_bundle, weights_sha256
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.metrics import METRICS, flatten
-from ttt_rllib.rl.actor_critic import MODULE_ID
-from ttt_rllib.rl.rollout import flat_observations
+from ttt_rllib.sampling.env_runner import MODULE_ID
+from ttt_rllib.sampling.rollout import flat_observations
 
 
 def weights_hash(algorithm):
@@ -29,7 +29,7 @@ def test_any_number_of_runners_and_learners_trains_as_often_as_the_intensity_ask
         result = algorithm.train()
     assert weights_hash(algorithm) != before
     states = algorithm.env_runner_group.foreach_env_runner(
-        lambda runner: runner.module["main"].get_state(inference_only=True)
+        lambda runner: runner.get_state()["rl_module"]["main"]
     )
     assert {weights_sha256(state) for state in states} == {weights_hash(algorithm)}
     moves = result["play"]["moves"]
@@ -92,8 +92,8 @@ def test_no_illegal_move_in_thousands_of_moves_at_any_epsilon(build):
     algorithm = build("dqn")
     runner = algorithm.env_runner_group.local_env_runner
     for epsilon in (0.0, 0.5, 1.0):
-        runner.epsilon = epsilon
-        columns = runner.sample(num_timesteps=3_000)[0].policy_batches[MODULE_ID]
+        games, _, _ = runner.sample_games(3_000, epsilon)
+        columns = games.columns
         stones = columns["obs"][:, :18].reshape(-1, 9, 2)
         chosen = stones[np.arange(len(stones)), columns["actions"]]
         assert not chosen.any(), "every stone went to an empty square"

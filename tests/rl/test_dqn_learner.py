@@ -18,10 +18,10 @@ from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
 from ray.rllib.utils.metrics.metrics_logger import MetricsLogger
 
-from ttt_rllib.rl.actor_critic import MODULE_ID
 from ttt_rllib.rl.dqn import SelfPlayDQNConfig
 from ttt_rllib.rl.dqn_learner import dqn_loss
-from ttt_rllib.rl.env_runner import BoardEnvRunner
+from ttt_rllib.rl.env_runner import TorchBoardEnvRunner
+from ttt_rllib.sampling.env_runner import MODULE_ID
 
 ROWS, ACTIONS = 64, 9
 
@@ -94,7 +94,7 @@ def test_the_zero_sum_target_by_hand():
 def learner_and_batch(**training):
     config = SelfPlayDQNConfig().training(**training)
     config.env_runners(num_envs_per_env_runner=60).debugging(seed=0)
-    runner = BoardEnvRunner(config=config, worker_index=0)
+    runner = TorchBoardEnvRunner(config=config, worker_index=0)
     runner.epsilon = 1.0
     columns = runner.sample()[0].policy_batches[MODULE_ID]
     return config.build_learner(), MultiAgentBatch({MODULE_ID: SampleBatch(columns)}, len(columns))

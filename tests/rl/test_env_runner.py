@@ -13,17 +13,18 @@ from ray.rllib.utils.metrics import (
 )
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE
-from ttt_rllib.rl.actor_critic import MODULE_ID
-from ttt_rllib.rl.env_runner import DRAWS, O_WINS, X_WINS, BoardEnvRunner
+from ttt_rllib.rl.env_runner import DRAWS, O_WINS, X_WINS, TorchBoardEnvRunner
 from ttt_rllib.rl.ppo import SelfPlayPPOConfig
-from ttt_rllib.rl.ppo_learner import EXPLORED
+from ttt_rllib.sampling.columns import EXPLORED
+from ttt_rllib.sampling.env_runner import MODULE_ID
 
 
-def runner(seed=0, worker_index=0, game=TIC_TAC_TOE, boards=50):
-    config = SelfPlayPPOConfig().self_play(game=game, random_plies=(0, 8))
+def runner(seed=0, worker_index=0, game=TIC_TAC_TOE, boards=50, exploring_starts=0.0):
+    config = SelfPlayPPOConfig()
+    config.self_play(game=game, random_plies=(0, 8), exploring_starts=exploring_starts)
     config.env_runners(num_envs_per_env_runner=boards).debugging(seed=seed)
     torch.manual_seed(0)
-    return BoardEnvRunner(config=config, worker_index=worker_index)
+    return TorchBoardEnvRunner(config=config, worker_index=worker_index)
 
 
 def actions(of, **kwargs):
@@ -115,8 +116,7 @@ def test_random_actions_are_uniform_and_metrics_count_the_games():
 def test_random_first_moves_are_learnt_from_only_where_they_turned_out_better_than_expected():
     batches = {}
     for share in (0.0, 1.0):
-        one = runner(boards=400)
-        one.exploring_starts = share
+        one = runner(boards=400, exploring_starts=share)
         batches[share] = one.sample()[0]
     assert len(batches[0.0].policy_batches[MODULE_ID]) == batches[0.0].env_steps()
     assert not batches[0.0].policy_batches[MODULE_ID][EXPLORED].any()

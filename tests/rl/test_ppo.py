@@ -1,12 +1,17 @@
 """SelfPlayPPO on a real Ray cluster: counts of runners and learners, failures, checkpoints."""
 
+import sys
+
 import pytest
 import ray
+from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
 from ttt_rllib.agents.bundle import load_bundle, weights_sha256
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.metrics import METRICS, flatten
-from ttt_rllib.rl.actor_critic import MODULE_ID
+from ttt_rllib.rl.actor_critic import BoardActorCritic
+from ttt_rllib.rl.ppo import SelfPlayPPOConfig
+from ttt_rllib.sampling.env_runner import MODULE_ID
 
 
 def weights_hash(algorithm):
@@ -16,7 +21,7 @@ def weights_hash(algorithm):
 def runner_hashes(algorithm):
     """Hash of the weights that each remote runner samples with."""
     states = algorithm.env_runner_group.foreach_env_runner(
-        lambda runner: runner.module["main"].get_state(), local_env_runner=False
+        lambda runner: runner.get_state()["rl_module"]["main"], local_env_runner=False
     )
     return [weights_sha256(state) for state in states]
 
@@ -58,6 +63,35 @@ def test_any_number_of_runners_and_learners_trains_and_shares_one_set_of_weights
 def test_initial_weights_reach_remote_runners_before_the_first_sample(two_runners):
     assert runner_hashes(two_runners) == [weights_hash(two_runners)] * 2
     assert two_runners.iteration == 0
+
+
+def test_remote_runners_import_neither_torch_nor_rllib(two_runners):
+    two_runners.train()
+    imported = two_runners.env_runner_group.foreach_env_runner(
+        lambda runner: {"torch", "ray.rllib", "ray.tune"} & set(sys.modules), local_env_runner=False
+    )
+    assert imported == [set(), set()]
+
+
+class OtherModule(BoardActorCritic):
+    """A network that only torch can compute."""
+
+
+def test_a_module_that_is_not_ours_has_env_runners_with_torch(ray_cluster):
+    config = SelfPlayPPOConfig().env_runners(
+        num_env_runners=1, num_cpus_per_env_runner=0.5, num_envs_per_env_runner=64
+    )
+    config.training(train_batch_size_per_learner=600, minibatch_size=200, num_epochs=1)
+    config.rl_module(rl_module_spec=RLModuleSpec(module_class=OtherModule))
+    algorithm = config.build_algo()
+    try:
+        assert algorithm.train()["play"]["moves"] >= 600
+        kinds = algorithm.env_runner_group.foreach_env_runner(
+            lambda runner: type(runner).__name__, local_env_runner=False
+        )
+        assert kinds == ["TorchBoardEnvRunner"]
+    finally:
+        algorithm.stop()
 
 
 def test_every_metric_is_reported_and_equals_what_evaluate_says_of_the_checkpoint(build, tmp_path):

@@ -14,10 +14,12 @@ from ray.rllib.evaluation.postprocessing import Postprocessing
 from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 from ray.rllib.utils.metrics.metrics_logger import MetricsLogger
 
-from ttt_rllib.rl.actor_critic import ILLEGAL_LOGIT, MODULE_ID
-from ttt_rllib.rl.env_runner import BoardEnvRunner
+from ttt_rllib.rl.env_runner import TorchBoardEnvRunner
 from ttt_rllib.rl.ppo import SelfPlayPPOConfig, _prepare
-from ttt_rllib.rl.ppo_learner import EXPLORED, ppo_loss
+from ttt_rllib.rl.ppo_learner import ppo_loss
+from ttt_rllib.sampling.columns import EXPLORED
+from ttt_rllib.sampling.env_runner import MODULE_ID
+from ttt_rllib.sampling.network import ILLEGAL_LOGIT
 
 
 def random_batch(rows=64, actions=9):
@@ -108,7 +110,7 @@ def test_what_followed_a_random_move_does_not_move_the_value():
 
 def test_an_epoch_sees_every_move_exactly_once():
     config = SelfPlayPPOConfig().env_runners(num_envs_per_env_runner=100).debugging(seed=0)
-    batch = BoardEnvRunner(config=config, worker_index=0).sample(num_timesteps=500)[0]
+    batch = TorchBoardEnvRunner(config=config, worker_index=0).sample(num_timesteps=500)[0]
     learner = config.build_learner()
     seen = []
     learner._gradient_step = lambda rows, *_: (seen.append(rows), torch.zeros(5))[1]
@@ -127,7 +129,7 @@ def test_an_epoch_sees_every_move_exactly_once():
 
 def test_diverged_weights_are_refused_with_a_remedy():
     config = SelfPlayPPOConfig().training(lr=1e30).env_runners(num_envs_per_env_runner=50)
-    batch = BoardEnvRunner(config=config, worker_index=0).sample()[0]
+    batch = TorchBoardEnvRunner(config=config, worker_index=0).sample()[0]
     learner = config.build_learner()
     with pytest.raises(FloatingPointError, match=r"training diverged: .* lower training\.lr"):
         learner.update(batch=_prepare(batch, 1), num_epochs=20, minibatch_size=64)

@@ -31,9 +31,9 @@ from ttt_rllib.config.pettingzoo_envs import make_env
 from ttt_rllib.errors import InputError
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.metrics import METRICS, flatten
-from ttt_rllib.rl.actor_critic import MODULE_ID
 from ttt_rllib.rl.stock import StockDQNConfig, StockPPOConfig
 from ttt_rllib.rl.stock_module import StockQNetwork
+from ttt_rllib.sampling.env_runner import MODULE_ID
 
 # RLlib registers its env again for every env runner in a process.
 pytestmark = pytest.mark.filterwarnings("ignore:.*Overriding environment rllib-multi-agent-env")

@@ -10,6 +10,9 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 
@@ -149,15 +152,16 @@ def _start(dashboard: tuple[str, int] | None) -> None:
     import ray
 
     try:
-        context = ray.init(
-            address="local",
-            num_cpus=available_cpus(),
-            include_dashboard=dashboard is not None,
-            **(dict(zip(DASHBOARD_ARGUMENTS, dashboard, strict=True)) if dashboard else {}),
-            _metrics_export_port=_metrics_port(),
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
+        with _needed_processes_only(has_dashboard=dashboard is not None):
+            context = ray.init(
+                address="local",
+                num_cpus=available_cpus(),
+                include_dashboard=dashboard is not None,
+                **(dict(zip(DASHBOARD_ARGUMENTS, dashboard, strict=True)) if dashboard else {}),
+                _metrics_export_port=_metrics_port(),
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
     except Exception as error:
         # Ray raises a bare Exception if a process does not answer in time.
         raise StartError(
@@ -167,6 +171,24 @@ def _start(dashboard: tuple[str, int] | None) -> None:
     session = Path(context.address_info["session_dir"])
     mark_session(session)
     remove_old_sessions(session.parent)
+
+
+@contextmanager
+def _needed_processes_only(*, has_dashboard: bool) -> Iterator[None]:
+    """Let `ray.init` start neither the log monitor nor the autoscaler's monitor.
+
+    It has no arguments for them. The first sends the workers' output to the driver, which does not
+    want it; the second adds nodes, which a private cluster cannot, and tells the dashboard. Each
+    takes as much CPU time as the import of Ray while everything else starts.
+    """
+    from ray._private import parameter
+
+    original = parameter.RayParams
+    parameter.RayParams = partial(original, include_log_monitor=False, no_monitor=not has_dashboard)
+    try:
+        yield
+    finally:
+        parameter.RayParams = original
 
 
 def _reason(error: Exception) -> str:

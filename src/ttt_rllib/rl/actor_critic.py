@@ -17,22 +17,16 @@ from ray.rllib.core.rl_module.apis.value_function_api import ValueFunctionAPI
 from ray.rllib.core.rl_module.torch.torch_rl_module import TorchRLModule
 from torch import Tensor, nn
 
+from ttt_rllib.sampling.network import ILLEGAL_LOGIT
+
 __all__ = [
     "ACTIVATIONS",
-    "ILLEGAL_LOGIT",
-    "MODULE_ID",
     "BoardActorCritic",
     "build_trunk",
     "run_trunk",
 ]
 
 Activation = Callable[[Tensor], Tensor]
-
-MODULE_ID = "main"
-"""The one policy that plays both seats."""
-
-ILLEGAL_LOGIT = -1e9
-"""Odds of exp(-1e9) are exactly 0 in float32; -inf would make 0 * -inf = nan in the entropy."""
 
 ACTIVATIONS: dict[str, Activation] = {"relu": torch.relu, "tanh": torch.tanh}
 

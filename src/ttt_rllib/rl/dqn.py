@@ -7,30 +7,28 @@ LearnerGroup makes as many gradient steps as `training_intensity` asks for.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.algorithms.dqn.dqn import DQN, DQNConfig
 from ray.rllib.algorithms.dqn.dqn_learner import QF_LOSS_KEY, QF_MEAN_KEY, TD_ERROR_MEAN_KEY
-from ray.rllib.core.columns import Columns
 from ray.rllib.core.learner.learner import DEFAULT_OPTIMIZER, LR_KEY
 from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 from ray.rllib.utils.from_config import NotProvided
 from ray.rllib.utils.metrics import LEARNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME
 
 from ttt_rllib.metrics import EPSILON, LR, Q_MEAN, TD_ERROR, TD_LOSS
-from ttt_rllib.rl.actor_critic import MODULE_ID
 from ttt_rllib.rl.dqn_learner import SelfPlayDQNLearner
-from ttt_rllib.rl.exact_evaluation import ExactEvaluationMixin
+from ttt_rllib.rl.env_runner_group import sample_moves
 from ttt_rllib.rl.q_network import BoardQNetwork
 from ttt_rllib.rl.replay_buffer import ReplayBuffer
-from ttt_rllib.rl.rollout import ActionSampler, Games, epsilon_greedy_actions
-from ttt_rllib.rl.sampling import sample_moves
-from ttt_rllib.rl.self_play import SelfPlayConfig, run_iteration
-from ttt_rllib.rl.transitions import transitions
+from ttt_rllib.rl.self_play import SelfPlayConfig, SelfPlayMixin, run_iteration
+from ttt_rllib.sampling.columns import Columns, dqn_columns, epsilon_greedy_exploration
+from ttt_rllib.sampling.env_runner import MODULE_ID
+from ttt_rllib.sampling.rollout import Games
 
 __all__ = ["REPLAY_BUFFER", "SelfPlayDQN", "SelfPlayDQNConfig"]
 
@@ -42,6 +40,7 @@ class SelfPlayDQNConfig(SelfPlayConfig, DQNConfig):
 
     MODULE = BoardQNetwork
     LEARNER = SelfPlayDQNLearner
+    EXPLORATION = staticmethod(epsilon_greedy_exploration)
 
     def __init__(self, algo_class: type[Algorithm] | None = None) -> None:
         super().__init__(algo_class=algo_class or SelfPlayDQN)
@@ -72,24 +71,12 @@ class SelfPlayDQNConfig(SelfPlayConfig, DQNConfig):
             self.zero_sum_targets = zero_sum_targets
         return super().training(**kwargs)
 
-    def columns(self, games: Games) -> dict[str, npt.NDArray[Any]]:
-        """Return the transitions that DQN learns from."""
-        parts = transitions(games, zero_sum=self.zero_sum_targets)
-        return {
-            Columns.OBS: np.concatenate([ply.observations for ply in games.plies]),
-            Columns.ACTIONS: np.concatenate([ply.actions for ply in games.plies]),
-            Columns.NEXT_OBS: np.concatenate([part.successors for part in parts]),
-            Columns.REWARDS: np.concatenate([part.rewards for part in parts]),
-            Columns.TERMINATEDS: np.concatenate([part.terminateds for part in parts]),
-            "n_step": np.concatenate([part.n_step for part in parts]),
-        }
-
-    def exploration_sampler(self, epsilon: float) -> ActionSampler:
-        """Return epsilon-greedy choice among the legal moves."""
-        return partial(epsilon_greedy_actions, epsilon=epsilon)
+    def columns(self) -> Callable[[Games], Columns]:
+        """Return what turns games into the transitions that DQN learns from."""
+        return partial(dqn_columns, zero_sum=self.zero_sum_targets)
 
 
-class SelfPlayDQN(ExactEvaluationMixin, DQN):
+class SelfPlayDQN(SelfPlayMixin, DQN):
     """DQN self-play with exact evaluation."""
 
     ALGORITHM = "DQN"

@@ -20,8 +20,8 @@ from ray.rllib.algorithms.dqn.torch.dqn_torch_learner import DQNTorchLearner
 from ray.rllib.core.columns import Columns
 from torch import Tensor
 
-from ttt_rllib.rl.actor_critic import MODULE_ID
 from ttt_rllib.rl.learner import ColumnsLearner, Tensors
+from ttt_rllib.sampling.env_runner import MODULE_ID
 
 __all__ = ["DQNLoss", "SelfPlayDQNLearner", "dqn_loss"]
 

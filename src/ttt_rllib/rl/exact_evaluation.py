@@ -48,11 +48,11 @@ from ttt_rllib.metrics import (
     X_WIN_RATE,
     nest,
 )
-from ttt_rllib.rl.actor_critic import MODULE_ID
 from ttt_rllib.rl.env_runner import DRAWS, O_WINS, RETURNS, X_WINS
 from ttt_rllib.rl.hosts import AlgorithmBase
-from ttt_rllib.rl.process_usage import CPU_S_KEY, MEMORY_MB_KEY, ProcessUsage
 from ttt_rllib.rl.torch_threads import set_torch_threads
+from ttt_rllib.sampling.env_runner import MODULE_ID
+from ttt_rllib.sampling.process_usage import CPU_S_KEY, MEMORY_MB_KEY, ProcessUsage
 
 __all__ = ["ExactEvaluationMixin"]
 

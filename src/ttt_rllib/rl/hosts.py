@@ -81,13 +81,25 @@ class ConfigHost(Protocol):
 
     Attributes:
         env_config: What the env runners are told about the environment.
+        num_envs_per_env_runner: Boards played at a time.
+        seed: What all randomness follows from; None = no reproducibility.
+        in_evaluation: Whether this is the config of RLlib's own evaluation.
+        explore: Whether the env runners explore.
     """
 
     env_config: dict[str, Any]
+    num_envs_per_env_runner: int
+    seed: int | None
+    in_evaluation: bool
+    explore: bool
 
     @property
     def model_config(self) -> dict[str, Any]:
         """What the modules are told about the network."""
+
+    @property
+    def rl_module_spec(self) -> Any:
+        """The spec of the network, with its class."""
 
     def callbacks(self, callbacks_class: type[Any]) -> Any:
         """Set the callbacks."""

@@ -24,9 +24,9 @@ from ray.rllib.utils.metrics import (
 )
 from torch import Tensor
 
-from ttt_rllib.rl.actor_critic import MODULE_ID
 from ttt_rllib.rl.hosts import LearnerBase
-from ttt_rllib.rl.process_usage import ProcessUsage
+from ttt_rllib.sampling.env_runner import MODULE_ID
+from ttt_rllib.sampling.process_usage import ProcessUsage
 
 __all__ = ["ColumnsLearner", "Tensors"]
 

@@ -8,10 +8,11 @@ checkpoints, Tune - is RLlib's own.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Callable
+from functools import partial
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.algorithms.ppo.ppo import (
     LEARNER_RESULTS_CURR_ENTROPY_COEFF_KEY,
@@ -19,7 +20,6 @@ from ray.rllib.algorithms.ppo.ppo import (
     PPO,
     PPOConfig,
 )
-from ray.rllib.core.columns import Columns
 from ray.rllib.core.learner.learner import (
     DEFAULT_OPTIMIZER,
     ENTROPY_KEY,
@@ -32,12 +32,13 @@ from ray.rllib.policy.sample_batch import MultiAgentBatch
 from ray.rllib.utils.metrics import LEARNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME
 
 from ttt_rllib.metrics import ENTROPY, ENTROPY_COEFF, KL, LR, POLICY_LOSS, VF_LOSS
-from ttt_rllib.rl.actor_critic import MODULE_ID, BoardActorCritic
-from ttt_rllib.rl.exact_evaluation import ExactEvaluationMixin
-from ttt_rllib.rl.ppo_learner import EXPLORED, SelfPlayPPOLearner
-from ttt_rllib.rl.rollout import ActionSampler, Games, advantages_and_targets, sample_actions
-from ttt_rllib.rl.sampling import sample_moves
-from ttt_rllib.rl.self_play import SelfPlayConfig, run_iteration
+from ttt_rllib.rl.actor_critic import BoardActorCritic
+from ttt_rllib.rl.env_runner_group import sample_moves
+from ttt_rllib.rl.ppo_learner import SelfPlayPPOLearner
+from ttt_rllib.rl.self_play import SelfPlayConfig, SelfPlayMixin, run_iteration
+from ttt_rllib.sampling.columns import Columns, policy_exploration, ppo_columns
+from ttt_rllib.sampling.env_runner import MODULE_ID
+from ttt_rllib.sampling.rollout import Games
 
 __all__ = ["SelfPlayPPO", "SelfPlayPPOConfig"]
 
@@ -47,39 +48,19 @@ class SelfPlayPPOConfig(SelfPlayConfig, PPOConfig):
 
     MODULE = BoardActorCritic
     LEARNER = SelfPlayPPOLearner
+    EXPLORATION = staticmethod(policy_exploration)
 
     def __init__(self, algo_class: type[Algorithm] | None = None) -> None:
         super().__init__(algo_class=algo_class or SelfPlayPPO)
         self.training(use_kl_loss=False)
         self.set_up_self_play()
 
-    def columns(self, games: Games) -> dict[str, npt.NDArray[Any]]:
-        """Return the columns that PPO learns from, with advantages and targets in the mover's view.
-
-        Random first moves are kept only where they turned out better than expected, as in
-        Oh et al., "Self-Imitation Learning", 2018, eq. 2: otherwise the policy would
-        push down an improbable bad move without end.
-        """
-        advantages, targets = advantages_and_targets(games, gamma=self.gamma, lambda_=self.lambda_)
-        columns = {
-            Columns.OBS: np.concatenate([ply.observations for ply in games.plies]),
-            Columns.ACTIONS: np.concatenate([ply.actions for ply in games.plies]),
-            Columns.ACTION_LOGP: np.concatenate([ply.logp for ply in games.plies]),
-            EXPLORED: np.concatenate([ply.explored for ply in games.plies]),
-            Postprocessing.ADVANTAGES: np.concatenate(advantages),
-            Postprocessing.VALUE_TARGETS: np.concatenate(targets),
-        }
-        keep = ~columns[EXPLORED] | (columns[Postprocessing.ADVANTAGES] > 0.0)
-        if keep.all():
-            return columns
-        return {name: values[keep] for name, values in columns.items()}
-
-    def exploration_sampler(self, epsilon: float) -> ActionSampler:
-        """Return sampling from the policy."""
-        return sample_actions
+    def columns(self) -> Callable[[Games], Columns]:
+        """Return what turns games into the columns that PPO learns from."""
+        return partial(ppo_columns, gamma=self.gamma, lambda_=self.lambda_)
 
 
-class SelfPlayPPO(ExactEvaluationMixin, PPO):
+class SelfPlayPPO(SelfPlayMixin, PPO):
     """PPO self-play with exact evaluation."""
 
     ALGORITHM = "PPO"

@@ -16,14 +16,11 @@ from ray.rllib.evaluation.postprocessing import Postprocessing
 from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
 from torch import Tensor
 
-from ttt_rllib.rl.actor_critic import MODULE_ID
 from ttt_rllib.rl.learner import ColumnsLearner, Tensors
+from ttt_rllib.sampling.columns import EXPLORED
+from ttt_rllib.sampling.env_runner import MODULE_ID
 
-__all__ = ["EXPLORED", "PPOLoss", "SelfPlayPPOLearner", "ppo_loss"]
-
-
-EXPLORED = "explored"
-"""Column `[B]` bool: the move was drawn at random, not from the policy."""
+__all__ = ["PPOLoss", "SelfPlayPPOLearner", "ppo_loss"]
 
 
 class PPOLoss(NamedTuple):

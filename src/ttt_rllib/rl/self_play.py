@@ -9,19 +9,21 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import numpy.typing as npt
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.policy.sample_batch import MultiAgentBatch
 
 from ttt_envs.game import TIC_TAC_TOE, Game
 from ttt_rllib.metrics import LEARN_S, SAMPLE_S, SYNC_S
-from ttt_rllib.rl.actor_critic import MODULE_ID
-from ttt_rllib.rl.env_runner import BoardEnvRunner, board_spaces
+from ttt_rllib.rl.env_runner import TorchBoardEnvRunner, board_spaces
+from ttt_rllib.rl.env_runner_group import board_env_runner_group, restore_env_runners
 from ttt_rllib.rl.exact_evaluation import ExactEvaluationMixin
 from ttt_rllib.rl.hosts import ConfigBase
-from ttt_rllib.rl.rollout import ActionSampler, Games
+from ttt_rllib.sampling.board_sampler import SamplerSettings
+from ttt_rllib.sampling.columns import Columns
+from ttt_rllib.sampling.env_runner import MODULE_ID
+from ttt_rllib.sampling.rollout import ActionSampler, Games
 
-__all__ = ["SelfPlayConfig", "run_iteration"]
+__all__ = ["SelfPlayConfig", "SelfPlayMixin", "run_iteration"]
 
 
 def run_iteration(
@@ -57,14 +59,29 @@ def shared_policy_mapping_fn(agent_id: str, episode: Any, **kwargs: Any) -> str:
     return MODULE_ID
 
 
-class SelfPlayConfig(ConfigBase):
-    """An AlgorithmConfig for board games on `BoardEnvRunner`; call `self_play` for the game.
+class SelfPlayMixin(ExactEvaluationMixin):
+    """Light env runners for an RLlib Algorithm on a `SelfPlayConfig`, and exact evaluation."""
 
-    A subclass names its `MODULE` and `LEARNER` classes.
+    def setup(self, config: Any) -> None:
+        """Build everything, as RLlib does."""
+        with board_env_runner_group():
+            super().setup(config)
+
+    def restore_env_runners(self, env_runner_group: Any) -> list[int]:
+        """Bring restarted env runners up to date and return their numbers."""
+        return restore_env_runners(self, env_runner_group)
+
+
+class SelfPlayConfig(ConfigBase):
+    """An AlgorithmConfig for board games on `TorchBoardEnvRunner`; call `self_play` for the game.
+
+    A subclass names its `MODULE` and `LEARNER` classes, and a function as its `EXPLORATION`, which
+    returns the sampler of moves for a share of random moves.
     """
 
     MODULE: type[Any]
     LEARNER: type[Any]
+    EXPLORATION: Callable[[float], ActionSampler]
 
     def set_up_self_play(self) -> None:
         """Set what RLlib needs to know; a subclass calls this at the end of its constructor."""
@@ -73,7 +90,7 @@ class SelfPlayConfig(ConfigBase):
         self.debugging(log_sys_usage=False)
         self.rl_module(model_config={"hidden_sizes": (128, 128), "activation": "relu"})
         self.env_runners(
-            env_runner_cls=BoardEnvRunner,
+            env_runner_cls=TorchBoardEnvRunner,
             num_envs_per_env_runner=512,
             # Runners hold no state but weights, which `setup` and `training_step` send, so there is
             # nothing to merge or to broadcast; RLlib would do both after every iteration.
@@ -130,17 +147,28 @@ class SelfPlayConfig(ConfigBase):
         """Return the learner that takes columns."""
         return self.LEARNER
 
-    def columns(self, games: Games) -> dict[str, npt.NDArray[Any]]:
-        """Return the columns of `[M]` moves that the learner of this algorithm needs."""
+    def sampler_settings(self) -> SamplerSettings:
+        """Return what an env runner needs to know; it can be pickled without RLlib."""
+        env = self.env_config
+        return SamplerSettings(
+            game=env["game"],
+            random_plies=tuple(env["random_plies"]),
+            exploring_starts=env["exploring_starts"],
+            num_boards=self.num_envs_per_env_runner,
+            seed=None if self.seed is None else (int(self.seed), int(self.in_evaluation)),
+            explore=self.explore,
+            columns=self.columns(),
+            exploration=self.EXPLORATION,
+        )
+
+    def columns(self) -> Callable[[Games], Columns]:
+        """Return what turns games into the columns of `[M]` moves that the learner needs."""
         raise NotImplementedError
 
-    def exploration_sampler(self, epsilon: float) -> ActionSampler:
-        """Return the sampler that chooses moves.
-
-        Args:
-            epsilon: Share of uniformly random moves, for algorithms that explore by it.
-        """
-        raise NotImplementedError
+    @property
+    def has_our_module(self) -> bool:
+        """Whether the network is one that can be computed without torch."""
+        return bool(self.rl_module_spec.module_class is self.MODULE)
 
     def validate_train_batch_size_vs_rollout_fragment_length(self) -> None:
         """Check nothing: runners play whole games, so there are no fragments."""

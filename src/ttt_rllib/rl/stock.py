@@ -24,7 +24,7 @@ from ray.rllib.utils.schedules.scheduler import Scheduler
 from ttt_rllib.agents.policies import AgentPolicy, SeatPolicies
 from ttt_rllib.config.pettingzoo_envs import check_policies, traits_of
 from ttt_rllib.metrics import EPSILON, LEARN_S, SAMPLE_S, SYNC_S
-from ttt_rllib.rl.actor_critic import MODULE_ID, BoardActorCritic
+from ttt_rllib.rl.actor_critic import BoardActorCritic
 from ttt_rllib.rl.dqn import REPLAY_BUFFER, SelfPlayDQN
 from ttt_rllib.rl.env_runner import DRAWS, O_WINS, RETURNS, X_WINS
 from ttt_rllib.rl.exact_evaluation import ExactEvaluationMixin
@@ -34,6 +34,7 @@ from ttt_rllib.rl.ppo import SelfPlayPPO
 from ttt_rllib.rl.self_play import shared_policy_mapping_fn
 from ttt_rllib.rl.stock_env_runner import StockEnvRunner
 from ttt_rllib.rl.stock_module import StockQNetwork
+from ttt_rllib.sampling.env_runner import MODULE_ID
 
 __all__ = ["StockConfig", "StockDQN", "StockDQNConfig", "StockPPO", "StockPPOConfig"]
 

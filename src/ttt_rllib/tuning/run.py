@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ray import tune
 from ray.tune import Callback
 from ray.tune.error import TuneError
+from ray.tune.execution import class_cache
 from ray.tune.experiment import Trial
 
 from ttt_rllib.cluster.placement import resource_request
@@ -87,6 +90,10 @@ def run_trials(
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     os.environ.update(SETTINGS)
+    # Tune gives its trials a variable for PyTorch Lightning. An actor with variables needs a new
+    # process; without any, it gets one of those that Ray has started beforehand.
+    class_cache.DEFAULT_ENV_VARS = {}
+    _import_tensorboardx()
     scheduler, search = scheduler_of(experiment), ExperimentSearch(experiment, run.path)
     # A run that ended before Tune saved anything starts from the beginning.
     is_restored = resume and restore_state(run, scheduler, search)
@@ -124,6 +131,22 @@ def run_trials(
         num_seeds=experiment.search.num_seeds if experiment.search else 1,
     )
     return RunResult(trials, best, interrupt.interrupted, experiment.num_trials)
+
+
+def _import_tensorboardx() -> None:
+    """Import tensorboardX, with which Tune writes for TensorBoard, but not torch with it.
+
+    It would import torch only to recognise tensors, of which Tune has none, and torch takes more
+    CPU time and memory than the rest of the driver.
+    """
+    if "torch" in sys.modules:
+        return
+    sys.modules["torch"] = cast("Any", None)  # makes an import of it raise
+    try:
+        with suppress(ImportError):  # Tune says that it is missing
+            import tensorboardX  # type: ignore[import-untyped]  # noqa: F401 - for its effects
+    finally:
+        del sys.modules["torch"]
 
 
 class _Followed(Callback):

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game, random_openings
-from ttt_rllib.rl.actor_critic import ILLEGAL_LOGIT
-from ttt_rllib.rl.rollout import (
+from ttt_rllib.sampling.network import ILLEGAL_LOGIT
+from ttt_rllib.sampling.rollout import (
     Evaluation,
     advantages_and_targets,
     epsilon_greedy_actions,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ttt_rllib.rl.rollout import Games, Ply
+from ttt_rllib.sampling.rollout import Games, Ply
 
 __all__ = ["Transitions", "transitions"]
 

@@ -1,0 +1,93 @@
+"""What PPO and DQN learn from: whole games as columns, one row per move, and how they explore.
+
+The names of the columns are RLlib's; `tests/test_ray_internals.py` compares them.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ttt_rllib.sampling.rollout import (
+    ActionSampler,
+    Games,
+    advantages_and_targets,
+    epsilon_greedy_actions,
+    sample_actions,
+)
+from ttt_rllib.sampling.transitions import transitions
+
+__all__ = [
+    "EXPLORED",
+    "Columns",
+    "dqn_columns",
+    "epsilon_greedy_exploration",
+    "policy_exploration",
+    "ppo_columns",
+]
+
+Columns = dict[str, npt.NDArray[Any]]
+
+OBS, ACTIONS, ACTION_LOGP = "obs", "actions", "action_logp"
+ADVANTAGES, VALUE_TARGETS = "advantages", "value_targets"
+NEXT_OBS, REWARDS, TERMINATEDS, N_STEP = "new_obs", "rewards", "terminateds", "n_step"
+EXPLORED = "explored"
+"""Ours: whether the move was drawn at random, not from the policy; bool."""
+
+
+def ppo_columns(games: Games, *, gamma: float, lambda_: float) -> Columns:
+    """Return the columns that PPO learns from, with advantages and targets in the mover's view.
+
+    Random first moves are kept only where they turned out better than expected, as in
+    Oh et al., "Self-Imitation Learning", 2018, eq. 2: otherwise the policy would
+    push down an improbable bad move without end.
+
+    Args:
+        games: Complete games.
+        gamma: Discount per ply, in [0, 1].
+        lambda_: Weight of longer returns, in [0, 1].
+    """
+    advantages, targets = advantages_and_targets(games, gamma=gamma, lambda_=lambda_)
+    columns = {
+        OBS: np.concatenate([ply.observations for ply in games.plies]),
+        ACTIONS: np.concatenate([ply.actions for ply in games.plies]),
+        ACTION_LOGP: np.concatenate([ply.logp for ply in games.plies]),
+        EXPLORED: np.concatenate([ply.explored for ply in games.plies]),
+        ADVANTAGES: np.concatenate(advantages),
+        VALUE_TARGETS: np.concatenate(targets),
+    }
+    keep = ~columns[EXPLORED] | (columns[ADVANTAGES] > 0.0)
+    if keep.all():
+        return columns
+    return {name: values[keep] for name, values in columns.items()}
+
+
+def dqn_columns(games: Games, *, zero_sum: bool) -> Columns:
+    """Return the transitions that DQN learns from.
+
+    Args:
+        games: Complete games.
+        zero_sum: As for `transitions`.
+    """
+    parts = transitions(games, zero_sum=zero_sum)
+    return {
+        OBS: np.concatenate([ply.observations for ply in games.plies]),
+        ACTIONS: np.concatenate([ply.actions for ply in games.plies]),
+        NEXT_OBS: np.concatenate([part.successors for part in parts]),
+        REWARDS: np.concatenate([part.rewards for part in parts]),
+        TERMINATEDS: np.concatenate([part.terminateds for part in parts]),
+        N_STEP: np.concatenate([part.n_step for part in parts]),
+    }
+
+
+def policy_exploration(epsilon: float) -> ActionSampler:
+    """Return sampling from the policy; `epsilon` does not matter."""
+    return sample_actions
+
+
+def epsilon_greedy_exploration(epsilon: float) -> ActionSampler:
+    """Return epsilon-greedy choice among the legal moves."""
+    return partial(epsilon_greedy_actions, epsilon=epsilon)

@@ -1,0 +1,108 @@
+"""An env runner in another process, which imports neither torch nor RLlib.
+
+It starts in a second or two and takes a tenth of a gigabyte. RLlib's EnvRunnerGroup manages it
+like any other: see `ttt_rllib.rl.env_runner_group`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ray
+from ray.util.metrics import Counter
+
+from ttt_rllib.sampling.board_sampler import BoardSampler, SampledGames, SamplerSettings
+from ttt_rllib.sampling.network import NumpyNetwork
+from ttt_rllib.sampling.process_usage import ProcessUsage
+
+__all__ = ["MODULE_ID", "RL_MODULE", "WEIGHTS_SEQ_NO", "BoardEnvRunner"]
+
+RL_MODULE, WEIGHTS_SEQ_NO = "rl_module", "weights_seq_no"
+"""RLlib's keys in the state that it sends, and ours of the one module."""
+MODULE_ID = "main"
+"""The one policy that plays both seats."""
+
+
+class BoardEnvRunner:
+    """Plays games for an Algorithm.
+
+    Args:
+        settings: What to play.
+        activation: That of the network.
+        worker_index: Number of the worker, from 1.
+    """
+
+    def __init__(self, settings: SamplerSettings, activation: str, worker_index: int) -> None:
+        self._sampler = BoardSampler(settings, worker_index)
+        self._activation = activation
+        self._weights: Mapping[str, Any] = {}
+        self._network: NumpyNetwork | None = None
+        self._usage = ProcessUsage()
+        # RLlib's own env runners have it, and an alert and a dashboard watch it.
+        self._counter = Counter(
+            "rllib_env_runner_num_env_steps_sampled_counter",
+            description="Number of env steps sampled in this Env Runner.",
+            tag_keys=("rllib",),
+        )
+        self._counter.set_default_tags({"rllib": type(self).__name__})
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Take over weights and their number, where the state has them.
+
+        Args:
+            state: As RLlib sends it; the weights may be a reference to the object store.
+        """
+        weights = state.get(RL_MODULE)
+        if weights is None:
+            return
+        if not isinstance(weights, Mapping):
+            weights = ray.get(weights)
+        self._weights = weights
+        self._network = NumpyNetwork(weights[MODULE_ID], self._activation)
+        self._sampler.weights_seq_no = int(state.get(WEIGHTS_SEQ_NO, 0))
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the weights, by module, and their number."""
+        return {RL_MODULE: self._weights, WEIGHTS_SEQ_NO: self._sampler.weights_seq_no}
+
+    def sample_games(
+        self, num_moves: int, epsilon: float
+    ) -> tuple[SampledGames, float, float] | FloatingPointError:
+        """Play complete games until there are enough moves.
+
+        Args:
+            num_moves: Least number of moves; 0 = one round of all boards.
+            epsilon: Share of random moves, for algorithms that explore by it.
+
+        Returns:
+            The games, CPU seconds since the last call, and megabytes of memory; or the error of
+            a network whose outputs are not finite, which restarting this process would not mend.
+
+        Raises:
+            RuntimeError: If no weights have arrived.
+        """
+        if self._network is None:
+            raise RuntimeError("an env runner was asked for moves before it had weights")
+        try:
+            games = self._sampler.sample(
+                self._network.evaluate, num_moves=num_moves, epsilon=epsilon
+            )
+        except FloatingPointError as error:
+            return error
+        self._counter.inc(games.num_moves)
+        return games, self._usage.cpu_s(), self._usage.memory_mb()
+
+    def ping(self) -> str:
+        """Answer, as RLlib's own actors do."""
+        return "pong"
+
+    def apply(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a function with this env runner, as RLlib does."""
+        return func(self, *args, **kwargs)
+
+    def assert_healthy(self) -> None:
+        """Do nothing: an actor that answers is healthy."""
+
+    def stop(self) -> None:
+        """Do nothing: no resource is held open."""

@@ -1,0 +1,67 @@
+"""The networks in NumPy compute what the torch modules compute."""
+
+import numpy as np
+import pytest
+import torch
+
+from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, random_openings
+from ttt_rllib.rl.actor_critic import BoardActorCritic
+from ttt_rllib.rl.env_runner import board_spaces
+from ttt_rllib.rl.q_network import BoardQNetwork
+from ttt_rllib.sampling import network
+from ttt_rllib.sampling.network import NumpyNetwork
+from ttt_rllib.sampling.rollout import flat_observations, greedy_actions
+
+
+def module_of(kind, game, *, hidden_sizes=(128, 128), activation="relu"):
+    observation_space, action_space = board_spaces(game)
+    torch.manual_seed(0)
+    return kind(
+        observation_space=observation_space,
+        action_space=action_space,
+        model_config={"hidden_sizes": hidden_sizes, "activation": activation},
+    )
+
+
+@pytest.mark.parametrize("positions", [1, 511, 1300], ids="{} positions".format)
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("hidden_sizes", [(), (64,), (128, 128)], ids=str)
+@pytest.mark.parametrize("game", [TIC_TAC_TOE, CONNECT_FOUR], ids=lambda game: game.name)
+@pytest.mark.parametrize("kind", [BoardActorCritic, BoardQNetwork])
+def test_outputs_equal_those_of_the_torch_module(kind, game, hidden_sizes, activation, positions):
+    module = module_of(kind, game, hidden_sizes=hidden_sizes, activation=activation)
+    boards = random_openings(game, positions, (0, 8), np.random.default_rng(0))
+    observations = flat_observations(boards)
+    with torch.inference_mode():
+        logits, values = module.evaluate(torch.from_numpy(observations))
+    ours = NumpyNetwork(module.get_state(), activation).evaluate(observations)
+    assert (ours.logits.dtype, ours.values.dtype) == (np.float32, np.float32)
+    legal = boards.legal_mask()
+    assert np.abs(ours.logits[legal] - logits.numpy()[legal]).max() < 1e-5
+    assert np.abs(ours.values - values.numpy()).max() < 1e-5
+    # Illegal moves have the same outputs to the last bit.
+    assert (ours.logits[~legal] < -1e8).all()
+
+
+def test_a_network_that_diverged_is_noticed_by_whoever_samples_from_it():
+    module = module_of(BoardActorCritic, TIC_TAC_TOE)
+    weights = {name: array.copy() for name, array in module.get_state().items()}
+    weights["trunk.0.bias"][:] = np.nan
+    observations = flat_observations(Boards.empty(TIC_TAC_TOE, 3))
+    logits = NumpyNetwork(weights, "relu").evaluate(observations).logits
+    with pytest.raises(FloatingPointError):
+        greedy_actions(logits, observations[:, -9:] > 0, np.random.default_rng(0))
+
+
+def test_how_many_rows_are_computed_at_a_time_changes_nothing(monkeypatch):
+    module = module_of(BoardActorCritic, CONNECT_FOUR)
+    boards = random_openings(CONNECT_FOUR, 1000, (0, 8), np.random.default_rng(0))
+    observations, numpy_network = (
+        flat_observations(boards),
+        NumpyNetwork(module.get_state(), "relu"),
+    )
+    whole = numpy_network.evaluate(observations)
+    monkeypatch.setattr(network, "ROWS", 7)
+    parts = numpy_network.evaluate(observations)
+    assert np.abs(whole.logits - parts.logits).max() < 1e-5
+    assert np.abs(whole.values - parts.values).max() < 1e-5
