@@ -73,11 +73,11 @@ def test_remote_runners_import_neither_torch_nor_rllib(two_runners):
     assert imported == [set(), set()]
 
 
-class OtherModule(BoardActorCritic):
-    """A network that only torch can compute."""
-
-
 def test_a_module_that_is_not_ours_has_env_runners_with_torch(ray_cluster):
+    # Within the test, so that it travels to the env runner, which cannot import this file.
+    class OtherModule(BoardActorCritic):
+        """A network that only torch can compute."""
+
     config = SelfPlayPPOConfig().env_runners(
         num_env_runners=1, num_cpus_per_env_runner=0.5, num_envs_per_env_runner=64
     )
