@@ -162,6 +162,7 @@ def test_a_connection_that_others_made_stays(ray_cluster):
 
 PROCESSES = """
 import sys, psutil
+from pathlib import Path
 from ttt_rllib.cluster.connection import connect, disconnect
 connect(None, ("127.0.0.1", 0) if sys.argv[1:] else None)
 print(*(Path(word).name for child in psutil.Process().children() for word in child.cmdline()))
@@ -172,7 +173,7 @@ disconnect()
 @pytest.mark.long
 @pytest.mark.parametrize("dashboard", [(), ("dashboard",)])
 def test_a_private_cluster_starts_no_process_without_a_use(dashboard):
-    done = run_program(f"from pathlib import Path{PROCESSES}", *dashboard)
+    done = run_program(PROCESSES, *dashboard)
     assert done.returncode == 0, done.stderr
     started = set(done.stdout.split())
     assert {"gcs_server", "raylet", "dashboard.py"} <= started

@@ -43,7 +43,7 @@ def test_outputs_equal_those_of_the_torch_module(kind, game, hidden_sizes, activ
     assert (ours.logits[~legal] < -1e8).all()
 
 
-def test_a_network_that_diverged_is_noticed_by_whoever_samples_from_it():
+def test_a_network_that_diverged_is_noticed_when_moves_are_sampled_from_it():
     module = module_of(BoardActorCritic, TIC_TAC_TOE)
     weights = {name: array.copy() for name, array in module.get_state().items()}
     weights["trunk.0.bias"][:] = np.nan
@@ -56,10 +56,8 @@ def test_a_network_that_diverged_is_noticed_by_whoever_samples_from_it():
 def test_how_many_rows_are_computed_at_a_time_changes_nothing(monkeypatch):
     module = module_of(BoardActorCritic, CONNECT_FOUR)
     boards = random_openings(CONNECT_FOUR, 1000, (0, 8), np.random.default_rng(0))
-    observations, numpy_network = (
-        flat_observations(boards),
-        NumpyNetwork(module.get_state(), "relu"),
-    )
+    observations = flat_observations(boards)
+    numpy_network = NumpyNetwork(module.get_state(), "relu")
     whole = numpy_network.evaluate(observations)
     monkeypatch.setattr(network, "ROWS", 7)
     parts = numpy_network.evaluate(observations)
