@@ -17,6 +17,7 @@ from ray.rllib.core.rl_module.apis.value_function_api import ValueFunctionAPI
 from ray.rllib.core.rl_module.torch.torch_rl_module import TorchRLModule
 from torch import Tensor, nn
 
+from ttt_rllib.rl.mlp_gradients import MLPGradients
 from ttt_rllib.sampling.network import ILLEGAL_LOGIT
 
 __all__ = [
@@ -57,6 +58,11 @@ class BoardActorCritic(TorchRLModule, ValueFunctionAPI):
         hidden = run_trunk(self.trunk, hidden.float(), self.activation)
         logits = self.policy(hidden) + (1.0 - legal.float()) * ILLEGAL_LOGIT
         return logits, self.value(hidden).squeeze(-1)
+
+    def gradients(self) -> MLPGradients:
+        """Return what computes logits `[B, A]`, not yet masked, and values `[B, 1]`, and learns."""
+        heads = (self.policy, self.value)
+        return MLPGradients(self.trunk, heads, self.model_config["activation"])
 
     def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> Tensor:
         """Return the value estimates `[B]` of a batch, +1 = the mover wins."""

@@ -21,9 +21,10 @@ from ray.rllib.core.columns import Columns
 from torch import Tensor
 
 from ttt_rllib.rl.learner import ColumnsLearner, Tensors
+from ttt_rllib.rl.mlp_gradients import MLPGradients
 from ttt_rllib.sampling.env_runner import MODULE_ID
 
-__all__ = ["DQNLoss", "SelfPlayDQNLearner", "dqn_loss"]
+__all__ = ["DQNLoss", "SelfPlayDQNLearner", "dqn_loss", "dqn_loss_gradient"]
 
 LAST_TARGET_UPDATE = "last_target_update"
 
@@ -64,6 +65,37 @@ def dqn_loss(
         zero_sum: Whether the successor is the opponent's position.
         loss: "huber" or "mse".
     """
+    q, targets = _q_and_targets(out, batch, gamma=gamma, double_q=double_q, zero_sum=zero_sum)
+    return _dqn_loss(q, targets, loss)
+
+
+def dqn_loss_gradient(
+    out: Tensors, batch: Tensors, *, gamma: float, double_q: bool, zero_sum: bool, loss: str
+) -> tuple[DQNLoss, Tensor]:
+    """Return `dqn_loss` and its derivative by the Q-values of the positions `[B, A]`.
+
+    That of the Huber loss is the error, cut to [-1, 1]; that of the square is twice the error.
+
+    Args:
+        out: As for `dqn_loss`.
+        batch: As for `dqn_loss`.
+        gamma: As for `dqn_loss`.
+        double_q: As for `dqn_loss`.
+        zero_sum: As for `dqn_loss`.
+        loss: As for `dqn_loss`.
+    """
+    q, targets = _q_and_targets(out, batch, gamma=gamma, double_q=double_q, zero_sum=zero_sum)
+    errors = q - targets
+    by_move = errors.clamp(-1.0, 1.0) if loss == "huber" else 2.0 * errors
+    gradient = torch.zeros_like(out[QF_PREDS])
+    gradient.scatter_(1, batch[Columns.ACTIONS].unsqueeze(1), by_move.unsqueeze(1) / len(q))
+    return _dqn_loss(q, targets, loss), gradient
+
+
+def _q_and_targets(
+    out: Tensors, batch: Tensors, *, gamma: float, double_q: bool, zero_sum: bool
+) -> tuple[Tensor, Tensor]:
+    """Return the values `[B]` of the moves made, and what they should be."""
     target = out[QF_TARGET_NEXT_PREDS]
     chooser = out[QF_NEXT_PREDS] if double_q else target
     best = target.gather(1, chooser.argmax(dim=1, keepdim=True)).squeeze(1)
@@ -71,8 +103,11 @@ def dqn_loss(
     value = torch.where(batch[Columns.TERMINATEDS], torch.zeros_like(best), best)
     discount = gamma ** batch["n_step"].float() * (-1.0 if zero_sum else 1.0)
     wanted = (batch[Columns.REWARDS] + discount * value).detach()
-    q = out[QF_PREDS].gather(1, batch[Columns.ACTIONS].unsqueeze(1)).squeeze(1)
-    return DQNLoss(LOSSES[loss](q, wanted), q.mean(), (q - wanted).abs().mean())
+    return out[QF_PREDS].gather(1, batch[Columns.ACTIONS].unsqueeze(1)).squeeze(1), wanted
+
+
+def _dqn_loss(q: Tensor, targets: Tensor, loss: str) -> DQNLoss:
+    return DQNLoss(LOSSES[loss](q, targets), q.mean(), (q - targets).abs().mean())
 
 
 class SelfPlayDQNLearner(ColumnsLearner, DQNTorchLearner):
@@ -83,14 +118,26 @@ class SelfPlayDQNLearner(ColumnsLearner, DQNTorchLearner):
     def loss_parts(self, minibatch: Tensors) -> tuple[Tensor, ...]:
         """Return the DQN loss and the figures reported with it."""
         # Under DDP this is the wrapped module, whose backward pass averages the gradients.
-        return dqn_loss(
-            self.module[MODULE_ID].forward_train(minibatch),
-            minibatch,
-            gamma=self.config.gamma,
-            double_q=self.config.double_q,
-            zero_sum=self.config.zero_sum_targets,
-            loss=self.config.td_error_loss_fn,
-        )
+        out = self.module[MODULE_ID].forward_train(minibatch)
+        return dqn_loss(out, minibatch, **self._settings())
+
+    def backward(self, minibatch: Tensors, network: MLPGradients) -> tuple[Tensor, ...]:
+        """Set the gradients of the DQN loss; return it and the figures reported with it."""
+        module = self.module[MODULE_ID]
+        (q_values,) = network.forward(minibatch[Columns.OBS][:, : -module.num_actions])
+        # Not masked, as the moves made were legal.
+        out = {QF_PREDS: q_values, **module.successor_values(minibatch)}
+        loss, gradient = dqn_loss_gradient(out, minibatch, **self._settings())
+        network.backward((gradient,))
+        return loss
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "gamma": self.config.gamma,
+            "double_q": self.config.double_q,
+            "zero_sum": self.config.zero_sum_targets,
+            "loss": self.config.td_error_loss_fn,
+        }
 
     def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return RLlib's state, and when the target network was last updated, which RLlib omits."""

@@ -3,7 +3,8 @@
 RLlib's loop spends most of its time on bookkeeping for every minibatch (slicing SampleBatches,
 building distributions, checking gradients twice, logging). This one keeps the Learner's
 contract - LearnerGroup, DDP, optimizers, schedules, checkpoints, metrics - and does the
-bookkeeping once per update. The losses are in `ppo_learner` and `dqn_learner`.
+bookkeeping once per update. The losses are in `ppo_learner` and `dqn_learner`, with their
+derivatives, so that our own networks need no autograd.
 Shapes: `B` moves of a minibatch, `M` moves of a batch.
 """
 
@@ -24,7 +25,9 @@ from ray.rllib.utils.metrics import (
 )
 from torch import Tensor
 
+from ttt_rllib.rl.eager_torch import EagerAdam
 from ttt_rllib.rl.hosts import LearnerBase
+from ttt_rllib.rl.mlp_gradients import MLPGradients
 from ttt_rllib.sampling.env_runner import MODULE_ID
 from ttt_rllib.sampling.process_usage import ProcessUsage
 
@@ -40,7 +43,7 @@ class ColumnsLearner(LearnerBase):
 
     `update` takes `batch` or `training_data` with one `MultiAgentBatch`; every learner of
     a group must be given the same number of moves. A subclass gives `FIGURES`, the names
-    of what `loss_parts` returns, and `loss_parts`.
+    of what `loss_parts` returns, `loss_parts` and `backward`.
     """
 
     FIGURES: tuple[str, ...]
@@ -49,10 +52,19 @@ class ColumnsLearner(LearnerBase):
         """Return scalars named by `FIGURES`, the first of which is minimised."""
         raise NotImplementedError
 
+    def backward(self, minibatch: Tensors, network: MLPGradients) -> tuple[Tensor, ...]:
+        """Set the gradients of the first of the scalars named by `FIGURES`; return all of them.
+
+        Args:
+            minibatch: Columns of `B` moves.
+            network: The one network.
+        """
+        raise NotImplementedError
+
     def configure_optimizers_for_module(self, module_id: str, config: Any = None) -> None:
-        """Register Adam in its fused form, one kernel for all parameters."""
+        """Register Adam."""
         params = self.get_parameters(self.module[module_id])
-        optimizer = torch.optim.Adam(params, eps=1e-7, fused=True)
+        optimizer = EagerAdam(params, eps=1e-7)
         self.register_optimizer(
             module_id=module_id, optimizer=optimizer, params=params, lr_or_lr_schedule=config.lr
         )
@@ -100,7 +112,10 @@ class ColumnsLearner(LearnerBase):
         for _ in range(num_epochs):
             order = torch.from_numpy(rng.permutation(num_moves)).to(self.device)
             # Each column is shuffled once per epoch, as a whole; the minibatches are views of it.
-            shuffled = {name: column[order].tensor_split(parts) for name, column in columns.items()}
+            shuffled = {
+                name: column.index_select(0, order).tensor_split(parts)
+                for name, column in columns.items()
+            }
             for part in range(parts):
                 minibatch = {name: views[part] for name, views in shuffled.items()}
                 figures.append(self._gradient_step(minibatch, optimizer, weights))
@@ -122,11 +137,17 @@ class ColumnsLearner(LearnerBase):
     def _gradient_step(
         self, minibatch: Tensors, optimizer: torch.optim.Optimizer, weights: list[Tensor]
     ) -> Tensor:
-        parts = self.loss_parts(minibatch)
-        optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(parts[0])
-        if self.config.grad_clip is not None:
-            torch.nn.utils.clip_grad_norm_(weights, self.config.grad_clip)
+        if self._network is None:
+            parts = self.loss_parts(minibatch)
+            optimizer.zero_grad(set_to_none=True)
+            torch.autograd.backward(parts[0])
+            if self.config.grad_clip is not None:
+                torch.nn.utils.clip_grad_norm_(weights, self.config.grad_clip)
+        else:
+            with torch.no_grad():
+                parts = self.backward(minibatch, self._network)
+                if self.config.grad_clip is not None:
+                    self._network.clip_(self.config.grad_clip)
         optimizer.step()
         return torch.stack(parts).detach()
 
@@ -134,6 +155,9 @@ class ColumnsLearner(LearnerBase):
         """Build everything, as RLlib does."""
         super().build()  # type: ignore[safe-super]  # RLlib's
         self._usage = ProcessUsage()
+        module = self.module[MODULE_ID]
+        # A network that is not ours needs autograd, and so does DDP, which wraps the module.
+        self._network = module.gradients() if type(module) is self.config.MODULE else None
 
     def _log_update(self, means: Tensor, passes: int) -> None:
         if self.config.num_learners:

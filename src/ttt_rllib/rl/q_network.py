@@ -17,6 +17,7 @@ from ray.rllib.core.rl_module.torch.torch_rl_module import TorchRLModule
 from torch import Tensor, nn
 
 from ttt_rllib.rl.actor_critic import ACTIVATIONS, build_trunk, run_trunk
+from ttt_rllib.rl.mlp_gradients import MLPGradients
 
 __all__ = ["BoardQNetwork"]
 
@@ -40,6 +41,10 @@ class BoardQNetwork(TorchRLModule, InferenceOnlyAPI, TargetNetworkAPI, QNetAPI):
         """Return masked Q-values `[B, A]` and the greatest of each row `[B]`."""
         q_values = self._q_values(observations, self.trunk, self.q)
         return q_values, q_values.amax(dim=1)
+
+    def gradients(self) -> MLPGradients:
+        """Return what computes Q-values `[B, A]`, not yet masked, and learns."""
+        return MLPGradients(self.trunk, (self.q,), self.model_config["activation"])
 
     def compute_q_values(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the masked Q-values `[B, A]` of `obs` under RLlib's key."""
@@ -67,13 +72,20 @@ class BoardQNetwork(TorchRLModule, InferenceOnlyAPI, TargetNetworkAPI, QNetAPI):
         return {QF_PREDS: q_values, Columns.ACTION_DIST_INPUTS: q_values}
 
     def _forward_train(self, batch: dict[str, Tensor], **kwargs: Any) -> dict[str, Tensor]:
-        observations, successors = batch[Columns.OBS], batch[Columns.NEXT_OBS]
-        with torch.no_grad():
-            # The target is a constant to the loss; its choice of moves needs no gradient either.
-            next_values = self._q_values(successors, self.trunk, self.q)
-            target = self._q_values(successors, *self.target)
-        q_values = self._q_values(observations, self.trunk, self.q)
-        return {QF_PREDS: q_values, QF_NEXT_PREDS: next_values, QF_TARGET_NEXT_PREDS: target}
+        q_values = self._q_values(batch[Columns.OBS], self.trunk, self.q)
+        return {QF_PREDS: q_values, **self.successor_values(batch)}
+
+    @torch.no_grad()
+    def successor_values(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the masked Q-values `[B, A]` of `new_obs`, by both networks.
+
+        The target is a constant to the loss; its choice of moves needs no gradient either.
+        """
+        successors = batch[Columns.NEXT_OBS]
+        return {
+            QF_NEXT_PREDS: self._q_values(successors, self.trunk, self.q),
+            QF_TARGET_NEXT_PREDS: self._q_values(successors, *self.target),
+        }
 
     def _q_values(self, observations: Tensor, trunk: nn.ModuleList, q: nn.Linear) -> Tensor:
         stones = observations[:, : -self.num_actions].float()

@@ -14,6 +14,7 @@ from ray.rllib.policy.sample_batch import MultiAgentBatch
 
 from ttt_envs.game import TIC_TAC_TOE, Game
 from ttt_rllib.metrics import LEARN_S, SAMPLE_S, SYNC_S
+from ttt_rllib.rl.eager_torch import eager_determinism
 from ttt_rllib.rl.env_runner import TorchBoardEnvRunner, board_spaces
 from ttt_rllib.rl.env_runner_group import board_env_runner_group, restore_env_runners
 from ttt_rllib.rl.exact_evaluation import ExactEvaluationMixin
@@ -64,7 +65,7 @@ class SelfPlayMixin(ExactEvaluationMixin):
 
     def setup(self, config: Any) -> None:
         """Build everything, as RLlib does."""
-        with board_env_runner_group():
+        with board_env_runner_group(), eager_determinism():
             super().setup(config)
 
     def restore_env_runners(self, env_runner_group: Any) -> list[int]:
