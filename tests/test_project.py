@@ -42,7 +42,10 @@ PACKAGES = (
     *("train", "evaluate", "export", "cli", "__main__"),
 )
 MAY_IMPORT = {
-    "ray": ("cluster", "rl", "sampling.env_runner", "tuning", "tracking", "play.serve_app"),
+    "ray": (
+        *("cluster", "rl", "sampling.counters", "sampling.env_runner", "tuning", "tracking"),
+        "play.serve_app",
+    ),
     "torch": ("rl",),
 }
 MODULES = sorted([*SOURCE.rglob("*.py"), *(ROOT / "envs" / "ttt_envs").rglob("*.py")])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 __all__ = [
     "BETTER",
@@ -17,15 +17,18 @@ __all__ = [
     "DRAW_RATE",
     "ENTROPY",
     "ENTROPY_COEFF",
+    "ENV_RUNNER_RESTARTS",
     "EPSILON",
     "EVAL_S",
     "EXACT_GROUPS",
     "GAUGE_PREFIX",
     "ITERATION",
     "KL",
+    "LAST_RESULT_TIME_S",
     "LEARNER_CPU_S",
     "LEARNER_MEMORY_MB",
     "LEARN_S",
+    "LIVE_METRICS",
     "LOSING_POSITIONS",
     "LR",
     "MEMORY_MB",
@@ -45,7 +48,10 @@ __all__ = [
     "RENAMED_METRICS",
     "RETURN_MEAN",
     "RUNNER_CPU_S",
+    "RUNNER_LABEL",
     "RUNNER_MEMORY_MB",
+    "RUNNER_MOVES",
+    "RUNNER_SAMPLE_S",
     "SAMPLE_S",
     "SCORE_VS_ALPHA_BETA",
     "SCORE_VS_ONE_PLY",
@@ -59,7 +65,9 @@ __all__ = [
     "TRAIN_S",
     "VF_LOSS",
     "X_WIN_RATE",
+    "LiveMetric",
     "Metric",
+    "RunLabels",
     "flatten",
     "markdown_table",
     "nest",
@@ -79,6 +87,7 @@ RUNNER_CPU_S = "perf/runner_cpu_s"
 RUNNER_MEMORY_MB = "perf/runner_memory_mb"
 LEARNER_CPU_S = "perf/learner_cpu_s"
 LEARNER_MEMORY_MB = "perf/learner_memory_mb"
+ENV_RUNNER_RESTARTS = "perf/env_runner_restarts"
 
 MOVES = "play/moves"
 X_WIN_RATE = "play/x_win_rate"
@@ -310,6 +319,15 @@ METRICS = (
         gauge=True,
     ),
     Metric(
+        ENV_RUNNER_RESTARTS,
+        "count",
+        "Times so far that an env runner actor came back after it had failed, of the sessions "
+        "before a resume too.",
+        "lower",
+        only="runner actors",
+        gauge=True,
+    ),
+    Metric(
         POLICY_LOSS,
         "",
         "Minus the clipped surrogate objective, mean of the update.",
@@ -338,6 +356,64 @@ METRICS = (
         only="stop.consecutive_unexploitable_evals",
     ),
 )
+
+RUNNER_LABEL = "runner"
+"""Label with the number of an env runner: 1 and up, 0 in the trial's own process."""
+
+
+class RunLabels(NamedTuple):
+    """Which trial a series in Prometheus is of; the fields are the names of the labels.
+
+    Attributes:
+        experiment: Name of the experiment.
+        run: Name of the run directory.
+        trial: Tune's name for the trial.
+    """
+
+    experiment: str = ""
+    run: str = ""
+    trial: str = ""
+
+
+@dataclass(frozen=True)
+class LiveMetric:
+    """A figure for Prometheus alone, since it changes between two iterations.
+
+    Attributes:
+        name: As it is given to Ray, which puts `ray_` before it.
+        meaning: One sentence.
+        labels: Its labels, without those that Ray adds.
+        is_counter: Whether it only grows; Ray ends its name with `_total`.
+    """
+
+    name: str
+    meaning: str
+    labels: tuple[str, ...] = RunLabels._fields
+    is_counter: bool = False
+
+    @property
+    def series(self) -> str:
+        """Its name in Prometheus."""
+        return f"ray_{self.name}{'_total' if self.is_counter else ''}"
+
+
+LAST_RESULT_TIME_S = LiveMetric(
+    GAUGE_PREFIX + "last_result_time_s",
+    "When a running trial last had a result, or was started, in seconds since 1970.",
+)
+RUNNER_MOVES = LiveMetric(
+    GAUGE_PREFIX + "runner_moves",
+    "Moves that an env runner has sampled.",
+    (*RunLabels._fields, RUNNER_LABEL),
+    is_counter=True,
+)
+RUNNER_SAMPLE_S = LiveMetric(
+    GAUGE_PREFIX + "runner_sample_s",
+    "Seconds that an env runner has spent sampling.",
+    (*RunLabels._fields, RUNNER_LABEL),
+    is_counter=True,
+)
+LIVE_METRICS = (LAST_RESULT_TIME_S, RUNNER_MOVES, RUNNER_SAMPLE_S)
 
 BETTER = {metric.name: metric.better for metric in METRICS}
 """Whether lower or higher is better, by the name of the metric."""
@@ -433,10 +509,15 @@ def _gauges() -> tuple[str, ...]:
         "## In Prometheus",
         "",
         "Every Ray node has a metrics port (`ray start --metrics-export-port`, otherwise a free",
-        "one). The port of the driver's node has these gauges: the latest figures of every trial,",
-        "with the labels `experiment`, `run` and `trial`, some seconds after the iteration.",
+        "one). The port of the driver's node has these gauges: the latest figures of every running",
+        "trial, with the labels `experiment`, `run` and `trial`, some seconds after the iteration.",
         "",
         *(f"* `ray_{metric.gauge_name}`: `{metric.name}`" for metric in METRICS if metric.gauge),
+        "",
+        "These are for Prometheus alone. The counters are on the port of the node on which the env",
+        "runner is, with its number as the label `runner` (0 in the trial's own process).",
+        "",
+        *(f"* `{metric.series}`: {metric.meaning}" for metric in LIVE_METRICS),
     )
 
 

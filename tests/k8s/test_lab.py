@@ -22,7 +22,8 @@ from pathlib import Path
 import pytest
 
 from tests.commands import run_command, wait_until
-from tests.k8s.lab import IN_POD, ROOT, Namespace, results, rows
+from tests.k8s.lab import IN_POD, Namespace, results, rows
+from tests.k8s.queries import dashboard_queries
 
 pytestmark = pytest.mark.cluster
 
@@ -32,7 +33,6 @@ wait_for = partial(wait_until, poll_s=1.0)
 TIMES = logging.getLogger("times")
 NODE_PORT = "http://127.0.0.1:30000"
 PROMETHEUS = "127.0.0.1:9099"
-MONITORING = ROOT / "k8s" / "components" / "monitoring"
 TRIALS, ITERATIONS = 6, 200
 RUN = "search_ppo/ttt-train"
 
@@ -222,8 +222,7 @@ def test_every_query_of_the_dashboard_has_data_of_this_run(search, tmp_path):
     inside = ["nsenter", "-t", init, "-n"]
     files = [f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data"]
     command = [*inside, "prometheus", *files, f"--web.listen-address={PROMETHEUS}"]
-    dashboard = json.loads((MONITORING / "ttt-rllib.json").read_text())
-    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    queries = [query for _, query in dashboard_queries()]
 
     def has_data(query):
         ask = [*inside, "promtool", "query", "instant", f"http://{PROMETHEUS}", query]

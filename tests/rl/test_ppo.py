@@ -125,6 +125,17 @@ def test_a_killed_runner_comes_back_with_the_current_weights_and_no_iteration_is
     train_until_both_runners_sample_with_the_current_weights(two_runners, moves)
 
 
+def test_restarts_of_env_runners_are_counted_on_after_a_resume_and_not_twice(build, monkeypatch):
+    first, second = build(), build()
+    monkeypatch.setattr(first.env_runner_group, "num_remote_worker_restarts", lambda: 2)
+    monkeypatch.setattr(second.env_runner_group, "num_remote_worker_restarts", lambda: 1)
+    for _ in range(2):
+        second.set_state(first.get_state())
+        assert second.get_state()["env_runner_restarts"] == 2
+    monkeypatch.setattr(second.env_runner_group, "num_remote_worker_restarts", lambda: 4)
+    assert second.get_state()["env_runner_restarts"] == 5
+
+
 @pytest.mark.long
 def test_training_waits_and_goes_on_when_all_runners_are_killed_at_once(build):
     algorithm = build(num_env_runners=2)

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import tempfile
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -23,7 +24,7 @@ from ttt_rllib.cluster.dashboard import dashboard_notice, dashboard_place
 from ttt_rllib.config.cluster import Ray
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
-from ttt_rllib.metrics import METRICS
+from ttt_rllib.metrics import LAST_RESULT_TIME_S, METRICS
 from ttt_rllib.runs.metrics_csv import MetricsCsv
 
 ROOT = Path(__file__).parents[2]
@@ -155,6 +156,8 @@ def gauges(ray_folder):
         for name, labels, figure in re.findall(
             r"^(ray_ttt_\w+)\{(.*)\} (\S+)$", text, re.MULTILINE
         ):
+            if name.endswith("_total"):
+                continue
             found[name] = (dict(re.findall(r'(\w+)="([^"]*)"', labels)), float(figure))
     return found
 
@@ -200,6 +203,7 @@ def test_a_run_is_seen_in_dashboard_prometheus_wandb_and_tensorboard_and_keeps_i
 
         overrides = [word for setting in settings for word in ("--set", setting)]
         words = (DEBUG, "--storage", tmp_path, "--name", "one", *overrides)
+        began_s = time.time()
         process = start_command("train", *words, env=environment)
         seen = wait_until(
             "rows and gauges",
@@ -224,6 +228,9 @@ def test_a_run_is_seen_in_dashboard_prometheus_wandb_and_tensorboard_and_keeps_i
     trial = next(run.glob("trials/*/metrics.csv")).parent
     own = {"experiment": "debug", "run": "one", "trial": trial.name}
     by_name = {f"ray_{metric.gauge_name}": metric.name for metric in METRICS if metric.gauge}
+    labels, last_s = seen.pop(LAST_RESULT_TIME_S.series)
+    assert own.items() <= labels.items()
+    assert began_s < last_s < time.time()
     assert set(seen) <= set(by_name)
     assert {"ray_ttt_nash_conv_greedy", "ray_ttt_moves", "ray_ttt_memory_mb"} <= set(seen)
     for name, (labels, figure) in seen.items():

@@ -6,6 +6,7 @@ processes have a lighter one, `ttt_rllib.sampling.env_runner`, wherever the modu
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import gymnasium as gym
@@ -29,6 +30,7 @@ from ray.rllib.utils.metrics import (
 
 from ttt_envs.game import Game
 from ttt_rllib.sampling.board_sampler import BoardSampler, SampledGames
+from ttt_rllib.sampling.counters import SamplingCounters
 from ttt_rllib.sampling.env_runner import MODULE_ID
 from ttt_rllib.sampling.process_usage import ProcessUsage
 from ttt_rllib.sampling.rollout import Evaluation
@@ -88,6 +90,7 @@ class TorchBoardEnvRunner(EnvRunner, Checkpointable):
         super().__init__(config=config, **kwargs)
         self.spaces = kwargs.get("spaces") or {}
         self._usage = ProcessUsage()
+        self._counters = SamplingCounters(config.run_labels, self.worker_index or 0)
         self.make_env()
         self.make_module()
 
@@ -138,6 +141,7 @@ class TorchBoardEnvRunner(EnvRunner, Checkpointable):
         self, num_moves: int, epsilon: float
     ) -> tuple[SampledGames, float, float] | FloatingPointError:
         """Play complete games, as `BoardEnvRunner.sample_games` does, which logs nothing."""
+        start_s = time.perf_counter()
         try:
             games = self._sampler.sample(self.evaluate, num_moves=num_moves, epsilon=epsilon)
         except FloatingPointError as error:
@@ -146,6 +150,7 @@ class TorchBoardEnvRunner(EnvRunner, Checkpointable):
         # It is private, but without it the alert and the dashboard that watch this counter of
         # RLlib's would see no moves.
         self._metrics_num_env_steps_sampled.inc(games.num_moves)
+        self._counters.count(games.num_moves, time.perf_counter() - start_s)
         return games, self._usage.cpu_s(), self._usage.memory_mb()
 
     def evaluate(self, observations: npt.NDArray[np.int8]) -> Evaluation:

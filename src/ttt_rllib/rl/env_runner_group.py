@@ -51,6 +51,7 @@ class BoardEnvRunnerGroup(EnvRunnerGroup):
             self._remote_config.sampler_settings(),
             self._remote_config.model_config["activation"],
             worker_index,
+            self._remote_config.run_labels,
         )
 
 

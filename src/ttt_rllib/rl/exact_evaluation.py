@@ -32,6 +32,7 @@ from ttt_rllib.metrics import (
     CONSECUTIVE_UNEXPLOITABLE_EVALS,
     CPU_S,
     DRAW_RATE,
+    ENV_RUNNER_RESTARTS,
     EVAL_S,
     ITERATION,
     LEARNER_CPU_S,
@@ -58,6 +59,7 @@ __all__ = ["ExactEvaluationMixin"]
 
 UNEXPLOITABLE_EVALS_KEY = "consecutive_unexploitable_evals"
 TRAIN_S_KEY = "train_s"
+RESTARTS_KEY = "env_runner_restarts"
 
 
 class ExactEvaluationMixin(AlgorithmBase):
@@ -75,6 +77,7 @@ class ExactEvaluationMixin(AlgorithmBase):
         self._figures: dict[str, float] = {}
         self._consecutive_unexploitable_evals = 0
         self._train_s = 0.0
+        self._earlier_restarts = 0
         super().setup(config)  # type: ignore[safe-super]  # RLlib's
         set_torch_threads(self.config)
         if not self.config.broadcast_env_runner_states:
@@ -104,12 +107,13 @@ class ExactEvaluationMixin(AlgorithmBase):
         """Record here what `training_step` has not recorded; `results` are RLlib's."""
 
     def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Return RLlib's state, and how long the agent has trained and been unexploitable."""
+        """Return RLlib's state, and what has been counted and timed since the trial began."""
         state = super().get_state(*args, **kwargs)  # type: ignore[safe-super]  # RLlib's
         return {
             **state,
             UNEXPLOITABLE_EVALS_KEY: self._consecutive_unexploitable_evals,
             TRAIN_S_KEY: self._train_s,
+            RESTARTS_KEY: self._restarts(),
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -119,6 +123,8 @@ class ExactEvaluationMixin(AlgorithmBase):
             UNEXPLOITABLE_EVALS_KEY, self._consecutive_unexploitable_evals
         )
         self._train_s = state.get(TRAIN_S_KEY, self._train_s)
+        # RLlib goes on counting those of this process, whatever state it takes over.
+        self._earlier_restarts += state.get(RESTARTS_KEY, self._restarts()) - self._restarts()
 
     @property
     def game(self) -> Game | None:
@@ -211,7 +217,13 @@ class ExactEvaluationMixin(AlgorithmBase):
             figure = float(self.metrics.peek(place, default=math.nan))
             if not math.isnan(figure):
                 figures[metric] = figure
+        if self.config.num_env_runners > 0:
+            figures[ENV_RUNNER_RESTARTS] = self._restarts()
         return figures
+
+    def _restarts(self) -> int:
+        """Return how many times an env runner came back, also before the trial was resumed."""
+        return self._earlier_restarts + int(self.env_runner_group.num_remote_worker_restarts())
 
     def _play_figures(self, totals: Mapping[str, Any] | None) -> dict[str, float]:
         def total(key: str) -> float | None:

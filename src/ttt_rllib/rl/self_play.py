@@ -13,7 +13,7 @@ from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.policy.sample_batch import MultiAgentBatch
 
 from ttt_envs.game import TIC_TAC_TOE, Game
-from ttt_rllib.metrics import LEARN_S, SAMPLE_S, SYNC_S
+from ttt_rllib.metrics import LEARN_S, SAMPLE_S, SYNC_S, RunLabels
 from ttt_rllib.rl.eager_torch import eager_determinism
 from ttt_rllib.rl.env_runner import TorchBoardEnvRunner, board_spaces
 from ttt_rllib.rl.env_runner_group import board_env_runner_group, restore_env_runners
@@ -87,6 +87,7 @@ class SelfPlayConfig(ConfigBase):
     def set_up_self_play(self) -> None:
         """Set what RLlib needs to know; a subclass calls this at the end of its constructor."""
         self.exact_evaluation_interval = 1
+        self.run_labels = RunLabels()
         # Tune would overwrite our "perf" with the machine's load under that name.
         self.debugging(log_sys_usage=False)
         self.rl_module(model_config={"hidden_sizes": (128, 128), "activation": "relu"})

@@ -23,7 +23,7 @@ from ray.rllib.utils.schedules.scheduler import Scheduler
 
 from ttt_rllib.agents.policies import AgentPolicy, SeatPolicies
 from ttt_rllib.config.pettingzoo_envs import check_policies, traits_of
-from ttt_rllib.metrics import EPSILON, LEARN_S, SAMPLE_S, SYNC_S
+from ttt_rllib.metrics import EPSILON, LEARN_S, SAMPLE_S, SYNC_S, RunLabels
 from ttt_rllib.rl.actor_critic import BoardActorCritic
 from ttt_rllib.rl.dqn import REPLAY_BUFFER, SelfPlayDQN
 from ttt_rllib.rl.env_runner import DRAWS, O_WINS, RETURNS, X_WINS
@@ -95,6 +95,7 @@ class StockConfig(ConfigBase):
     def set_up_stock(self) -> None:
         """Set what every environment needs; a subclass calls this at the end of its constructor."""
         self.exact_evaluation_interval = 1
+        self.run_labels = RunLabels()
         # Tune would overwrite our "perf" with the machine's load under that name.
         self.debugging(log_sys_usage=False)
         # RLlib's check plays random moves, most of which are illegal.

@@ -6,12 +6,14 @@ runner that raises anything waits for a minute, and then ends its process, words
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 from ray.rllib.env.multi_agent_env_runner import MultiAgentEnvRunner
 
 from ttt_rllib.errors import EnvironmentFailedError, InputError
+from ttt_rllib.sampling.counters import SamplingCounters
 
 __all__ = ["StockEnvRunner"]
 
@@ -30,6 +32,10 @@ class StockEnvRunner(MultiAgentEnvRunner):
     """
 
     failure: InputError | EnvironmentFailedError | None = None
+
+    def __init__(self, *, config: Any, **kwargs: Any) -> None:
+        super().__init__(config=config, **kwargs)
+        self._counters = SamplingCounters(config.run_labels, self.worker_index or 0)
 
     def apply(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call a function with this env runner, as RLlib does.
@@ -55,14 +61,17 @@ class StockEnvRunner(MultiAgentEnvRunner):
         if self._needs_initial_reset:
             for env in self.env.envs:
                 env.unwrapped.sampled_before = self.num_env_steps_sampled_lifetime
+        start_s = time.perf_counter()
         try:
-            return super().sample(**settings)
+            episodes = super().sample(**settings)
         except Exception as error:
             self.failure = _failure(error)
             if self.failure is None or self.failure is error:
                 raise
             # From the environment's own error, since RLlib's was raised from this one.
             raise self.failure from self.failure.__cause__
+        self._counters.count(sum(map(len, episodes)), time.perf_counter() - start_s)
+        return episodes
 
 
 def _raise(runner: StockEnvRunner, error: Exception) -> None:

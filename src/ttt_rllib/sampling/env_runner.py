@@ -6,13 +6,16 @@ like any other: see `ttt_rllib.rl.env_runner_group`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import ray
 from ray.util.metrics import Counter
 
+from ttt_rllib.metrics import RunLabels
 from ttt_rllib.sampling.board_sampler import BoardSampler, SampledGames, SamplerSettings
+from ttt_rllib.sampling.counters import SamplingCounters
 from ttt_rllib.sampling.network import NumpyNetwork
 from ttt_rllib.sampling.process_usage import ProcessUsage
 
@@ -31,14 +34,22 @@ class BoardEnvRunner:
         settings: What to play.
         activation: That of the network.
         worker_index: Number of the worker, from 1.
+        labels: Which trial it samples for, for Prometheus.
     """
 
-    def __init__(self, settings: SamplerSettings, activation: str, worker_index: int) -> None:
+    def __init__(
+        self,
+        settings: SamplerSettings,
+        activation: str,
+        worker_index: int,
+        labels: RunLabels = RunLabels(),  # noqa: B008 - it cannot be changed
+    ) -> None:
         self._sampler = BoardSampler(settings, worker_index)
         self._activation = activation
         self._weights: Mapping[str, Any] = {}
         self._network: NumpyNetwork | None = None
         self._usage = ProcessUsage()
+        self._counters = SamplingCounters(labels, worker_index)
         # RLlib's own env runners have it, and an alert and a dashboard watch it.
         self._counter = Counter(
             "rllib_env_runner_num_env_steps_sampled_counter",
@@ -84,6 +95,7 @@ class BoardEnvRunner:
         """
         if self._network is None:
             raise RuntimeError("an env runner was asked for moves before it had weights")
+        start_s = time.perf_counter()
         try:
             games = self._sampler.sample(
                 self._network.evaluate, num_moves=num_moves, epsilon=epsilon
@@ -91,6 +103,7 @@ class BoardEnvRunner:
         except FloatingPointError as error:
             return error
         self._counter.inc(games.num_moves)
+        self._counters.count(games.num_moves, time.perf_counter() - start_s)
         return games, self._usage.cpu_s(), self._usage.memory_mb()
 
     def ping(self) -> str:

@@ -16,7 +16,14 @@ from ray.tune.result import TRAINING_ITERATION
 from ttt_rllib.cluster.placement import trial_resource_request
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import with_settings
-from ttt_rllib.metrics import NASH_CONV, PENALISED_MOVES, flatten, nest, penalised_moves
+from ttt_rllib.metrics import (
+    NASH_CONV,
+    PENALISED_MOVES,
+    RunLabels,
+    flatten,
+    nest,
+    penalised_moves,
+)
 from ttt_rllib.runs.checkpoints import latest_complete, write_manifest
 
 __all__ = ["EXPERIMENT", "SelfPlayTrainable", "experiment_of"]
@@ -59,6 +66,9 @@ class SelfPlayTrainable(Trainable):
         self._searched = _searched_metric(config)
         self._objective: float | None = None
         settings = algorithm_config(self._experiment)
+        # Prometheus finds the env runners of a trial by them.
+        run = Path(self._storage.experiment_fs_path).parent.name if self._storage else ""
+        settings.run_labels = RunLabels(self._experiment.name, run, self.trial_id)
         # Without Tune's storage, which only this attribute holds, the Algorithm would write to a
         # folder in the home directory.
         self._algorithm = settings.algo_class(config=settings, storage=self._storage)
