@@ -1,0 +1,148 @@
+"""Several machines on this one: each has its own network, processes and folder of Ray.
+
+A host is a network, a PID and a mount namespace of Linux; a bridge in another one is the switch
+between them. Killing a host's first process ends all others in it at once, as a power cut would;
+taking down its port at the switch is a cable that was pulled: connections stay, and nothing comes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.commands import ROOT, shell, wait_until
+
+__all__ = ["GCS_PORT", "Host", "Network", "needs_namespaces"]
+
+TOKEN = "0123456789abcdef" * 4
+RAY_FOLDER = Path(tempfile.gettempdir()) / "ray"
+GCS_PORT = 6379
+FIRST = 10
+"""The last number of the address of the first host."""
+
+INIT = 'mount --bind "$0" "$1" && ip link set lo up && exec sleep infinity'
+
+needs_namespaces = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("ip") is None or shutil.which("nsenter") is None,
+    reason="needs root and Debian's iproute2, for hosts with networks of their own",
+)
+
+
+class Namespaces:
+    """A network, processes and a folder of Ray apart from all others."""
+
+    def __init__(self, ray: Path) -> None:
+        ray.mkdir(parents=True)
+        RAY_FOLDER.mkdir(exist_ok=True)
+        unshare = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+        self.parent = psutil.Popen([*unshare, "sh", "-c", INIT, str(ray), str(RAY_FOLDER)])
+
+        def first_process() -> list[psutil.Process]:
+            # Once it sleeps, all mounts are made.
+            return [one for one in self.parent.children() if one.name() == "sleep"]
+
+        self.pid = str(wait_until("the namespaces", first_process, 30)[0].pid)
+
+    def command(self, *words: object) -> list[str]:
+        target = ("--target", self.pid, "--net", "--mount", "--pid", f"--wd={ROOT}")
+        return ["nsenter", *target, "--", *map(str, words)]
+
+    def ip(self, *words: str) -> None:
+        # Not in its PID namespace, where the numbers of other hosts' processes mean nothing.
+        subprocess.run(["nsenter", "--target", self.pid, "--net", "ip", *words], check=True)
+
+    def kill(self) -> None:
+        """End all processes at once."""
+        self.parent.kill()
+        self.parent.wait()
+
+
+class Host(Namespaces):
+    """A simulated machine, with an address on the network."""
+
+    def __init__(self, network: Network, folder: Path, port: str, address: str) -> None:
+        super().__init__(folder / "ray")
+        self.network, self.port, self.address = network, port, address
+        self.log = folder / "log.txt"
+        link = ("link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", self.pid)
+        network.switch.ip(*link)
+        network.switch.ip("link", "set", port, "master", "switch", "up")
+        self.ip("address", "add", f"{address}/24", "dev", "eth0")
+        self.ip("link", "set", "eth0", "up")
+
+    def start(self, *words: object, **environment: str) -> subprocess.Popen[str]:
+        """Start a command, whose output goes to the host's log."""
+        with self.log.open("a") as log:
+            return subprocess.Popen(
+                self.command(*words),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                text=True,
+                env={**self.network.environment, **environment},
+            )
+
+    def run(self, *words: object, **environment: str) -> None:
+        """Run a command to its end."""
+        assert self.start(*words, **environment).wait(120) == 0, self.log.read_text()
+
+    def start_head(self, *words: object, **environment: str) -> None:
+        """Start the head of a Ray cluster, which holds no trial."""
+        fixed = ("--num-cpus=0", f"--port={GCS_PORT}", "--include-dashboard=false")
+        self.run("ray", "start", "--head", *fixed, *self._node(), *words, **environment)
+
+    def join(self, head: Host, cpus: int) -> None:
+        """Start a node of the head's cluster."""
+        address = f"--address={head.address}:{GCS_PORT}"
+        self.run("ray", "start", address, f"--num-cpus={cpus}", *self._node())
+
+    def plug(self, is_in: bool) -> None:
+        """Connect the host's cable to the switch, or pull it."""
+        self.network.switch.ip("link", "set", self.port, "up" if is_in else "down")
+
+    def kill(self) -> None:
+        """Cut the host's power."""
+        super().kill()
+        self.network.switch.ip("link", "delete", self.port)
+        self.network.hosts.remove(self)
+
+    def _node(self) -> tuple[str, ...]:
+        return (f"--node-ip-address={self.address}", "--object-store-memory=100000000")
+
+
+class Network:
+    """A switch, and the hosts on it."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.folder, self.hosts, self.number = folder, list[Host](), FIRST
+        self.environment = shell(
+            {
+                "RAY_AUTH_MODE": "token",
+                "RAY_AUTH_TOKEN": TOKEN,
+                "RAY_USAGE_STATS_ENABLED": "0",
+                "RAY_raylet_start_wait_time_s": "120",
+                "PYTHONUNBUFFERED": "1",
+                **environment,
+            }
+        )
+        self.switch = Namespaces(folder / "switch")
+        self.switch.ip("link", "add", "switch", "type", "bridge")
+        self.switch.ip("link", "set", "switch", "up")
+
+    def add(self, address: str | None = None) -> Host:
+        """Add a host, at the address of one that was killed if it is to replace that."""
+        port = f"port{self.number}"
+        place = address or f"10.77.0.{self.number}"
+        self.hosts.append(Host(self, self.folder / port, port, place))
+        self.number += 1
+        return self.hosts[-1]
+
+    def remove(self) -> None:
+        for host in list(self.hosts):
+            host.kill()
+        self.switch.kill()
