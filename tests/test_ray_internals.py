@@ -90,7 +90,23 @@ def class_cache(_):
     return class_cache
 
 
+def internal_kv(_):
+    from ray.experimental import internal_kv
+
+    return internal_kv
+
+
+def stored(name, *parameters):
+    """Return the row of a function of Ray's own store."""
+    return Internal(
+        internal_kv, name, FunctionType, "stages: a starting trial says what it does", parameters
+    )
+
+
 TUNE = [
+    stored("_internal_kv_put", "key", "value", "overwrite", "namespace"),
+    stored("_internal_kv_get", "key", "namespace"),
+    stored("_internal_kv_del", "key", "del_by_prefix", "namespace"),
     Internal(
         class_cache,
         "DEFAULT_ENV_VARS",

@@ -37,6 +37,7 @@ from ttt_rllib.runs.directory import RunDir
 from ttt_rllib.runs.lock import remove_stale_lock
 from ttt_rllib.runs.summary import Session
 from ttt_rllib.signals import raise_on_interrupts
+from ttt_rllib.tracking.stage_lines import StageLines
 from ttt_rllib.train.preparation import (
     Job,
     check_earlier_state,
@@ -160,36 +161,45 @@ def _run(job: Job, address: str | None, wait_s: float, console: Console, *, plan
     if reason is not None:
         without = "it trains, unmeasured" if experiment.env.game is None else "scores are sampled"
         console.print(f"{reason}: {without}", soft_wrap=True)
-    console.print("starting Ray and the trial ...")
-    start_ray(experiment.ray, address)
+    lines = StageLines(console, _process_start_s())
     try:
+        lines.enter("starting Ray" if address is None else "importing Ray")
+        start_ray(experiment.ray, address)
         with claim_run_dir(job, run):
             notice = dashboard_notice(experiment.ray, joined)
             if notice is not None:
                 console.print(notice, soft_wrap=True)
-            return _execute(experiment, run, console, resume=job.earlier is not None)
+            lines.enter("starting the search" if experiment.search else "starting the trial")
+            return _execute(experiment, run, console, lines, resume=job.earlier is not None)
     except KeyboardInterrupt:
         # While the callbacks are imported: the run has its directory by then, and can be resumed.
         if not run.path.is_dir():
             raise
         warn("interrupted")
         return _tell_results(run, EXIT_INTERRUPTED, console)
+    finally:
+        lines.close()
 
 
-def _execute(experiment: Experiment, run: RunDir, console: Console, *, resume: bool) -> int:
+def _execute(
+    experiment: Experiment, run: RunDir, console: Console, lines: StageLines, *, resume: bool
+) -> int:
     """Run the trials and write down the results; return the exit code."""
     from ttt_rllib.tracking.prometheus import PrometheusCallback
     from ttt_rllib.tracking.search_progress import progress_of
+    from ttt_rllib.tracking.start_progress import StartProgress
     from ttt_rllib.tracking.wandb import WandbCallback
     from ttt_rllib.tuning.run import RunFailedError, run_trials
     from ttt_rllib.tuning.session_callback import SessionCallback
 
-    progress = progress_of(experiment, console)
+    progress, start = progress_of(experiment, console), StartProgress(lines)
     wandb = WandbCallback(experiment, run)
     session = SessionCallback(run, _process_start_s())
     callbacks = (session, PrometheusCallback(experiment, run), wandb)
     try:
-        outcome = run_trials(experiment, run, progress, resume=resume, callbacks=callbacks)
+        outcome = run_trials(
+            experiment, run, progress, resume=resume, first=(start,), callbacks=callbacks
+        )
         _finalize(experiment, run, outcome, session.session, console)
         code = _tell_errors(experiment, outcome)
         wandb.log_final_artifacts(outcome.best.folder if outcome.best else None)

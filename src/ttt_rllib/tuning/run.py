@@ -72,6 +72,7 @@ def run_trials(
     progress: Any,
     *,
     resume: bool,
+    first: Sequence[Callback] = (),
     callbacks: Sequence[Callback] = (),
 ) -> RunResult:
     """Train until every trial has reached a limit, failed or been interrupted.
@@ -81,6 +82,7 @@ def run_trials(
         run: The run directory.
         progress: A Tune callback that shows the progress and has a `close()`.
         resume: Whether to continue the run in the directory, if it has begun.
+        first: Tune callbacks that are called before all others.
         callbacks: Further Tune callbacks, called after metrics.csv has its row.
 
     Raises:
@@ -108,6 +110,7 @@ def run_trials(
             # The state comes after the callbacks that write files, so that no snapshot includes a
             # result that is not in them.
             callbacks=[
+                *first,
                 MetricsCsvCallback(),
                 progress,
                 interrupt,

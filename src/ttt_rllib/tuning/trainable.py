@@ -14,6 +14,7 @@ from ray.tune import PlacementGroupFactory, Trainable
 from ray.tune.result import TRAINING_ITERATION
 
 from ttt_rllib.cluster.placement import trial_resource_request
+from ttt_rllib.cluster.stages import report_stage
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import with_settings
 from ttt_rllib.metrics import (
@@ -60,9 +61,11 @@ class SelfPlayTrainable(Trainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         """Build the Algorithm."""
+        report_stage(self.trial_id, "loading torch and RLlib")
         from ttt_rllib.rl.algorithm_config import algorithm_config
 
         self._experiment = experiment_of(config)
+        report_stage(self.trial_id, _building(self._experiment.env_runners.num_env_runners))
         self._searched = _searched_metric(config)
         self._objective: float | None = None
         settings = algorithm_config(self._experiment)
@@ -72,6 +75,7 @@ class SelfPlayTrainable(Trainable):
         # Without Tune's storage, which only this attribute holds, the Algorithm would write to a
         # folder in the home directory.
         self._algorithm = settings.algo_class(config=settings, storage=self._storage)
+        report_stage(self.trial_id, "playing the first games")
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Serve another trial in this process, which saves the imports."""
@@ -125,6 +129,12 @@ class SelfPlayTrainable(Trainable):
     def cleanup(self) -> None:
         """End the Algorithm and its actors."""
         self._algorithm.stop()
+
+
+def _building(num_env_runners: int) -> str:
+    if num_env_runners == 0:
+        return "building the network"
+    return f"starting {num_env_runners} env runner{'s' if num_env_runners > 1 else ''}"
 
 
 def _searched_metric(config: dict[str, Any]) -> str | None:
