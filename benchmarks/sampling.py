@@ -69,7 +69,7 @@ def _ours(boards: int, moves: int) -> Callable[[], float]:
         start_s = time.process_time()
         answer = runner.sample_games(moves, 0.0)
         assert not isinstance(answer, FloatingPointError)  # noqa: S101 - random weights are finite
-        return float(answer[0].num_moves) / (time.process_time() - start_s)
+        return float(answer.games.num_moves) / (time.process_time() - start_s)
 
     return measure
 

@@ -74,7 +74,7 @@ def _sampling_rate(group: Any, number: int, moves: int, rounds: int) -> Callable
                 remote_worker_ids=chosen,
                 local_env_runner=False,
             )
-            sampled += sum(games.num_moves for games, _, _ in answers)
+            sampled += sum(sampled.games.num_moves for sampled in answers)
         return sampled / (time.perf_counter() - start_s)
 
     return measure

@@ -25,6 +25,7 @@ __all__ = [
     "ITERATION",
     "KL",
     "LAST_RESULT_TIME_S",
+    "LATE_ENV_RUNNERS",
     "LEARNER_CPU_S",
     "LEARNER_MEMORY_MB",
     "LEARN_S",
@@ -88,6 +89,7 @@ RUNNER_MEMORY_MB = "perf/runner_memory_mb"
 LEARNER_CPU_S = "perf/learner_cpu_s"
 LEARNER_MEMORY_MB = "perf/learner_memory_mb"
 ENV_RUNNER_RESTARTS = "perf/env_runner_restarts"
+LATE_ENV_RUNNERS = "perf/late_env_runners"
 
 MOVES = "play/moves"
 X_WIN_RATE = "play/x_win_rate"
@@ -323,6 +325,14 @@ METRICS = (
         "count",
         "Times so far that an env runner actor came back after it had failed, of the sessions "
         "before a resume too.",
+        "lower",
+        only="runner actors",
+        gauge=True,
+    ),
+    Metric(
+        LATE_ENV_RUNNERS,
+        "count",
+        "Env runner actors that have not answered in time and are left out until they do.",
         "lower",
         only="runner actors",
         gauge=True,

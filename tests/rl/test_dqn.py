@@ -92,7 +92,7 @@ def test_no_illegal_move_in_thousands_of_moves_at_any_epsilon(build):
     algorithm = build("dqn")
     runner = algorithm.env_runner_group.local_env_runner
     for epsilon in (0.0, 0.5, 1.0):
-        games, _, _ = runner.sample_games(3_000, epsilon)
+        games = runner.sample_games(3_000, epsilon).games
         columns = games.columns
         stones = columns["obs"][:, :18].reshape(-1, 9, 2)
         chosen = stones[np.arange(len(stones)), columns["actions"]]

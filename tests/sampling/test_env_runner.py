@@ -20,7 +20,7 @@ from ttt_rllib.sampling.env_runner import BoardEnvRunner
 settings, activation, state = pickle.loads(Path(sys.argv[1]).read_bytes())
 runner = BoardEnvRunner(settings, activation, 1)
 runner.set_state(state)
-games, cpu_s, memory_mb = runner.sample_games(20_000, 0.0)
+games, _, _, memory_mb = runner.sample_games(20_000, 0.0)
 assert games.num_moves >= 20_000
 heavy = {"torch", "ray.rllib", "ray.tune", "gymnasium", "pandas", "pydantic", "scipy"}
 print(sorted(heavy & set(sys.modules)))

@@ -202,6 +202,11 @@ class Experiment(Section):
                 f"training.exploring_starts is {self.training.exploring_starts}; with "
                 "env.pettingzoo RLlib's own env runner plays, which has none: set it to 0"
             )
+        if self.env_runners.sample_beside_learning:
+            raise ValueError(
+                "env_runners.sample_beside_learning is true; with env.pettingzoo RLlib's own env "
+                "runner plays, which learns and samples in turns: set it to false"
+            )
         if self.learners.num_learners > 1:
             raise ValueError(
                 f"learners.num_learners is {self.learners.num_learners}; with env.pettingzoo "

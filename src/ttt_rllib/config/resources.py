@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from ttt_rllib.config.section import Section
 
@@ -20,6 +20,18 @@ class EnvRunners(Section):
     """Boards played in lockstep by each."""
     num_cpus_per_env_runner: Annotated[float, Field(gt=0.0)] = 1.0
     """CPUs reserved for each; Ray places no actor of 0."""
+    sample_beside_learning: bool = False
+    """Whether they play the next iteration's moves while the learners work on this one's, so with
+    weights that are one iteration older."""
+
+    @model_validator(mode="after")
+    def _check(self) -> EnvRunners:
+        if self.sample_beside_learning and self.num_env_runners == 0:
+            raise ValueError(
+                "sample_beside_learning is true and num_env_runners is 0; the process of the trial "
+                "can't sample while it learns: set num_env_runners to 1 or more"
+            )
+        return self
 
 
 class Learners(Section):

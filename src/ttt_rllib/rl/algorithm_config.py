@@ -46,7 +46,7 @@ def algorithm_config(experiment: Experiment) -> AlgorithmConfig:
         settings["vf_clip_param"] = math.inf
     config.rl_module(model_config=experiment.model.model_dump())
     config.training(**settings)
-    config.env_runners(**runners.model_dump())
+    config.env_runners(**runners.model_dump(exclude={"sample_beside_learning"}))
     config.learners(**learners.model_dump())
     config.resources(**experiment.resources.model_dump())
     config.debugging(seed=_rllib_seed(experiment), log_level="ERROR")
@@ -59,6 +59,7 @@ def _self_play(experiment: Experiment) -> AlgorithmConfig:
         random_plies=experiment.opening.random_plies,
         exploring_starts=getattr(experiment.training, "exploring_starts", 0.0),
         exact_evaluation_interval=experiment.evaluation.evaluation_interval,
+        sample_beside_learning=experiment.env_runners.sample_beside_learning,
     )
     return config
 

@@ -22,10 +22,9 @@ from ray.rllib.utils.metrics import LEARNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFET
 
 from ttt_rllib.metrics import EPSILON, LR, Q_MEAN, TD_ERROR, TD_LOSS
 from ttt_rllib.rl.dqn_learner import SelfPlayDQNLearner
-from ttt_rllib.rl.env_runner_group import sample_moves
 from ttt_rllib.rl.q_network import BoardQNetwork
 from ttt_rllib.rl.replay_buffer import ReplayBuffer
-from ttt_rllib.rl.self_play import SelfPlayConfig, SelfPlayMixin, run_iteration
+from ttt_rllib.rl.self_play import SelfPlayConfig, SelfPlayMixin
 from ttt_rllib.sampling.columns import Columns, dqn_columns, epsilon_greedy_exploration
 from ttt_rllib.sampling.env_runner import MODULE_ID
 from ttt_rllib.sampling.rollout import Games
@@ -99,19 +98,21 @@ class SelfPlayDQN(SelfPlayMixin, DQN):
 
     def training_step(self) -> None:
         """Sample, learn from the replay buffer, send the weights, evaluate."""
-        before = self.moves()
-        epsilon = _scheduled(self.config.epsilon, before)
-
-        def sample() -> MultiAgentBatch:
-            batch = sample_moves(self, epsilon=epsilon)
-            self.replay_buffer.add(dict(batch.policy_batches[MODULE_ID]))
-            return batch
-
-        def learn(batch: MultiAgentBatch) -> None:
-            self._learn(self._gradient_steps(self.moves()) - self._gradient_steps(before))
-
-        run_iteration(self, sample, learn)
+        self._moves_before = self.moves()
+        epsilon = self._epsilon()
+        super().training_step()
         self._figures[EPSILON] = epsilon
+
+    def moves_to_sample(self) -> tuple[int, float]:
+        """Return that every board plays a game, and the share of random moves."""
+        return 0, self._epsilon()
+
+    def learn(self, batch: MultiAgentBatch) -> None:
+        """Keep the batch, and make the gradient steps that are due."""
+        self.replay_buffer.add(dict(batch.policy_batches[MODULE_ID]))
+        due = self._gradient_steps(self.moves()) - self._gradient_steps(self._moves_before)
+        if due:
+            self._make_gradient_steps(due)
 
     def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return RLlib's state and the replay buffer."""
@@ -134,9 +135,15 @@ class SelfPlayDQN(SelfPlayMixin, DQN):
         learners = max(1, self.config.num_learners)
         return int(self.config.train_batch_size_per_learner * learners)
 
-    def _learn(self, gradient_steps: int) -> None:
-        if not gradient_steps:
-            return
+    def _epsilon(self) -> float:
+        """Return RLlib's piecewise linear schedule at the moves so far, or the one number."""
+        schedule = self.config.epsilon
+        if isinstance(schedule, (int, float)):
+            return float(schedule)
+        points, values = zip(*schedule, strict=True)
+        return float(np.interp(self.moves(), points, values))
+
+    def _make_gradient_steps(self, gradient_steps: int) -> None:
         # As in the env runners, the random numbers depend on the seed and on the moves made, so a
         # resumed run needs no state of a generator.
         seed = self.config.seed if self.config.seed is not None else self.moves()
@@ -150,11 +157,3 @@ class SelfPlayDQN(SelfPlayMixin, DQN):
             minibatch_size=self.config.train_batch_size_per_learner,
         )
         self.metrics.aggregate(results, key=LEARNER_RESULTS)
-
-
-def _scheduled(schedule: Any, moves: int) -> float:
-    """Return a number, or RLlib's piecewise linear schedule at `moves`."""
-    if isinstance(schedule, (int, float)):
-        return float(schedule)
-    points, values = zip(*schedule, strict=True)
-    return float(np.interp(moves, points, values))

@@ -31,7 +31,7 @@ from ray.rllib.utils.metrics import (
 from ttt_envs.game import Game
 from ttt_rllib.sampling.board_sampler import BoardSampler, SampledGames
 from ttt_rllib.sampling.counters import SamplingCounters
-from ttt_rllib.sampling.env_runner import MODULE_ID
+from ttt_rllib.sampling.env_runner import MODULE_ID, Sampled
 from ttt_rllib.sampling.process_usage import ProcessUsage
 from ttt_rllib.sampling.rollout import Evaluation
 
@@ -138,20 +138,29 @@ class TorchBoardEnvRunner(EnvRunner, Checkpointable):
         return [MultiAgentBatch({MODULE_ID: SampleBatch(games.columns)}, env_steps=games.num_moves)]
 
     def sample_games(
-        self, num_moves: int, epsilon: float
-    ) -> tuple[SampledGames, float, float] | FloatingPointError:
+        self,
+        num_moves: int,
+        epsilon: float,
+        state: dict[str, Any] | None = None,
+        call: int | None = None,
+    ) -> Sampled | FloatingPointError:
         """Play complete games, as `BoardEnvRunner.sample_games` does, which logs nothing."""
         start_s = time.perf_counter()
+        if state is not None:
+            self.set_state(state)
         try:
-            games = self._sampler.sample(self.evaluate, num_moves=num_moves, epsilon=epsilon)
+            games = self._sampler.sample(
+                self.evaluate, num_moves=num_moves, epsilon=epsilon, call=call
+            )
         except FloatingPointError as error:
             return error
+        sample_s = time.perf_counter() - start_s
         self.num_env_steps_sampled_lifetime += games.num_moves
         # It is private, but without it the alert and the dashboard that watch this counter of
         # RLlib's would see no moves.
         self._metrics_num_env_steps_sampled.inc(games.num_moves)
-        self._counters.count(games.num_moves, time.perf_counter() - start_s)
-        return games, self._usage.cpu_s(), self._usage.memory_mb()
+        self._counters.count(games.num_moves, sample_s)
+        return Sampled(games, sample_s, self._usage.cpu_s(), self._usage.memory_mb())
 
     def evaluate(self, observations: npt.NDArray[np.int8]) -> Evaluation:
         """Return masked logits or Q-values `[n, A]` and values `[n]` of flat observations."""

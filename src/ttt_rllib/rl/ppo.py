@@ -33,9 +33,8 @@ from ray.rllib.utils.metrics import LEARNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFET
 
 from ttt_rllib.metrics import ENTROPY, ENTROPY_COEFF, KL, LR, POLICY_LOSS, VF_LOSS
 from ttt_rllib.rl.actor_critic import BoardActorCritic
-from ttt_rllib.rl.env_runner_group import sample_moves
 from ttt_rllib.rl.ppo_learner import SelfPlayPPOLearner
-from ttt_rllib.rl.self_play import SelfPlayConfig, SelfPlayMixin, run_iteration
+from ttt_rllib.rl.self_play import SelfPlayConfig, SelfPlayMixin
 from ttt_rllib.sampling.columns import Columns, policy_exploration, ppo_columns
 from ttt_rllib.sampling.env_runner import MODULE_ID
 from ttt_rllib.sampling.rollout import Games
@@ -78,19 +77,14 @@ class SelfPlayPPO(SelfPlayMixin, PPO):
         """Return a config for tic-tac-toe."""
         return SelfPlayPPOConfig()
 
-    def training_step(self) -> None:
-        """Sample, learn, send the weights, evaluate."""
-        learners = max(1, self.config.num_learners)
-        moves = self.config.train_batch_size_per_learner * learners
-        run_iteration(
-            self,
-            lambda: sample_moves(self, moves),
-            lambda batch: self._learn(_prepare(batch, learners)),
-        )
+    def moves_to_sample(self) -> tuple[int, float]:
+        """Return the size of the training batch of all learners."""
+        return self.config.train_batch_size_per_learner * max(1, self.config.num_learners), 0.0
 
-    def _learn(self, batch: MultiAgentBatch) -> None:
+    def learn(self, batch: MultiAgentBatch) -> None:
+        """Make `num_epochs` passes over the batch."""
         results = self.learner_group.update(
-            batch=batch,
+            batch=_prepare(batch, max(1, self.config.num_learners)),
             timesteps={NUM_ENV_STEPS_SAMPLED_LIFETIME: self.moves()},
             num_epochs=self.config.num_epochs,
             minibatch_size=self.config.minibatch_size,

@@ -13,46 +13,22 @@ from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.policy.sample_batch import MultiAgentBatch
 
 from ttt_envs.game import TIC_TAC_TOE, Game
-from ttt_rllib.metrics import LEARN_S, SAMPLE_S, SYNC_S, RunLabels
+from ttt_rllib.metrics import LATE_ENV_RUNNERS, LEARN_S, SAMPLE_S, SYNC_S, RunLabels
 from ttt_rllib.rl.eager_torch import eager_determinism
 from ttt_rllib.rl.env_runner import TorchBoardEnvRunner, board_spaces
-from ttt_rllib.rl.env_runner_group import board_env_runner_group, restore_env_runners
+from ttt_rllib.rl.env_runner_group import board_env_runner_group, merge_samples
 from ttt_rllib.rl.exact_evaluation import ExactEvaluationMixin
 from ttt_rllib.rl.hosts import ConfigBase
+from ttt_rllib.rl.move_requests import MoveRequests, current_weights
 from ttt_rllib.sampling.board_sampler import SamplerSettings
 from ttt_rllib.sampling.columns import Columns
 from ttt_rllib.sampling.env_runner import MODULE_ID
 from ttt_rllib.sampling.rollout import ActionSampler, Games
 
-__all__ = ["SelfPlayConfig", "SelfPlayMixin", "run_iteration"]
+__all__ = ["SelfPlayConfig", "SelfPlayMixin"]
 
 
-def run_iteration(
-    algorithm: ExactEvaluationMixin,
-    sample: Callable[[], MultiAgentBatch],
-    learn: Callable[[MultiAgentBatch], None],
-) -> None:
-    """Sample, learn, send the weights to the env runners, evaluate, and time each phase.
-
-    Args:
-        algorithm: The RLlib Algorithm.
-        sample: Returns the moves of all env runners.
-        learn: Updates the LearnerGroup.
-    """
-    start_s = time.perf_counter()
-    batch = sample()
-    sampled_s = time.perf_counter()
-    learn(batch)
-    learned_s = time.perf_counter()
-    algorithm.env_runner_group.sync_weights(
-        from_worker_or_learner_group=algorithm.learner_group, inference_only=True
-    )
-    phases = {
-        SAMPLE_S: sampled_s - start_s,
-        LEARN_S: learned_s - sampled_s,
-        SYNC_S: time.perf_counter() - learned_s,
-    }
-    algorithm.record_iteration(phases, batch.env_steps())
+SAMPLING = "sampling"
 
 
 def shared_policy_mapping_fn(agent_id: str, episode: Any, **kwargs: Any) -> str:
@@ -67,10 +43,57 @@ class SelfPlayMixin(ExactEvaluationMixin):
         """Build everything, as RLlib does."""
         with board_env_runner_group(), eager_determinism():
             super().setup(config)
+        self._requests = MoveRequests(self)
+
+    def moves_to_sample(self) -> tuple[int, float]:
+        """Return the least number of moves of the next iteration and the share of random ones."""
+        raise NotImplementedError
+
+    def learn(self, batch: MultiAgentBatch) -> None:
+        """Update the LearnerGroup, `batch` being what all env runners have sampled."""
+        raise NotImplementedError
+
+    def training_step(self) -> None:
+        """Sample, learn, send the weights to the env runners, evaluate, and time each phase."""
+        requests = self._requests
+        start_s = time.perf_counter()
+        batch = merge_samples(self, requests.take(*self.moves_to_sample()))
+        if self.config.sample_beside_learning:
+            requests.ask(*self.moves_to_sample())
+        sampled_s = time.perf_counter()
+        self.learn(batch)
+        learned_s = time.perf_counter()
+        weights = current_weights(self.learner_group)
+        self.env_runner.set_state(weights)
+        requests.use(weights)
+        # The env runners need not wait for evaluation, checkpoint and Tune.
+        requests.ask(*self.moves_to_sample())
+        phases = {
+            SAMPLE_S: sampled_s - start_s,
+            LEARN_S: learned_s - sampled_s,
+            SYNC_S: time.perf_counter() - learned_s,
+        }
+        self.record_iteration(phases, batch.env_steps())
+        if self.config.num_env_runners > 0:
+            self._figures[LATE_ENV_RUNNERS] = requests.num_late
 
     def restore_env_runners(self, env_runner_group: Any) -> list[int]:
-        """Bring restarted env runners up to date and return their numbers."""
-        return restore_env_runners(self, env_runner_group)
+        """Let restarted env runners take part again, and return their numbers.
+
+        They need no weights, unlike RLlib's, since every request for moves carries them.
+        """
+        restored: list[int] = env_runner_group.probe_unhealthy_env_runners()
+        return restored
+
+    def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return RLlib's state, and what the next moves follow from."""
+        state = super().get_state(*args, **kwargs)
+        return {**state, SAMPLING: self._requests.get_state()}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take over a state made by `get_state`."""
+        super().set_state(state)
+        self._requests.set_state(state.get(SAMPLING, {}))
 
 
 class SelfPlayConfig(ConfigBase):
@@ -87,6 +110,7 @@ class SelfPlayConfig(ConfigBase):
     def set_up_self_play(self) -> None:
         """Set what RLlib needs to know; a subclass calls this at the end of its constructor."""
         self.exact_evaluation_interval = 1
+        self.sample_beside_learning = False
         self.run_labels = RunLabels()
         # Tune would overwrite our "perf" with the machine's load under that name.
         self.debugging(log_sys_usage=False)
@@ -94,6 +118,8 @@ class SelfPlayConfig(ConfigBase):
         self.env_runners(
             env_runner_cls=TorchBoardEnvRunner,
             num_envs_per_env_runner=512,
+            # An env runner that is slower than this and than the others is left out.
+            sample_timeout_s=5.0,
             # Runners hold no state but weights, which `setup` and `training_step` send, so there is
             # nothing to merge or to broadcast; RLlib would do both after every iteration.
             merge_env_runner_states=False,
@@ -112,14 +138,18 @@ class SelfPlayConfig(ConfigBase):
         random_plies: tuple[int, int] | None = None,
         exploring_starts: float | None = None,
         exact_evaluation_interval: int | None = None,
+        sample_beside_learning: bool | None = None,
     ) -> Any:
-        """Set the game, how games begin and when the agent is evaluated; None changes nothing.
+        """Set the game, how games begin, and the order of an iteration; None changes nothing.
 
         Args:
             game: The rules.
             random_plies: Least and greatest number of uniformly random opening plies.
             exploring_starts: Share of games whose first move after the opening is random.
             exact_evaluation_interval: Iterations between exact evaluations; 0 = never.
+            sample_beside_learning: Whether remote env runners play the moves of the next iteration
+                while the learners work on those of this one, so with weights that are one
+                iteration older.
 
         Returns:
             This config.
@@ -139,6 +169,8 @@ class SelfPlayConfig(ConfigBase):
                 self.environment(env_config={**self.env_config, name: value})
         if exact_evaluation_interval is not None:
             self.exact_evaluation_interval = exact_evaluation_interval
+        if sample_beside_learning is not None:
+            self.sample_beside_learning = sample_beside_learning
         return self
 
     def get_default_rl_module_spec(self) -> RLModuleSpec:

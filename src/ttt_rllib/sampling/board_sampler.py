@@ -112,6 +112,7 @@ class BoardSampler:
         epsilon: float = 0.0,
         explore: bool | None = None,
         random_actions: bool = False,
+        call: int | None = None,
     ) -> SampledGames:
         """Play complete games until there are enough moves and games.
 
@@ -122,17 +123,20 @@ class BoardSampler:
             epsilon: Share of random moves, for algorithms that explore by it.
             explore: Whether to explore; None = as in the settings.
             random_actions: Whether to play uniformly at random instead.
+            call: How many times these weights have been played with before; None counts here.
         """
         columns: list[Columns] = []
         moves = games = x_wins = o_wins = 0
-        rng = self._next_generator()
+        rng = self._next_generator(call)
         evaluate = self._evaluate_uniformly if random_actions else evaluate
         choose, start = self._choosers(epsilon, explore, random_actions)
         while not columns or moves < num_moves or games < num_games:
             boards = self.settings.num_boards
-            if columns and not num_games:
-                # The last round plays about as many games as moves are missing.
-                boards = min(boards, math.ceil((num_moves - moves) * games / moves))
+            if num_moves and not num_games:
+                # About as many games as moves are missing, and at first certainly not too many:
+                # a small share of a batch must not grow to a game on every board.
+                games_per_move = games / moves if moves else 1.0 / self.settings.game.num_squares
+                boards = min(boards, math.ceil((num_moves - moves) * games_per_move))
             openings = random_openings(self.settings.game, boards, self.settings.random_plies, rng)
             played = play_games(openings, evaluate, choose, rng, start=start)
             columns.append(self.settings.columns(played))
@@ -160,7 +164,7 @@ class BoardSampler:
         logits = (1.0 - legal.astype(np.float32)) * np.float32(ILLEGAL_LOGIT)
         return Evaluation(logits, np.zeros(len(observations), np.float32))
 
-    def _next_generator(self) -> np.random.Generator:
-        position = (self._weights_seq_no, self._calls)
-        self._calls += 1
+    def _next_generator(self, call: int | None) -> np.random.Generator:
+        position = (self._weights_seq_no, self._calls if call is None else call)
+        self._calls = position[1] + 1
         return np.random.default_rng([*self._entropy, *position])

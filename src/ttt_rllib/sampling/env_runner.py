@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import ray
 from ray.util.metrics import Counter
@@ -19,12 +19,28 @@ from ttt_rllib.sampling.counters import SamplingCounters
 from ttt_rllib.sampling.network import NumpyNetwork
 from ttt_rllib.sampling.process_usage import ProcessUsage
 
-__all__ = ["MODULE_ID", "RL_MODULE", "WEIGHTS_SEQ_NO", "BoardEnvRunner"]
+__all__ = ["MODULE_ID", "RL_MODULE", "WEIGHTS_SEQ_NO", "BoardEnvRunner", "Sampled"]
 
 RL_MODULE, WEIGHTS_SEQ_NO = "rl_module", "weights_seq_no"
 """RLlib's keys in the state that it sends, and ours of the one module."""
 MODULE_ID = "main"
 """The one policy that plays both seats."""
+
+
+class Sampled(NamedTuple):
+    """What an env runner answers when it is asked for moves.
+
+    Attributes:
+        games: The games.
+        sample_s: Seconds that they took.
+        cpu_s: CPU seconds of its process since the last answer.
+        memory_mb: Memory of its process, in megabytes.
+    """
+
+    games: SampledGames
+    sample_s: float
+    cpu_s: float
+    memory_mb: float
 
 
 class BoardEnvRunner:
@@ -78,33 +94,42 @@ class BoardEnvRunner:
         return {RL_MODULE: self._weights, WEIGHTS_SEQ_NO: self._sampler.weights_seq_no}
 
     def sample_games(
-        self, num_moves: int, epsilon: float
-    ) -> tuple[SampledGames, float, float] | FloatingPointError:
+        self,
+        num_moves: int,
+        epsilon: float,
+        state: Mapping[str, Any] | None = None,
+        call: int | None = None,
+    ) -> Sampled | FloatingPointError:
         """Play complete games until there are enough moves.
 
         Args:
             num_moves: Least number of moves; 0 = one round of all boards.
             epsilon: Share of random moves, for algorithms that explore by it.
+            state: Taken over first, as by `set_state`.
+            call: How many times these weights have been played with before; None counts here.
 
         Returns:
-            The games, CPU seconds since the last call, and megabytes of memory; or the error of
-            a network whose outputs are not finite, which restarting this process would not mend.
+            The games; or the error of a network whose outputs are not finite, which restarting
+            this process would not mend.
 
         Raises:
             RuntimeError: If no weights have arrived.
         """
+        start_s = time.perf_counter()
+        if state is not None:
+            self.set_state(state)
         if self._network is None:
             raise RuntimeError("an env runner was asked for moves before it had weights")
-        start_s = time.perf_counter()
         try:
             games = self._sampler.sample(
-                self._network.evaluate, num_moves=num_moves, epsilon=epsilon
+                self._network.evaluate, num_moves=num_moves, epsilon=epsilon, call=call
             )
         except FloatingPointError as error:
             return error
+        sample_s = time.perf_counter() - start_s
         self._counter.inc(games.num_moves)
-        self._counters.count(games.num_moves, time.perf_counter() - start_s)
-        return games, self._usage.cpu_s(), self._usage.memory_mb()
+        self._counters.count(games.num_moves, sample_s)
+        return Sampled(games, sample_s, self._usage.cpu_s(), self._usage.memory_mb())
 
     def ping(self) -> str:
         """Answer, as RLlib's own actors do."""
