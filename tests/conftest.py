@@ -141,6 +141,7 @@ def _built(
     *,
     num_env_runners: int = 0,
     num_learners: int = 0,
+    sample_beside_learning: bool = False,
     seed: int = 0,
     **training: Any,
 ) -> Any:
@@ -157,6 +158,7 @@ def _built(
                 "num_env_runners": num_env_runners,
                 "num_envs_per_env_runner": 64,
                 "num_cpus_per_env_runner": 0.5,
+                "sample_beside_learning": sample_beside_learning,
             },
             "learners": {"num_learners": num_learners, "num_cpus_per_learner": 0.5},
         }

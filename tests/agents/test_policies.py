@@ -95,6 +95,8 @@ def test_network_of_one_policy_row_equals_the_softmax_by_hand():
     weights = {
         "policy.weight": np.zeros((9, 18), np.float32),
         "policy.bias": np.array([99] * 7 + [0, math.log(3)], np.float32),
+        "value.weight": np.zeros((1, 18), np.float32),
+        "value.bias": np.zeros(1, np.float32),
     }
     boards = Boards(TIC_TAC_TOE, np.array([0b0001011], np.uint64), np.array([0b1110100], np.uint64))
     table = NetworkPolicy(TIC_TAC_TOE, weights, "tanh")(boards)

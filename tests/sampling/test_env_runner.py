@@ -81,3 +81,10 @@ def test_weights_that_diverged_are_an_answer_and_not_a_crash():
     weights = {name: np.full_like(array, np.nan) for name, array in before.items()}
     light.set_state({RL_MODULE: {MODULE_ID: weights}, WEIGHTS_SEQ_NO: 2})
     assert isinstance(light.sample_games(100, 0.0), FloatingPointError)
+
+
+def test_a_small_share_of_a_batch_does_not_grow_to_a_game_on_every_board():
+    config = SelfPlayPPOConfig().env_runners(num_envs_per_env_runner=512).debugging(seed=0)
+    _, light = both(config)
+    for wanted in (1, 64, 500):
+        assert wanted <= light.sample_games(wanted, 0.0).games.num_moves < 1.2 * wanted + 20

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, random_openings
+from ttt_rllib.agents import mlp
 from ttt_rllib.rl.actor_critic import BoardActorCritic
 from ttt_rllib.rl.env_runner import board_spaces
 from ttt_rllib.rl.q_network import BoardQNetwork
-from ttt_rllib.sampling import network
 from ttt_rllib.sampling.network import NumpyNetwork
 from ttt_rllib.sampling.rollout import flat_observations, greedy_actions
 
@@ -59,7 +59,7 @@ def test_how_many_rows_are_computed_at_a_time_changes_nothing(monkeypatch):
     observations = flat_observations(boards)
     numpy_network = NumpyNetwork(module.get_state(), "relu")
     whole = numpy_network.evaluate(observations)
-    monkeypatch.setattr(network, "ROWS", 7)
+    monkeypatch.setattr(mlp, "ROWS", 7)
     parts = numpy_network.evaluate(observations)
     assert np.abs(whole.logits - parts.logits).max() < 1e-5
     assert np.abs(whole.values - parts.values).max() < 1e-5

@@ -5,9 +5,9 @@ They know nothing of training and need numpy only. Shapes: `B` positions, `A` ac
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ttt_envs.boards import Boards
 from ttt_envs.game import Game
 from ttt_envs.positions import Positions
+from ttt_rllib.agents.mlp import MLP
 from ttt_rllib.exact.evaluation import solve_or_raise
 from ttt_rllib.exact.tables import Table
 
@@ -29,11 +30,6 @@ __all__ = [
 ]
 
 Weights = dict[str, npt.NDArray[np.float32]]
-
-ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
-    "relu": lambda x: np.maximum(x, 0.0),
-    "tanh": np.tanh,
-}
 
 
 class Policy(Protocol):
@@ -89,8 +85,7 @@ class NetworkPolicy:
 
     Attributes:
         game: The rules.
-        weights: `trunk.<i>.weight|bias` and either `policy.weight|bias` with
-            `value.weight|bias`, or `q.weight|bias`; float32, weights `[out, in]`.
+        weights: As for `MLP`, float32.
         activation: "relu" or "tanh".
 
     Raises:
@@ -102,10 +97,7 @@ class NetworkPolicy:
     activation: str
 
     def __post_init__(self) -> None:
-        if self.activation not in ACTIVATIONS:
-            raise ValueError(
-                f"activation is {self.activation!r}; known are {', '.join(ACTIVATIONS)}"
-            )
+        _ = self._mlp  # refuses an unknown activation
 
     def __call__(self, boards: Boards) -> Table:
         """Return probabilities `[B, A]`: the softmax of the logits, or the greedy move."""
@@ -118,30 +110,26 @@ class NetworkPolicy:
 
     def logits(self, boards: Boards) -> npt.NDArray[np.float32]:
         """Return the logits of the moves, or their Q values, `[B, A]`, of illegal moves too."""
-        return self._head("q" if self.has_q_head else "policy", self._trunk(boards))
+        return self._outputs(boards)[:, : self.game.num_actions]
 
     def values(self, boards: Boards) -> npt.NDArray[np.float32]:
         """Return the estimates `[B]` of the value, +1 = the mover wins."""
+        outputs = self._outputs(boards)
         if self.has_q_head:
-            return np.where(boards.legal_mask(), self.logits(boards), -np.inf).max(axis=1)
-        return self._head("value", self._trunk(boards))[:, 0]
+            return np.where(boards.legal_mask(), outputs, -np.inf).max(axis=1)
+        return outputs[:, -1]
 
     @property
     def has_q_head(self) -> bool:
         """Whether the network was trained by Q-learning."""
-        return "q.weight" in self.weights
+        return self._mlp.has_q_head
 
-    def _trunk(self, boards: Boards) -> npt.NDArray[np.float32]:
-        hidden = boards.observe().reshape(len(boards), -1).astype(np.float32)
-        activate = ACTIVATIONS[self.activation]
-        layer = 0
-        while f"trunk.{layer}.weight" in self.weights:
-            hidden = activate(self._head(f"trunk.{layer}", hidden))
-            layer += 1
-        return hidden
+    def _outputs(self, boards: Boards) -> npt.NDArray[np.float32]:
+        return self._mlp(boards.observe().reshape(len(boards), -1))
 
-    def _head(self, name: str, hidden: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return hidden @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
+    @cached_property
+    def _mlp(self) -> MLP:
+        return MLP(self.weights, self.activation)
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from typing import NamedTuple
 from ttt_envs.game import Game
 from ttt_envs.positions import Positions, TooManyPositionsError, enumerate_positions
 from ttt_rllib.exact.certificate import MAX_LOSING_LINES, Certificate, certify
-from ttt_rllib.exact.exploitability import nash_conv
-from ttt_rllib.exact.scores import Ceilings, Outcome, match, score_ceilings
+from ttt_rllib.exact.exploitability import sweep
+from ttt_rllib.exact.scores import Ceilings, Outcome, outcome, score_ceilings
 from ttt_rllib.exact.solver import Solution, solve
-from ttt_rllib.exact.tables import Table, greedy_table, uniform_table
+from ttt_rllib.exact.tables import Table, check_table, greedy_table, uniform_table
 from ttt_rllib.metrics import (
     LOSING_POSITIONS,
     NASH_CONV,
@@ -151,16 +151,20 @@ def evaluate(solved: SolvedGame, table: Table, max_lines: int = MAX_LOSING_LINES
         solved: The game, as `solve_or_raise` returns it.
         table: `[P, A]` move probabilities.
         max_lines: The greatest number of losing lines that the certificate lists.
+
+    Raises:
+        ValueError: If the table is no policy of the game; see `check_table`.
     """
     positions, solution, uniform, ceilings = solved
+    check_table(positions, table)
     greedy = greedy_table(positions, table)
     certificate = certify(positions, solution, greedy, max_lines)
     return ExactReport(
-        nash_conv_greedy=nash_conv(positions, greedy),
-        nash_conv=nash_conv(positions, table),
+        nash_conv_greedy=sweep(positions, greedy).nash_conv,
+        nash_conv=sweep(positions, table).nash_conv,
         optimal_move_rate=1.0 - certificate.mistakes / certificate.decision_positions,
-        vs_random_x=match(positions, greedy, uniform),
-        vs_random_o=match(positions, uniform, greedy),
+        vs_random_x=outcome(positions, greedy, uniform),
+        vs_random_o=outcome(positions, uniform, greedy),
         ceilings=ceilings,
         certificate=certificate,
     )

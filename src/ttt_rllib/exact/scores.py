@@ -11,7 +11,7 @@ from ttt_envs.positions import Positions
 from ttt_rllib.exact.exploitability import best_response
 from ttt_rllib.exact.tables import Table, check_table
 
-__all__ = ["Ceilings", "Outcome", "match", "score_ceilings"]
+__all__ = ["Ceilings", "Outcome", "match", "outcome", "score_ceilings"]
 
 
 class Outcome(NamedTuple):
@@ -47,6 +47,11 @@ def match(positions: Positions, x_table: Table, o_table: Table) -> Outcome:
     """
     check_table(positions, x_table)
     check_table(positions, o_table)
+    return outcome(positions, x_table, o_table)
+
+
+def outcome(positions: Positions, x_table: Table, o_table: Table) -> Outcome:
+    """Do what `match` does with tables that were checked before."""
     table = np.where(positions.x_to_move[:, None], x_table, o_table)
     reached = np.zeros(len(positions))
     reached[0] = 1.0

@@ -1,0 +1,85 @@
+"""The networks' arithmetic in NumPy: a multilayer perceptron with two heads, or with a Q head.
+
+A process that only plays needs no torch, which takes seconds to import and hundreds of megabytes.
+Shapes: `n` positions, `A` actions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["ACTIVATIONS", "MLP"]
+
+ROWS = 512
+"""Positions at a time: the hidden layers' outputs then stay in a core's cache."""
+
+Array = npt.NDArray[np.float32]
+
+ACTIVATIONS: dict[str, Callable[[Array], Any]] = {
+    "relu": lambda hidden: np.maximum(hidden, 0.0, out=hidden),
+    "tanh": lambda hidden: np.tanh(hidden, out=hidden),
+}
+"""They overwrite their argument."""
+
+
+class MLP:
+    """Layers laid out for products with many positions.
+
+    Args:
+        weights: `trunk.<i>.weight|bias` and either `policy.weight|bias` with
+            `value.weight|bias`, or `q.weight|bias`; weights `[out, in]`. Others are ignored.
+        activation: "relu" or "tanh".
+
+    Raises:
+        ValueError: If the activation is neither.
+    """
+
+    def __init__(self, weights: Mapping[str, npt.ArrayLike], activation: str) -> None:
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"activation is {activation!r}; known are {', '.join(ACTIVATIONS)}")
+        self._activate = ACTIVATIONS[activation]
+        self._trunk: list[tuple[Array, Array]] = []
+        while (name := f"trunk.{len(self._trunk)}") and f"{name}.weight" in weights:
+            self._trunk.append(_layer(weights, name))
+        self.has_q_head = "q.weight" in weights
+        heads = ("q",) if self.has_q_head else ("policy", "value")
+        # One product for both heads.
+        parts = [_layer(weights, head) for head in heads]
+        self._heads = tuple(np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
+
+    @property
+    def num_actions(self) -> int:
+        """The number `A` of actions."""
+        return len(self._heads[1]) - (not self.has_q_head)
+
+    def __call__(self, stones: npt.NDArray[np.int8]) -> Array:
+        """Return `[n, A]` Q-values, or `[n, A + 1]` logits and, in the last column, values.
+
+        Args:
+            stones: `[n, 2 * squares]`, see `Boards.observe`.
+        """
+        weight, bias = self._heads
+        outputs = np.empty((len(stones), len(bias)), np.float32)
+        for start in range(0, len(stones), ROWS):
+            rows = slice(start, start + ROWS)
+            np.matmul(self._hidden(stones[rows]), weight, out=outputs[rows])
+        outputs += bias
+        return outputs
+
+    def _hidden(self, stones: npt.NDArray[np.int8]) -> Array:
+        hidden = stones.astype(np.float32)
+        for weight, bias in self._trunk:
+            hidden = hidden @ weight
+            hidden += bias
+            hidden = self._activate(hidden)
+        return hidden
+
+
+def _layer(weights: Mapping[str, Any], name: str) -> tuple[Array, Array]:
+    """Return the weights `[in, out]` and the bias `[out]` of a layer."""
+    weight = np.asarray(weights[f"{name}.weight"], np.float32)
+    return np.ascontiguousarray(weight.T), np.asarray(weights[f"{name}.bias"], np.float32)

@@ -1,0 +1,219 @@
+"""How an Algorithm gets moves from its remote env runners, whatever becomes of each of them.
+
+A request carries the weights, so an env runner that has just been restarted, or that missed an
+iteration, plays with the right ones, and an iteration needs one call to each env runner.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+from ray.rllib.core import COMPONENT_LEARNER, COMPONENT_RL_MODULE
+from ray.rllib.utils.metrics import WEIGHTS_SEQ_NO
+
+from ttt_rllib.rl.hosts import AlgorithmHost
+from ttt_rllib.sampling.env_runner import Sampled
+
+__all__ = ["MoveRequests", "current_weights"]
+
+RESTART_TIMEOUT_S = 300.0
+"""How long to wait for an env runner when all are gone; a pod takes a minute or two."""
+
+RESTART_POLL_S = 0.25
+
+SLOWEST = 3.0
+"""How much longer than the others an env runner may take before it is left out."""
+
+
+def current_weights(learner_group: Any) -> dict[str, Any]:
+    """Return the learners' weights, by module, and their number, as env runners take them over."""
+    component = f"{COMPONENT_LEARNER}/{COMPONENT_RL_MODULE}"
+    state = learner_group.get_state(components=[component], inference_only=True)[COMPONENT_LEARNER]
+    return {key: state[key] for key in (COMPONENT_RL_MODULE, WEIGHTS_SEQ_NO)}
+
+
+class MoveRequests:
+    """Asks all env runners for moves, and takes what has come.
+
+    What it takes follows from the seed alone as long as every env runner answers in time. One that
+    does not is left out of the iteration, and of those that follow until it answers; its late
+    moves are dropped, since they were played with old weights.
+
+    Args:
+        algorithm: The RLlib Algorithm.
+    """
+
+    def __init__(self, algorithm: AlgorithmHost) -> None:
+        self._algorithm = algorithm
+        self._weights: dict[str, Any] | None = None
+        self._reference: Any = None
+        self._are_restored = False
+        self._seq_no, self._calls = -1, 0
+        self._asked: dict[Any, int] = {}
+        self._asked_weights: dict[str, Any] | None = None
+        self._late: dict[Any, int] = {}
+
+    @property
+    def num_late(self) -> int:
+        """Env runners that were asked in an earlier iteration and have not answered yet."""
+        return len(self._late)
+
+    def use(self, weights: dict[str, Any]) -> None:
+        """Play the moves that will be asked for with these weights.
+
+        Args:
+            weights: As `current_weights` returns them.
+        """
+        self._weights = weights
+        if self._algorithm.config.num_env_runners > 0:
+            # Every node fetches them once, however many env runners it has.
+            self._reference = ray.put(weights)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what the next moves follow from, apart from the learners' weights."""
+        is_asked = bool(self._asked)
+        state: dict[str, Any] = {"seq_no": self._seq_no, "calls": self._calls - is_asked}
+        if is_asked and self._algorithm.config.sample_beside_learning:
+            state["weights"] = self._asked_weights
+        return state
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take over a state made by `get_state`, and drop what was asked for before."""
+        if self._asked:
+            # Whoever is still playing when the next moves are asked for would be left out.
+            timeout_s = self._algorithm.config.sample_timeout_s
+            ray.wait(list(self._asked), num_returns=len(self._asked), timeout=timeout_s)
+            self._late |= self._asked
+        self._asked, self._weights = {}, None
+        self._seq_no, self._calls = state.get("seq_no", -1), state.get("calls", 0)
+        if (weights := state.get("weights")) is not None:
+            self.use(weights)
+            self._are_restored = True
+
+    def _next_call(self) -> int:
+        """Return how many times the weights have been played with before."""
+        if self._weights is None:
+            self.use(current_weights(self._algorithm.learner_group))
+            assert self._weights is not None  # noqa: S101 - for the type checker
+        seq_no = self._weights[WEIGHTS_SEQ_NO]
+        if seq_no != self._seq_no:
+            self._seq_no, self._calls = seq_no, 0
+        self._calls += 1
+        return self._calls - 1
+
+    def ask(self, num_moves: int, epsilon: float) -> None:
+        """Ask all remote env runners that are up and not late; do nothing if they have been asked.
+
+        Args:
+            num_moves: Least number of moves of all together; 0 = one round of all boards.
+            epsilon: Share of random moves, for algorithms that explore by it.
+        """
+        if self._asked or self._algorithm.config.num_env_runners == 0:
+            return
+        self._take_late()
+        manager = self._algorithm.env_runner_group._worker_manager  # noqa: SLF001 - its actors
+        busy = set(self._late.values())
+        free = [number for number in manager.healthy_actor_ids() if number not in busy]
+        if not free:
+            return
+        share, call = math.ceil(num_moves / len(free)), self._next_call()
+        actors = manager.actors()
+        for number in free:
+            answer = actors[number].sample_games.remote(
+                share, epsilon, state=self._reference, call=call
+            )
+            self._asked[answer] = number
+        self._asked_weights = self._weights
+        if self._are_restored:
+            # Those of the iteration before; what follows is played with the learners' own.
+            self._weights, self._are_restored = None, False
+
+    def take(self, num_moves: int, epsilon: float) -> list[Sampled]:
+        """Return what the env runners have played, in their order; ask them first if need be.
+
+        Args:
+            num_moves: As for `ask`.
+            epsilon: As for `ask`.
+
+        Raises:
+            FloatingPointError: If the network's outputs are not finite.
+            RuntimeError: If no env runner comes back within `RESTART_TIMEOUT_S`.
+        """
+        algorithm = self._algorithm
+        if algorithm.config.num_env_runners == 0:
+            answer = algorithm.env_runner.sample_games(num_moves, epsilon, call=self._next_call())
+            if isinstance(answer, FloatingPointError):
+                raise answer
+            return [answer]
+        deadline_s = time.monotonic() + RESTART_TIMEOUT_S
+        while time.monotonic() < deadline_s:
+            self.ask(num_moves, epsilon)
+            answers = self._answers(deadline_s)
+            if answers:
+                return [answers[number] for number in sorted(answers)]
+            # All of them are gone. Ray is restarting them and refuses calls until then.
+            while not self._restored() and time.monotonic() < deadline_s:
+                time.sleep(RESTART_POLL_S)
+        raise RuntimeError(
+            f"none of the {algorithm.config.num_env_runners} env runners came back within "
+            f"{RESTART_TIMEOUT_S:g} s; worker-*.err in Ray's session logs tell why they ended"
+        )
+
+    def _restored(self) -> bool:
+        self._algorithm.restore_env_runners(self._algorithm.env_runner_group)
+        self._take_late()
+        return self._algorithm.env_runner_group.num_healthy_remote_workers() > len(self._late)
+
+    def _answers(self, deadline_s: float) -> dict[int, Sampled]:
+        """Wait for the answers; leave out who takes much longer than the slowest of the others."""
+        answers: dict[int, Sampled] = {}
+        start_s = time.monotonic()
+        while self._asked:
+            until_s = deadline_s
+            if answers:
+                slowest_s = max(answer.sample_s for answer in answers.values())
+                patience_s = max(self._algorithm.config.sample_timeout_s, SLOWEST * slowest_s)
+                until_s = min(until_s, start_s + patience_s)
+            # First for the first of them, since nobody else knows how long they take.
+            ready, _ = ray.wait(
+                list(self._asked),
+                num_returns=len(self._asked) if answers else 1,
+                timeout=max(0.0, until_s - time.monotonic()),
+            )
+            if not ready:
+                self._late |= self._asked
+                self._asked = {}
+            for reference in ready:
+                worker = self._asked.pop(reference)
+                answer = self._fetch(reference, worker)
+                if answer is not None:
+                    answers[worker] = answer
+        return answers
+
+    def _take_late(self) -> None:
+        """Let those that have answered meanwhile take part again."""
+        if not self._late:
+            return
+        ready, _ = ray.wait(list(self._late), num_returns=len(self._late), timeout=0.0)
+        for reference in ready:
+            self._fetch(reference, self._late.pop(reference))
+
+    def _fetch(self, reference: Any, worker: int) -> Sampled | None:
+        """Return an answer; None if its env runner has failed and is restarted."""
+        group = self._algorithm.env_runner_group
+        try:
+            answer = ray.get(reference)
+        except RayTaskError:
+            raise
+        except RayError:
+            if not group._ignore_ray_errors_on_env_runners:  # noqa: SLF001 - RLlib's own choice
+                raise
+            group._worker_manager.set_actor_state(worker, healthy=False)  # noqa: SLF001
+            return None
+        if isinstance(answer, FloatingPointError):
+            raise answer
+        return answer
