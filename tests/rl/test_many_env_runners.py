@@ -1,0 +1,100 @@
+"""64 env runners on 16 simulated nodes: they all play, and every node fetches the weights once."""
+
+import os
+import signal
+import time
+from collections import Counter
+
+import pytest
+import ray
+from ray.cluster_utils import Cluster
+from ray.experimental import get_object_locations
+
+from tests.commands import wait_until
+from ttt_rllib.rl.ppo import SelfPlayPPOConfig
+
+pytestmark = pytest.mark.long
+
+NODES, RUNNERS_PER_NODE = 16, 4
+NUM_RUNNERS = NODES * RUNNERS_PER_NODE
+MOVES = 8_192
+
+
+@pytest.fixture(scope="module")
+def algorithm():
+    ray.shutdown()
+    cluster = Cluster(
+        initialize_head=True,
+        connect=True,
+        # The driver's node has no CPU for an env runner.
+        head_node_args={"num_cpus": 0, "include_dashboard": False},
+    )
+    for _ in range(NODES):
+        cluster.add_node(wait=False, num_cpus=RUNNERS_PER_NODE)
+    cluster.wait_for_nodes()
+    config = SelfPlayPPOConfig().debugging(seed=0, log_level="ERROR")
+    config.env_runners(num_env_runners=NUM_RUNNERS, num_cpus_per_env_runner=1)
+    config.training(train_batch_size_per_learner=MOVES, minibatch_size=1024, num_epochs=1)
+    built = config.build_algo()
+    yield built
+    built.stop()
+    ray.shutdown()
+    cluster.shutdown()
+
+
+def places(algorithm):
+    """Return the process and the node of each env runner."""
+    return algorithm.env_runner_group.foreach_env_runner(
+        lambda runner: (os.getpid(), ray.get_runtime_context().get_node_id()),
+        local_env_runner=False,
+    )
+
+
+def late(result):
+    return result["perf"]["late_env_runners"]
+
+
+def test_all_of_them_play_a_share_of_the_batch(algorithm):
+    per_node = Counter(node for _, node in places(algorithm))
+    assert sorted(per_node.values()) == [RUNNERS_PER_NODE] * NODES
+    before = algorithm.train()["play"]["moves"]
+    result = algorithm.train()
+    assert late(result) == 0
+    assert MOVES <= result["play"]["moves"] - before < 1.3 * MOVES
+
+
+def test_every_node_fetches_the_weights_once_however_many_env_runners_it_has(algorithm):
+    algorithm.train()
+    weights = algorithm._requests._reference
+    wait_until(
+        "all have played with them", lambda: len(nodes_with(weights)) == NODES + 1, timeout_s=30
+    )
+
+
+def nodes_with(reference):
+    """Return the nodes whose object store has a copy; each copy is one transfer."""
+    return get_object_locations([reference])[reference]["node_ids"]
+
+
+def test_one_that_is_stopped_for_ten_seconds_and_one_that_is_killed_hold_up_one_iteration(
+    algorithm,
+):
+    algorithm.train()
+    (stopped, _), (killed, _), *_ = places(algorithm)
+    os.kill(stopped, signal.SIGSTOP)
+    os.kill(killed, signal.SIGKILL)
+    durations_s = []
+    try:
+        stopped_s = time.monotonic()
+        while time.monotonic() < stopped_s + 10.0:
+            start_s = time.monotonic()
+            algorithm.train()
+            durations_s.append(time.monotonic() - start_s)
+    finally:
+        os.kill(stopped, signal.SIGCONT)
+    assert sum(duration > algorithm.config.sample_timeout_s / 2 for duration in durations_s) == 1
+    group = algorithm.env_runner_group
+    wait_until(
+        "both take part again",
+        lambda: late(algorithm.train()) == 0 and group.num_healthy_remote_workers() == NUM_RUNNERS,
+    )
