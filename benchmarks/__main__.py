@@ -15,6 +15,7 @@ import typer
 from benchmarks.machine import machine, versions
 from benchmarks.page import page, table
 from benchmarks.rows import document
+from benchmarks.scaling_page import write_page
 from ttt_rllib.commands import EXIT_FAILED, run_command, warn
 
 BENCHMARKS = (
@@ -34,10 +35,14 @@ BENCHMARKS = (
 PARTS = {"seeds": "unexploitable"}
 """What is measured within another, and only by itself where it is asked for."""
 
+OWN_PAGE = "scaling"
+"""It has a page and a file of figures of its own, so a whole run of the others leaves it out."""
+
 
 def main(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Which; all by default.")
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Which; all but scaling by default."),
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write figures here.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the page here.")] = None,
@@ -45,6 +50,8 @@ def main(
 ) -> None:
     """Measure, with the peers in the same session, and print what came out."""
     unknown = [name for name in names or () if name not in BENCHMARKS]
+    if names == [OWN_PAGE] and quick and markdown is not None:
+        raise typer.BadParameter("the page of scaling needs a whole run, without --quick")
     if unknown:
         raise typer.BadParameter(f"no benchmark {unknown[0]!r}; known are {', '.join(BENCHMARKS)}")
     figures = document(machine(), versions(), [])
@@ -52,7 +59,7 @@ def main(
         described = {**figures["machine"], **figures["versions"]}
         typer.echo(", ".join(f"{name} {value}" for name, value in described.items()))
     failed = []
-    for name in names or [name for name in BENCHMARKS if name not in PARTS]:
+    for name in names or _by_default(quick):
         rows = _here(name, quick) if names == [name] else _elsewhere(name, quick)
         if rows is None:
             failed.append(name)
@@ -61,11 +68,18 @@ def main(
         # After each one, so that what was measured survives what comes.
         if json_file is not None:
             json_file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    if markdown is not None:
+    if markdown is not None and names == [OWN_PAGE]:
+        write_page(figures, markdown)
+    elif markdown is not None:
         markdown.write_text(page(figures), encoding="utf-8")
     if failed:
         warn(f"error: these benchmarks failed: {', '.join(failed)}")
         raise typer.Exit(EXIT_FAILED)
+
+
+def _by_default(quick: bool) -> list[str]:
+    """Return what is measured where nothing is named; a quick run shows that all of it works."""
+    return [name for name in BENCHMARKS if name not in PARTS and (quick or name != OWN_PAGE)]
 
 
 def _here(name: str, quick: bool) -> list[dict[str, Any]]:

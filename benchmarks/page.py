@@ -15,7 +15,7 @@ import typer
 
 from ttt_rllib.commands import run_command
 
-__all__ = ["page", "table", "verdict"]
+__all__ = ["machine_lines", "page", "table", "verdict"]
 
 INTRODUCTION = """# Benchmarks
 
@@ -39,17 +39,22 @@ Json = dict[str, Any]
 
 def page(document: Json) -> str:
     """Return the page of a document of `benchmarks.rows.document`."""
+    lines = [INTRODUCTION.format(command=MAKE), machine_lines(document)]
+    for name in dict.fromkeys(row["benchmark"] for row in document["rows"]):
+        rows = [row for row in document["rows"] if row["benchmark"] == name]
+        lines.append(f"\n## {name}\n\n    {rows[0]['command']}\n\n{table(rows)}")
+    return "\n".join(lines) + "\n"
+
+
+def machine_lines(document: Json) -> str:
+    """Return what the figures were measured on, and with which packages."""
     machine = ", ".join(
         f"{LABELS.get(name, name)} {value}" for name, value in document["machine"].items()
     )
     packages = ", ".join(
         f"{name} {number or 'not installed'}" for name, number in document["versions"].items()
     )
-    lines = [INTRODUCTION.format(command=MAKE), f"Machine: {machine}.\n\nPackages: {packages}."]
-    for name in dict.fromkeys(row["benchmark"] for row in document["rows"]):
-        rows = [row for row in document["rows"] if row["benchmark"] == name]
-        lines.append(f"\n## {name}\n\n    {rows[0]['command']}\n\n{table(rows)}")
-    return "\n".join(lines) + "\n"
+    return f"Machine: {machine}.\n\nPackages: {packages}."
 
 
 def table(rows: Sequence[Json]) -> str:

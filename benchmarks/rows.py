@@ -8,8 +8,8 @@ but never renamed:
   (of this repository; "-dirty" where files differed from it).
 * `versions`: package -> version, null where it is not installed.
 * `rows`: `benchmark`, `what`, `unit`, `value` (the median), `min`, `max`, `runs` (how many),
-  `command`; optionally `target`, `{"at_least": x}` or `{"at_most": x}`, and `note`. `value`,
-  `min` and `max` are null where `runs` is 0.
+  `command`; optionally `target`, `{"at_least": x}` or `{"at_most": x}`, `note`, and `detail`,
+  from which a page of its own is computed. `value`, `min` and `max` are null where `runs` is 0.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ class Row:
         figures: One for each run; empty where nothing could be measured.
         target: What the median should be.
         note: What the reader must know: how a peer was set up, why there is no figure.
+        detail: What else was measured, for the programs that read the file.
     """
 
     benchmark: str
@@ -63,6 +64,7 @@ class Row:
     figures: Sequence[float]
     target: Target | None = None
     note: str = ""
+    detail: Mapping[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the row as it stands in the JSON file; value, min and max may be None."""
@@ -81,6 +83,8 @@ class Row:
             row["target"] = self.target.as_json()
         if self.note:
             row["note"] = self.note
+        if self.detail is not None:
+            row["detail"] = dict(self.detail)
         return row
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.page import page, verdict
+from benchmarks.scaling_page import write_page
+from ttt_rllib.errors import InputError
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 
@@ -80,3 +82,18 @@ def test_a_verdict_says_by_how_much_a_target_is_missed(value, target, said):
 def test_the_published_page_is_that_of_the_published_figures():
     document = json.loads((DOCS / "benchmarks.json").read_text())
     assert (DOCS / "benchmarks.md").read_text() == page(document)
+
+
+def test_the_scaling_report_and_its_pictures_are_those_of_the_published_figures(tmp_path):
+    document = json.loads((DOCS / "scaling.json").read_text())
+    write_page(document, tmp_path / "scaling.md")
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written == {"scaling.md", *(path.name for path in DOCS.glob("scaling_*.svg"))}
+    for name in written:
+        assert (tmp_path / name).read_text() == (DOCS / name).read_text(), name
+
+
+def test_figures_of_other_benchmarks_make_no_report_of_scaling(tmp_path):
+    with pytest.raises(InputError, match="needs the figures of a whole"):
+        write_page(DOCUMENT, tmp_path / "scaling.md")
+    assert list(tmp_path.iterdir()) == []

@@ -11,7 +11,7 @@ from tests.commands import run_module
 
 ROOT = Path(__file__).parent.parent.parent
 KEYS = {"benchmark", "what", "unit", "value", "min", "max", "runs", "command"}
-OPTIONAL_KEYS = {"target", "note"}
+OPTIONAL_KEYS = {"target", "note", "detail"}
 
 
 def test_contestants_take_turns():
@@ -63,6 +63,14 @@ def test_an_unknown_benchmark_is_refused_by_name():
     done = run_module("benchmarks", "samplign")
     assert done.returncode == 2
     assert "no benchmark 'samplign'; known are env, sampling" in done.stderr
+
+
+def test_a_quick_run_is_no_report_of_scaling(tmp_path):
+    page = tmp_path / "scaling.md"
+    done = run_module("benchmarks", "scaling", "--quick", "--markdown", page)
+    assert done.returncode == 2
+    assert "the page of scaling needs a whole run, without --quick" in done.stderr
+    assert not page.exists()
 
 
 def test_a_program_that_fails_says_why():

@@ -1,11 +1,15 @@
 """Axes, lines and settings against figures worked out by hand."""
 
+import re
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
 
 from ttt_rllib.report.charts.axes import Scale, short, ticks
 from ttt_rllib.report.charts.line_chart import MAX_POINTS, Line, line_chart
 from ttt_rllib.report.charts.svg import number, tag
+from ttt_rllib.report.charts.svg_file import svg_file
 
 
 @pytest.mark.parametrize(
@@ -72,6 +76,41 @@ def test_a_line_of_one_figure_is_a_dot_and_one_of_none_is_only_named():
     assert figure.svg.count("<circle") == 1
     assert "stroke ink" not in figure.svg
     assert [key.value for key in figure.legend] == ["0.25", ""]
+
+
+def test_dots_on_logarithmic_axes_stand_where_a_hand_calculation_puts_them():
+    decades = np.array([1.0, 10.0, 100.0])
+    figure = line_chart("dots", [Line("a", decades, decades, is_dots=True)], is_log=True)
+    dots = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', figure.svg)
+    assert dots == [("40", "168"), ("194", "88"), ("348", "8")], "equal ratios, equally far apart"
+    assert "stroke ink" not in figure.svg, "nothing connects them"
+    assert "<circle" in figure.legend[0].html()
+
+
+def test_a_chart_as_a_file_is_xml_with_title_legend_and_the_colours_it_needs():
+    lines = [
+        Line("one & two", np.array([1.0, 2.0]), np.array([1.0, 4.0]), "win"),
+        Line("bound", np.array([1.0, 2.0]), np.array([4.0, 4.0]), "loss", is_limit=True, value=""),
+    ]
+    root = ElementTree.fromstring(svg_file(line_chart("a < b", lines)))  # noqa: S314 - our own
+    space = "{http://www.w3.org/2000/svg}"
+    assert root.tag == f"{space}svg"
+    texts = [element.text for element in root.iter(f"{space}text")]
+    assert texts[:3] == ["a < b", "one & two: 4", "bound"]
+    style = root.find(f"{space}style").text
+    drawn = {word for one in root.iter() for word in one.get("class", "").split()}
+    assert {"win", "loss", "dashed", "axes", "chart"} <= drawn
+    for variable in set(re.findall(r"var\((--\w+)\)", style)):
+        assert f"{variable}:" in style, variable
+    assert ".stroke.win" in style
+    # Black letters would vanish in dark mode.
+    assert ".ttt-report > text { fill: var(--ink);" in style
+    assert ".page" not in style
+    chart = next(one for one in root.iter(f"{space}svg") if "chart" in one.get("class", ""))
+    # Below the title and two lines of legend, and inside the picture.
+    top, height = float(chart.get("y")), float(chart.get("height"))
+    assert top > 26 + 2 * 16
+    assert top + height <= float(root.get("viewBox").split()[3])
 
 
 def test_text_is_escaped_wherever_it_stands():

@@ -24,18 +24,26 @@ class Key:
         tone: Its colour.
         value: A figure to show beside the name, or "".
         is_dashed: Whether it is drawn dashed.
+        is_dot: Whether it is drawn as dots.
     """
 
     name: str
     tone: Tone
     value: str = ""
     is_dashed: bool = False
+    is_dot: bool = False
+
+    @property
+    def sign(self) -> str:
+        """A stroke or a dot, 20 units wide and 8 high."""
+        if self.is_dot:
+            return tag("circle", cx=10, cy=4, r=2.5, class_=f"dot {self.tone}")
+        style = f"stroke {self.tone}" + " dashed" * self.is_dashed
+        return tag("path", d="M1 4h18", class_=style)
 
     def html(self) -> str:
         """Return the line: a stroke, the name, the value."""
-        style = f"stroke {self.tone}" + " dashed" * self.is_dashed
-        stroke = tag("path", d="M1 4h18", class_=style)
-        swatch = tag("svg", stroke, viewBox="0 0 20 8", class_="swatch", aria_hidden="true")
+        swatch = tag("svg", self.sign, viewBox="0 0 20 8", class_="swatch", aria_hidden="true")
         name = tag("span", text=self.name)
         value = tag("b", text=self.value) if self.value else ""
         return tag("li", swatch, name, value)

@@ -7,7 +7,7 @@ Shapes: `N` points of a line, in the order of the axis.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,7 @@ class Line:
         tone: Its colour.
         is_limit: Whether it is a bound for other lines, and so dashed.
         value: Shown in the legend; None shows the last figure.
+        is_dots: Whether its points are not connected.
     """
 
     name: str
@@ -47,13 +48,14 @@ class Line:
     tone: Tone = "ink"
     is_limit: bool = False
     value: str | None = None
+    is_dots: bool = False
 
     @property
     def key(self) -> Key:
         """The line of the legend."""
         known = self.y[np.isfinite(self.y)]
         value = self.value if self.value is not None else short(known[-1]) if len(known) else ""
-        return Key(self.name, self.tone, value, is_dashed=self.is_limit)
+        return Key(self.name, self.tone, value, is_dashed=self.is_limit, is_dot=self.is_dots)
 
 
 def line_chart(
@@ -66,6 +68,7 @@ def line_chart(
     note: str = "",
     legend: tuple[Key, ...] | None = None,
     crowded: bool = False,
+    is_log: bool = False,
 ) -> Figure:
     """Draw lines, the later ones above the earlier.
 
@@ -78,11 +81,13 @@ def line_chart(
         note: A sentence below.
         legend: Replaces the keys of the lines that have a name.
         crowded: Whether there are many lines, so that all but the last are thin.
+        is_log: Whether both axes are logarithmic; then all figures are greater than 0.
     """
     clean = [_known(line) for line in lines]
-    across = Scale.over([x for line in clean for x in line.x], LEFT, WIDTH - RIGHT)
+    xs = [x for line in clean for x in line.x]
+    across = Scale.over(xs, LEFT, WIDTH - RIGHT, is_log=is_log)
     figures = y_range or [y for line in clean for y in line.y]
-    upward = Scale.over(figures, HEIGHT - BOTTOM, TOP)
+    upward = Scale.over(figures, HEIGHT - BOTTOM, TOP, is_log=is_log)
     svg = tag(
         "svg",
         *_grid(across, upward, x_name, percent=percent),
@@ -121,15 +126,17 @@ def _path(line: Line, across: Scale, upward: Scale) -> str:
     x, y = _thinned(line.x, line.y)
     points = [f"{number(across(a))} {number(upward(b))}" for a, b in zip(x, y, strict=True)]
     style = f"stroke {line.tone}" + " dashed" * line.is_limit
-    if len(points) == 1:
-        return tag("circle", cx=across(x[0]), cy=upward(y[0]), r=2.5, class_=f"dot {line.tone}")
+    if len(points) == 1 or line.is_dots:
+        places = [(across(a), upward(b)) for a, b in zip(x, y, strict=True)]
+        style = f"dot {line.tone}"
+        return "".join(tag("circle", cx=cx, cy=cy, r=2.5, class_=style) for cx, cy in places)
     title = [tag("title", text=line.name)] if line.name else []
     return tag("path", *title, d="M" + "L".join(points), class_=style, data_name=line.name)
 
 
 def _known(line: Line) -> Line:
     known = np.isfinite(line.x) & np.isfinite(line.y)
-    return Line(line.name, line.x[known], line.y[known], line.tone, line.is_limit, line.value)
+    return replace(line, x=line.x[known], y=line.y[known])
 
 
 def _thinned(x: Column, y: Column) -> tuple[Column, Column]:
