@@ -90,6 +90,12 @@ def class_cache(_):
     return class_cache
 
 
+def actor_manager_class(_):
+    from ray.air.execution._internal import RayActorManager
+
+    return RayActorManager
+
+
 def internal_kv(_):
     from ray.experimental import internal_kv
 
@@ -112,6 +118,13 @@ TUNE = [
         "DEFAULT_ENV_VARS",
         dict,
         "run: a trial without variables gets a process that Ray has started beforehand",
+    ),
+    Internal(
+        actor_manager_class,
+        "is_actor_started",
+        FunctionType,
+        "trial_queue: whether a trial's process is there or starting",
+        ("self", "tracked_actor"),
     ),
     Internal(
         storage,
@@ -286,6 +299,25 @@ def test_ray_has_the_parameters_with_which_a_private_cluster_leaves_out_its_moni
     from ray._private.parameter import RayParams
 
     assert {"include_log_monitor", "no_monitor"} <= set(inspect.signature(RayParams).parameters)
+
+
+def test_tunes_controller_knows_the_actors_of_its_trials_as_our_schedulers_ask(
+    ray_cluster, tmp_path
+):
+    from ray.air.execution._internal import RayActorManager
+    from ray.tune.execution.tune_controller import TuneController
+
+    controller = TuneController(storage=storage(tmp_path))
+    assert controller._wrapped()._tune_controller is controller
+    assert isinstance(controller._trial_to_actor, dict)
+    assert isinstance(controller._actor_manager, RayActorManager)
+
+
+def test_tune_takes_the_number_of_trials_that_may_wait_from_the_variable_that_we_set(monkeypatch):
+    from ray.tune.execution.tune_controller import _get_max_pending_trials
+
+    monkeypatch.setenv("TUNE_MAX_PENDING_TRIALS_PG", "123")
+    assert _get_max_pending_trials(None) == 123
 
 
 HOSTS = {AlgorithmHost: algorithm_class, ConfigHost: config_class, LearnerHost: learner_class}

@@ -107,6 +107,17 @@ def test_the_study_is_told_the_mean_over_the_seeds_and_a_failure_once(tmp_path, 
     assert study.trials[1].state.name == "FAIL", "it was resumed and ended a second time"
 
 
+def test_no_more_trials_are_made_than_were_allowed_last(tmp_path, monkeypatch):
+    searched = experiment(**{"training.lr": LR}, num_samples=6)
+    trials = asked(searched, tmp_path, monkeypatch)
+    trials.allow(2)
+    assert [trial.trial_id for trial in iter(trials.next_trial, None)] == ["00000", "00001"]
+    trials.allow(0)
+    assert trials.next_trial() is None
+    trials.allow(9)
+    assert len(configs(trials)) == 4
+
+
 @pytest.mark.parametrize("algorithm", ["random", "optuna"])
 def test_a_restored_search_continues_with_the_very_same_configurations(
     tmp_path, monkeypatch, algorithm

@@ -39,6 +39,7 @@ from ttt_rllib.tuning.metrics_callback import MetricsCsvCallback
 from ttt_rllib.tuning.schedulers import scheduler_of
 from ttt_rllib.tuning.search_algorithm import ExperimentSearch, searched_settings, status_of
 from ttt_rllib.tuning.trainable import EXPERIMENT, SelfPlayTrainable
+from ttt_rllib.tuning.trial_queue import TrialQueue
 from ttt_rllib.tuning.tune_state import TuneStateCallback, restore_state
 from ttt_rllib.tuning.waiting import WaitingNotice
 
@@ -52,6 +53,9 @@ SETTINGS = {
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
     # We save the state with every checkpoint, which Tune would warn about.
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    # `TrialQueue` says how many trials may wait. Of a search like ours, Tune would start one
+    # process after the other; this is what it allows its own.
+    "TUNE_MAX_PENDING_TRIALS_PG": "200",
 }
 
 RESUME = tune.ResumeConfig(
@@ -101,6 +105,7 @@ def run_trials(
     is_restored = resume and restore_state(run, scheduler, search)
     followed, interrupt = _Followed(), CheckpointOnInterrupt()
     state = TuneStateCallback(run, scheduler)
+    request = resource_request(experiment)
     try:
         tune.run(
             SelfPlayTrainable,
@@ -111,10 +116,11 @@ def run_trials(
             # result that is not in them.
             callbacks=[
                 *first,
+                TrialQueue(search, request),
                 MetricsCsvCallback(),
                 progress,
                 interrupt,
-                WaitingNotice(resource_request(experiment)),
+                WaitingNotice(request),
                 *callbacks,
                 state,
                 followed,

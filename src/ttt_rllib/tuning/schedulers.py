@@ -21,6 +21,7 @@ from ttt_rllib.config.search import Distribution
 from ttt_rllib.metrics import MOVES
 from ttt_rllib.runs.exploits_csv import Exploit, write_exploits
 from ttt_rllib.tuning.failures import FailingTrial
+from ttt_rllib.tuning.trial_queue import WithoutStarting
 
 __all__ = ["ResumableScheduler", "scheduler_of"]
 
@@ -38,6 +39,12 @@ class ResumableScheduler:
         """
         trial.__class__ = FailingTrial
         super().on_trial_add(tune_controller, trial)  # type: ignore[misc]  # the scheduler's
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
+        """Choose the next trial for a process that is free: none whose own is starting."""
+        others = WithoutStarting(tune_controller)
+        chosen: Trial | None = super().choose_trial_to_run(others)  # type: ignore[misc]  # ditto
+        return chosen
 
     def get_state(self) -> dict[str, Any]:
         """Return the state, to be pickled."""

@@ -63,6 +63,7 @@ class ExperimentSearch(SearchAlgorithm):
         self._spec: dict[str, Any] = {}
         self._configurations = _Configurations(experiment) if experiment.search else None
         self._staging = uuid4().hex
+        self._allowed: int | None = None
 
     @property
     def metric(self) -> str:
@@ -107,11 +108,19 @@ class ExperimentSearch(SearchAlgorithm):
         """Make no more trials."""
         self._asked = self.total_samples
 
+    def allow(self, number: int) -> None:
+        """Make no more than this number of trials until told again; at first there is no limit."""
+        self._allowed = number
+
     def next_trial(self) -> Trial | None:
-        """Return the next trial; None if there is none, or as many as allowed are running."""
+        """Return the next trial; None if there is none, or as many as allowed were made."""
         limit = self._search.max_concurrent if self._search else None
         if self.is_finished() or (limit is not None and len(self._live) >= limit):
             return None
+        if self._allowed is not None:
+            if self._allowed < 1:
+                return None
+            self._allowed -= 1
         number, trial_id = self._asked, f"{self._asked:05d}"
         self._asked += 1
         self._live.add(trial_id)
