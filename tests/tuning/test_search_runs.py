@@ -20,6 +20,8 @@ checkpoint: {num_to_keep: 4}
 tracking: {wandb: {mode: disabled}}
 evaluation: {evaluation_interval: 3}  # the last iteration is not measured: the 16th
 search:
+"""
+RANDOM = """
   training.lr: {loguniform: [1e-5, 1e-2]}
 """
 ASHA = """
@@ -51,7 +53,7 @@ def rows_of(run, trial):
 
 
 def test_asha_ends_trials_early_and_the_best_is_certified_reported_and_an_experiment(tmp_path):
-    run, trials, said = search(tmp_path, ASHA)
+    run, trials, said = search(tmp_path, RANDOM + ASHA)
     assert [trial["trial"] for trial in trials] == [f"{number:05d}" for number in range(6)]
     ended = {status: [t for t in trials if t["status"] == status] for status in
              ("done", "stopped early")}  # fmt: skip
@@ -84,7 +86,7 @@ def test_asha_ends_trials_early_and_the_best_is_certified_reported_and_an_experi
 
 
 def test_a_population_copies_the_better_half_and_learns_on_with_the_changed_rate(tmp_path):
-    run, trials, _ = search(tmp_path, PBT)
+    run, trials, _ = search(tmp_path, RANDOM + PBT)
     assert {trial["status"] for trial in trials} == {"done"}
     exploits = {}
     for path in run.glob("trials/*/exploits.csv"):
@@ -100,3 +102,50 @@ def test_a_population_copies_the_better_half_and_learns_on_with_the_changed_rate
         used = float(rows_of(run, trial["trial"])[-1]["learner/lr"])
         assert used == pytest.approx(float(trial["training.lr"]))
         assert 1e-5 <= used <= 1e-2
+
+
+GRID = """
+  training.lr: {grid: [1e-3, 3e-3, 1e-2]}
+  model.hidden_sizes: {grid: [[16], [32]]}
+  num_samples: 1
+  max_concurrent: 2
+"""
+
+
+def test_two_processes_serve_all_trials_and_a_used_one_trains_as_a_new_one_does(tmp_path):
+    run, trials, _ = search(tmp_path, GRID)
+    served = {trial["trial"]: process_of(run, trial["trial"]) for trial in trials}
+    # The trials are shorter than the start of a process, which no other trial may end.
+    assert served["00000"] != served["00001"]
+    assert len(set(served.values())) == 2
+
+    last = trials[-1]["trial"]
+    assert served[last] in (served["00000"], served["00001"]), "it is not a new process"
+    alone = tmp_path / "alone.yaml"
+    alone.write_text(SMALL[: SMALL.index("search:")])
+    changes = ("training.lr=1e-2", "model.hidden_sizes=[32]")
+    options = [word for change in changes for word in ("--set", change)]
+    done = run_command("train", alone, "--storage", tmp_path, "--name", "a", *options)
+    assert done.returncode == 0, done.stderr
+    assert figures(tmp_path / "alone" / "a", "00000") == figures(run, last)
+
+
+def process_of(run, trial):
+    """Return the number of the process that made a trial's last iteration."""
+    lines = (run / "trials" / trial / "result.json").read_text().splitlines()
+    return json.loads(lines[-1])["pid"]
+
+
+def figures(run, trial):
+    """Return all rows of a trial without what a clock or the system measures.
+
+    The objective is left out too: a search repeats it in iterations that do not measure it.
+    """
+    return [
+        {
+            name: cell
+            for name, cell in row.items()
+            if not name.startswith("perf/") and name != "exact/nash_conv"
+        }
+        for row in rows_of(run, trial)
+    ]
