@@ -29,12 +29,14 @@ if [ ! -x "$prometheus/usr/bin/promtool" ]; then  # unpacked, not installed
 fi
 export PATH=$prometheus/usr/bin:$PATH
 "$python" -m pytest -n 0 tests/k8s/test_monitoring.py
-step "build the image"
+redis=docker.io/library/$(sed -n 's/.*image: \(redis:.*\)/\1/p' k8s/components/redis/server/redis.yaml)
+step "build the image, and one of Debian's Redis"
 podman build --quiet --pull=never --tag docker.io/library/ttt-rllib:dev .
+podman build --quiet --pull=never --tag "$redis" tests/k8s/redis
 step "start the cluster"
 trap '"$lab/down.sh"' EXIT
 "$lab/up.sh"
-"$lab/load.sh" docker.io/library/ttt-rllib:dev
-step "job, minikube, cluster"
+"$lab/load.sh" docker.io/library/ttt-rllib:dev "$redis"
+step "job, minikube, redis, cluster"
 "$python" -m pytest -n 0 -x -m cluster -o log_cli=true --log-cli-level=INFO --durations=0 tests/k8s
 step "done"

@@ -18,7 +18,7 @@ import pytest
 
 from tests.commands import ROOT, shell, wait_until
 
-__all__ = ["GCS_PORT", "Host", "Network", "needs_namespaces"]
+__all__ = ["GCS_PORT", "Host", "Network", "needs_hosts"]
 
 TOKEN = "0123456789abcdef" * 4
 RAY_FOLDER = Path(tempfile.gettempdir()) / "ray"
@@ -26,12 +26,18 @@ GCS_PORT = 6379
 FIRST = 10
 """The last number of the address of the first host."""
 
-INIT = 'mount --bind "$0" "$1" && ip link set lo up && exec sleep infinity'
+INIT = 'mount --bind "$0" "$1" && ip link set lo up && { sleep infinity & wait; }'
+"""A shell, since a host's first process has to collect the exit codes of orphans: to Ray's
+processes a raylet that nobody has collected still lives."""
 
-needs_namespaces = pytest.mark.skipif(
-    os.geteuid() != 0 or shutil.which("ip") is None or shutil.which("nsenter") is None,
-    reason="needs root and Debian's iproute2, for hosts with networks of their own",
-)
+
+def needs_hosts(*programs: str) -> pytest.MarkDecorator:
+    """Skip where hosts cannot be simulated, or where programs that run on them are missing."""
+    missing = [one for one in ("unshare", "nsenter", "ip", *programs) if shutil.which(one) is None]
+    if os.geteuid() != 0:
+        missing.insert(0, "root")
+    reason = f"simulated hosts need {', '.join(missing)}"
+    return pytest.mark.skipif(bool(missing), reason=reason)
 
 
 class Namespaces:
@@ -44,8 +50,8 @@ class Namespaces:
         self.parent = psutil.Popen([*unshare, "sh", "-c", INIT, str(ray), str(RAY_FOLDER)])
 
         def first_process() -> list[psutil.Process]:
-            # Once it sleeps, all mounts are made.
-            return [one for one in self.parent.children() if one.name() == "sleep"]
+            # Once it has a child, all mounts are made.
+            return [one for one in self.parent.children() if one.children()]
 
         self.pid = str(wait_until("the namespaces", first_process, 30)[0].pid)
 
@@ -53,9 +59,10 @@ class Namespaces:
         target = ("--target", self.pid, "--net", "--mount", "--pid", f"--wd={ROOT}")
         return ["nsenter", *target, "--", *map(str, words)]
 
-    def ip(self, *words: str) -> None:
+    def ip(self, *words: str, check: bool = True) -> None:
         # Not in its PID namespace, where the numbers of other hosts' processes mean nothing.
-        subprocess.run(["nsenter", "--target", self.pid, "--net", "ip", *words], check=True)
+        command = ["nsenter", "--target", self.pid, "--net", "ip", *words]
+        subprocess.run(command, check=check, capture_output=not check)
 
     def kill(self) -> None:
         """End all processes at once."""
@@ -106,9 +113,11 @@ class Host(Namespaces):
         self.network.switch.ip("link", "set", self.port, "up" if is_in else "down")
 
     def kill(self) -> None:
-        """Cut the host's power."""
+        """Cut the host's power: nobody is told, not even by a connection that is closed."""
+        self.plug(is_in=False)
         super().kill()
-        self.network.switch.ip("link", "delete", self.port)
+        # The kernel may have removed the port with the host's network.
+        self.network.switch.ip("link", "delete", self.port, check=False)
         self.network.hosts.remove(self)
 
     def _node(self) -> tuple[str, ...]:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 
 import pytest
 
-from tests.cluster.hosts import GCS_PORT, Network, needs_namespaces
+from tests.cluster.hosts import GCS_PORT, Network, needs_hosts
 from tests.commands import ROOT, wait_until
 
-pytestmark = [
-    pytest.mark.long,
-    needs_namespaces,
-    pytest.mark.skipif(shutil.which("redis-server") is None, reason="needs Debian's redis-server"),
-]
+pytestmark = [pytest.mark.long, needs_hosts("redis-server")]
 
 PASSWORD = "0123456789abcdef"  # noqa: S105 - of a Redis that nobody else can reach
 SETTINGS = (

@@ -1,7 +1,7 @@
 """Everything on a real Kubernetes with a real node; `k8s/test.sh` makes it and runs this.
 
-The tests follow one another: a Job, the Minikube Deployment, then one search of six trials during
-which pods are added and killed. Times to recover are logged: docs/experiments.md has them.
+The tests follow one another: a Job, the Minikube Deployment, a head that is killed with Redis, then
+one search of six trials during which pods are added and killed. Times to recover are logged: docs/experiments.md has them.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ import urllib.request
 from collections import Counter
 from datetime import datetime
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from tests.commands import run_command, wait_until
-from tests.k8s.lab import IN_POD, Namespace, results, rows
+from tests.k8s.lab import IN_POD, ROOT, Namespace, results, rows
 from tests.k8s.queries import dashboard_queries
 
 pytestmark = pytest.mark.cluster
@@ -114,6 +115,33 @@ def test_the_dashboard_on_port_30000_and_its_jobs_are_for_who_has_the_token(name
     told = minikube.run("describe", "all") + minikube.run("logs", "deploy/ttt-rllib")
     assert token not in told
     assert token not in minikube.run("get", "deploy,rs,pod,svc,pvc,sa", "-o", "yaml")
+
+
+def test_with_redis_a_killed_head_ends_no_trial(namespace):
+    cluster = namespace("redis")
+    subprocess.run([ROOT / "k8s" / "token.sh", "redis", "-n", "redis"], check=True)
+    cluster.apply("tests", "k8s", "redis")
+    trial = cluster.results / "ppo" / "ttt-train" / "trials" / "00000"
+    wait_for("the first rows", lambda: len(rows(trial)) > 20, 240)
+    (driver,) = cluster.pods("driver")
+    began_s = time.time()
+    cluster.kill("head")
+    cluster.run("rollout", "status", "deploy/ttt-head", "--timeout=180s")
+    head_s, before = time.time() - began_s, len(rows(trial))
+    wait_for("new rows", lambda: len(rows(trial)) > before + 10, 240)
+    wait_for("the Job completes", cluster.done, 240)
+    times_s = [one["timestamp"] for one in results(trial)]
+    still_s = max(after - first for first, after in pairwise(times_s))
+    TIMES.info(
+        "with Redis: a new head after %.0f s, the trial stood still for %d s", head_s, still_s
+    )
+    assert [int(row["perf/iteration"]) for row in rows(trial)] == list(range(1, 401))
+    # One process played all of them, none of them twice, for one driver.
+    assert [one["training_iteration"] for one in results(trial)] == list(range(1, 401))
+    assert len({(one["hostname"], one["pid"]) for one in results(trial)}) == 1
+    assert [pod["metadata"]["name"] for pod in cluster.pods("driver")] == [
+        driver["metadata"]["name"]
+    ]
 
 
 def test_the_image_holds_no_secret_no_compiler_and_stays_small():
