@@ -18,13 +18,20 @@ import pytest
 
 from tests.commands import ROOT, shell, wait_until
 
-__all__ = ["GCS_PORT", "Host", "Network", "needs_hosts"]
+__all__ = ["GCS_PORT", "TOKEN", "Host", "Network", "needs_hosts"]
 
 TOKEN = "0123456789abcdef" * 4
 RAY_FOLDER = Path(tempfile.gettempdir()) / "ray"
 GCS_PORT = 6379
 FIRST = 10
 """The last number of the address of the first host."""
+
+CONNECTIONS = {
+    "RAY_grpc_keepalive_timeout_ms": "60000",
+    "RAY_grpc_client_keepalive_time_ms": "10000",
+    "RAY_grpc_client_keepalive_timeout_ms": "60000",
+}
+"""As docs/cluster.md says: a connection that is silent for a minute is given up."""
 
 INIT = 'mount --bind "$0" "$1" && ip link set lo up && { sleep infinity & wait; }'
 """A shell, since a host's first process has to collect the exit codes of orphans: to Ray's
@@ -74,7 +81,8 @@ class Host(Namespaces):
     """A simulated machine, with an address on the network."""
 
     def __init__(self, network: Network, folder: Path, port: str, address: str) -> None:
-        super().__init__(folder / "ray")
+        self.ray = folder / "ray"
+        super().__init__(self.ray)
         self.network, self.port, self.address = network, port, address
         self.log = folder / "log.txt"
         link = ("link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", self.pid)
@@ -125,20 +133,18 @@ class Host(Namespaces):
 
 
 class Network:
-    """A switch, and the hosts on it."""
+    """A switch, and the hosts on it; `plain` ones have no variables for clusters."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, *, plain: bool = False, **environment: str) -> None:
         self.folder, self.hosts, self.number = folder, list[Host](), FIRST
-        self.environment = shell(
-            {
-                "RAY_AUTH_MODE": "token",
-                "RAY_AUTH_TOKEN": TOKEN,
-                "RAY_USAGE_STATS_ENABLED": "0",
-                "RAY_raylet_start_wait_time_s": "120",
-                "PYTHONUNBUFFERED": "1",
-                **environment,
-            }
-        )
+        fixed = {
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_raylet_start_wait_time_s": "120",
+            "PYTHONUNBUFFERED": "1",
+        }
+        if not plain:
+            fixed |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, **CONNECTIONS}
+        self.environment = shell({**fixed, **environment})
         self.switch = Namespaces(folder / "switch")
         self.switch.ip("link", "add", "switch", "type", "bridge")
         self.switch.ip("link", "set", "switch", "up")

@@ -1,6 +1,6 @@
 """Nodes of a Ray cluster of several hosts join late, lose their power and lose their network.
 
-The tests follow one another on one cluster, and the second of them uses the minute that Ray needs
+The tests follow one another on one cluster, and the second of them uses the time that Ray needs
 to notice a dead node. Times to recover and moves lost are logged: docs/experiments.md has them.
 """
 
@@ -54,7 +54,8 @@ class Run:
         return {results(trial)[-1]["node_ip"] for trial in self.trials}
 
     def has_rows(self, trials: int, number: int) -> bool:
-        long = [trial for trial in self.trials if len(rows(trial)) >= number]
+        # Tune writes its result a moment after our row.
+        long = [trial for trial in self.trials if len(results(trial)) >= number]
         return len(long) == trials
 
     def complete(self) -> None:
@@ -96,7 +97,6 @@ def cluster(tmp_path_factory):
         trial = Run(trainer, place, "ppo", "lost")
         search = Run(trainer, place, "search_ppo", "lost", *SEARCH)
         yield Cluster(network, head, trainer, place, trial, search)
-        print(trainer.log.read_text())
     finally:
         network.remove()
 

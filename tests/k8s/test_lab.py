@@ -1,7 +1,8 @@
 """Everything on a real Kubernetes with a real node; `k8s/test.sh` makes it and runs this.
 
 The tests follow one another: a Job, the Minikube Deployment, a head that is killed with Redis, then
-one search of six trials during which pods are added and killed. Times to recover are logged: docs/experiments.md has them.
+one search of six trials during which pods are added and killed. Times to recover are logged:
+docs/experiments.md has them.
 """
 
 from __future__ import annotations
