@@ -47,7 +47,8 @@ class Run:
 
     @property
     def trials(self) -> list[Path]:
-        return sorted(path for path in (self.folder / "trials").glob("*") if path.is_dir())
+        # Beside them lies Tune's state, in folders that come and go.
+        return sorted((self.folder / "trials").glob("0????"))
 
     def nodes(self) -> set[str]:
         """The addresses that the newest results came from."""
