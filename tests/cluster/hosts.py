@@ -81,8 +81,7 @@ class Host(Namespaces):
     """A simulated machine, with an address on the network."""
 
     def __init__(self, network: Network, folder: Path, port: str, address: str) -> None:
-        self.ray = folder / "ray"
-        super().__init__(self.ray)
+        super().__init__(folder / "ray")
         self.network, self.port, self.address = network, port, address
         self.log = folder / "log.txt"
         link = ("link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", self.pid)
