@@ -11,7 +11,6 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,8 +22,8 @@ pytestmark = [pytest.mark.long, needs_hosts()]
 
 TIMES = logging.getLogger("times")
 CUT_S = 30.0
-EVERY = 10
-ITERATIONS = 150
+EVERY = 5
+ITERATIONS = 200
 ENDLESS = ("stop.consecutive_unexploitable_evals=null", "stop.moves=null", "stop.train_s=null")
 LENGTH = (f"stop.iterations={ITERATIONS}", f"checkpoint.checkpoint_frequency={EVERY}")
 SEARCH = (
@@ -52,11 +51,11 @@ class Run:
 
     def nodes(self) -> set[str]:
         """The addresses that the newest results came from."""
-        return {results(trial)[-1]["node_ip"] for trial in self.trials}
+        # Tune copies its file from time to time, and it is empty for a moment.
+        return {one["node_ip"] for trial in self.trials for one in results(trial)[-1:]}
 
     def has_rows(self, trials: int, number: int) -> bool:
-        # Tune writes its result a moment after our row.
-        long = [trial for trial in self.trials if len(results(trial)) >= number]
+        long = [trial for trial in self.trials if len(rows(trial)) >= number]
         return len(long) == trials
 
     def complete(self) -> None:
@@ -110,7 +109,7 @@ def test_trials_that_wait_for_room_start_on_a_node_that_joins_late(cluster):
     TIMES.info("a node has joined after %.0f s", time.monotonic() - began_s)
     for run, trials in ((cluster.trial, 1), (cluster.search, 2)):
         wait_until("the first rows", lambda: run.has_rows(trials, 1), 120)  # noqa: B023
-        assert run.nodes() == {node.address}
+        wait_until("on the new node", lambda: run.nodes() == {node.address}, 60)  # noqa: B023
     TIMES.info("all trials had a row %.0f s after it began to join", time.monotonic() - began_s)
 
 
@@ -119,21 +118,20 @@ class Loss:
     """What there was when a node lost its power."""
 
     began_s: float
-    address: str
-    before: dict[Path, list[dict[str, Any]]]
+    before: dict[Path, list[dict[str, str]]]
     new: Host
 
 
 @pytest.fixture(scope="module")
 def dead_node(cluster):
     """A node dies with three trials on it, and another joins."""
-    lost = next(one for one in cluster.network.hosts if {one.address} == cluster.trial.nodes())
+    lost = cluster.network.hosts[-1]
     for run, trials in ((cluster.trial, 1), (cluster.search, 2)):
-        wait_until("checkpoints", lambda: run.has_rows(trials, 2 * EVERY + 5), 120)  # noqa: B023
+        wait_until("checkpoints", lambda: run.has_rows(trials, 2 * EVERY + 3), 120)  # noqa: B023
     began_s = time.time()
     lost.kill()
     trials = cluster.trial.trials + cluster.search.trials
-    return Loss(began_s, lost.address, {one: results(one) for one in trials}, cluster.join(6))
+    return Loss(began_s, {one: rows(one) for one in trials}, cluster.join(6))
 
 
 def test_a_network_that_is_cut_for_30_s_costs_a_trial_nothing(cluster, dead_node):
@@ -157,20 +155,18 @@ def test_a_network_that_is_cut_for_30_s_costs_a_trial_nothing(cluster, dead_node
 def test_a_dead_node_costs_a_trial_and_a_search_the_moves_since_their_last_checkpoint(
     cluster, dead_node
 ):
-    for trial, before in dead_node.before.items():
-        again = wait_until("a new row", lambda: results(trial)[len(before) :], 180)[0]  # noqa: B023
-        assert again["node_ip"] == dead_node.new.address
-        first = again["training_iteration"]
-        assert first % EVERY == 1
-        assert first > 1
-        moves = {one["training_iteration"]: one["play"]["moves"] for one in before}
-        TIMES.info(
-            "%s: a new row %.0f s after a node lost its power; %d iterations, %d moves again",
-            trial.parent.parent.parent.name,
-            again["timestamp"] - dead_node.began_s,
-            max(moves) - first + 1,
-            moves[max(moves)] - moves[first - 1],
-        )
     for run in (cluster.trial, cluster.search):
         run.complete()
-        assert run.nodes() == {dead_node.new.address}
+    for trial, before in dead_node.before.items():
+        later = [one for one in results(trial) if one["node_ip"] == dead_node.new.address]
+        first = later[0]["training_iteration"]
+        assert first % EVERY == 1
+        assert 1 < first <= len(before) + 1
+        TIMES.info(
+            "%s %s: a new row %.0f s after a node lost its power; %d iterations, %d moves again",
+            trial.parents[2].name,
+            trial.name,
+            later[0]["timestamp"] - dead_node.began_s,
+            len(before) - first + 1,
+            int(before[-1]["play/moves"]) - int(before[first - 2]["play/moves"]),
+        )
