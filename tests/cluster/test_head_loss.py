@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.long, needs_hosts("redis-server")]
 
 TIMES = logging.getLogger("times")
 PASSWORD = "0123456789abcdef"  # noqa: S105 - of a Redis that nobody else can reach
-ITERATIONS = 300
+ITERATIONS = 250
 SETTINGS = (
     "stop.consecutive_unexploitable_evals=null",
     "stop.moves=null",

@@ -23,9 +23,9 @@ pytestmark = [pytest.mark.long, needs_hosts()]
 TIMES = logging.getLogger("times")
 CUT_S = 30.0
 EVERY = 5
-ITERATIONS = 200
+ITERATIONS = 100
 ENDLESS = ("stop.consecutive_unexploitable_evals=null", "stop.moves=null", "stop.train_s=null")
-LENGTH = (f"stop.iterations={ITERATIONS}", f"checkpoint.checkpoint_frequency={EVERY}")
+CHECKPOINTS = f"checkpoint.checkpoint_frequency={EVERY}"
 SEARCH = (
     "search.num_samples=2",
     "search.algorithm=random",
@@ -37,11 +37,14 @@ SEARCH = (
 class Run:
     """A run of `train` in the cluster, by its name."""
 
-    def __init__(self, host: Host, results: Path, experiment: str, name: str, *settings: str):
-        self.folder = results / experiment / name
+    def __init__(
+        self, host: Host, results: Path, experiment: str, name: str, iterations: int, *settings: str
+    ):
+        self.folder, self.iterations = results / experiment / name, iterations
+        length = f"stop.iterations={iterations}"
         words = [f"experiments/{experiment}.yaml", "--address=auto", "--wait=300"]
         words += [f"--storage={results}", f"--name={name}", "--resume-if-exists"]
-        words += [f"--set={one}" for one in (*ENDLESS, *LENGTH, *settings)]
+        words += [f"--set={one}" for one in (*ENDLESS, CHECKPOINTS, length, *settings)]
         self.process = host.start(sys.executable, "-m", "ttt_rllib.train", *words)
 
     @property
@@ -63,7 +66,7 @@ class Run:
         assert self.process.wait(240) == 0
         for trial in self.trials:
             iterations = [int(row["perf/iteration"]) for row in rows(trial)]
-            assert iterations == list(range(1, ITERATIONS + 1)), trial
+            assert iterations == list(range(1, self.iterations + 1)), trial
             moves = [int(row["play/moves"]) for row in rows(trial)]
             assert moves == sorted(set(moves)), trial
 
@@ -94,8 +97,8 @@ def cluster(tmp_path_factory):
         head.start_head()
         trainer.join(head, 0)
         place = folder / "results"
-        trial = Run(trainer, place, "ppo", "lost")
-        search = Run(trainer, place, "search_ppo", "lost", *SEARCH)
+        trial = Run(trainer, place, "ppo", "lost", ITERATIONS)
+        search = Run(trainer, place, "search_ppo", "lost", ITERATIONS, *SEARCH)
         yield Cluster(network, head, trainer, place, trial, search)
     finally:
         network.remove()
@@ -135,7 +138,7 @@ def dead_node(cluster):
 
 
 def test_a_network_that_is_cut_for_30_s_costs_a_trial_nothing(cluster, dead_node):
-    run = Run(cluster.trainer, cluster.results, "ppo", "cut")
+    run = Run(cluster.trainer, cluster.results, "ppo", "cut", 60)
     wait_until("rows", lambda: run.has_rows(1, 20), 120)
     (trial,) = run.trials
     dead_node.new.plug(is_in=False)
