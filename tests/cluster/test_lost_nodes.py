@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.long, needs_hosts()]
 TIMES = logging.getLogger("times")
 CUT_S = 30.0
 EVERY = 5
-ITERATIONS = 100
+ITERATIONS = 150
 ENDLESS = ("stop.consecutive_unexploitable_evals=null", "stop.moves=null", "stop.train_s=null")
 CHECKPOINTS = f"checkpoint.checkpoint_frequency={EVERY}"
 SEARCH = (
@@ -122,6 +122,7 @@ class Loss:
 
     began_s: float
     before: dict[Path, list[dict[str, str]]]
+    waiting: Run
     new: Host
 
 
@@ -131,14 +132,19 @@ def dead_node(cluster):
     lost = cluster.network.hosts[-1]
     for run, trials in ((cluster.trial, 1), (cluster.search, 2)):
         wait_until("checkpoints", lambda: run.has_rows(trials, 2 * EVERY + 3), 120)  # noqa: B023
+    # A run that begins after the loss waits until Ray has noticed it: every node is asked for
+    # the storage.
+    waiting = Run(cluster.trainer, cluster.results, "ppo", "cut", 60)
+    started = "s  starting the trial"
+    wait_until("it waits", lambda: cluster.trainer.log.read_text().count(started) == 2, 60)
     began_s = time.time()
     lost.kill()
     trials = cluster.trial.trials + cluster.search.trials
-    return Loss(began_s, {one: rows(one) for one in trials}, cluster.join(6))
+    return Loss(began_s, {one: rows(one) for one in trials}, waiting, cluster.join(6))
 
 
 def test_a_network_that_is_cut_for_30_s_costs_a_trial_nothing(cluster, dead_node):
-    run = Run(cluster.trainer, cluster.results, "ppo", "cut", 60)
+    run = dead_node.waiting
     wait_until("rows", lambda: run.has_rows(1, 20), 120)
     (trial,) = run.trials
     dead_node.new.plug(is_in=False)
