@@ -33,14 +33,9 @@ class MLP:
         weights: `trunk.<i>.weight|bias` and either `policy.weight|bias` with
             `value.weight|bias`, or `q.weight|bias`; weights `[out, in]`. Others are ignored.
         activation: "relu" or "tanh".
-
-    Raises:
-        ValueError: If the activation is neither.
     """
 
     def __init__(self, weights: Mapping[str, npt.ArrayLike], activation: str) -> None:
-        if activation not in ACTIVATIONS:
-            raise ValueError(f"activation is {activation!r}; known are {', '.join(ACTIVATIONS)}")
         self._activate = ACTIVATIONS[activation]
         self._trunk: list[tuple[Array, Array]] = []
         while (name := f"trunk.{len(self._trunk)}") and f"{name}.weight" in weights:

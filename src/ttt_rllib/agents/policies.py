@@ -6,7 +6,6 @@ They know nothing of training and need numpy only. Shapes: `B` positions, `A` ac
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +14,7 @@ import numpy.typing as npt
 from ttt_envs.boards import Boards
 from ttt_envs.game import Game
 from ttt_envs.positions import Positions
-from ttt_rllib.agents.mlp import MLP
+from ttt_rllib.agents.mlp import ACTIVATIONS, MLP
 from ttt_rllib.exact.evaluation import solve_or_raise
 from ttt_rllib.exact.tables import Table
 
@@ -97,7 +96,10 @@ class NetworkPolicy:
     activation: str
 
     def __post_init__(self) -> None:
-        _ = self._mlp  # refuses an unknown activation
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(
+                f"activation is {self.activation!r}; known are {', '.join(ACTIVATIONS)}"
+            )
 
     def __call__(self, boards: Boards) -> Table:
         """Return probabilities `[B, A]`: the softmax of the logits, or the greedy move."""
@@ -122,14 +124,12 @@ class NetworkPolicy:
     @property
     def has_q_head(self) -> bool:
         """Whether the network was trained by Q-learning."""
-        return self._mlp.has_q_head
+        return "q.weight" in self.weights
 
     def _outputs(self, boards: Boards) -> npt.NDArray[np.float32]:
-        return self._mlp(boards.observe().reshape(len(boards), -1))
-
-    @cached_property
-    def _mlp(self) -> MLP:
-        return MLP(self.weights, self.activation)
+        # Laid out anew each time, which takes microseconds: an array may have been written to.
+        network = MLP(self.weights, self.activation)
+        return network(boards.observe().reshape(len(boards), -1))
 
 
 @dataclass(frozen=True)
