@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import ray
 
+from tests.commands import wait_until
 from ttt_rllib.cluster.placement import ResourceRequest
 from ttt_rllib.tuning import waiting
 from ttt_rllib.tuning.waiting import PATIENCE_S, WaitingNotice
@@ -20,6 +21,12 @@ REQUEST = ResourceRequest(
 
 
 @pytest.fixture
+def free_cluster(ray_cluster):
+    """The session's cluster, once the actors of earlier tests have gone."""
+    wait_until("all CPUs are free", lambda: ray.available_resources().get("CPU") == 8.0)
+
+
+@pytest.fixture
 def clock(monkeypatch):
     """The seconds that the notice reads, as an object with `now_s`."""
     clock = SimpleNamespace(now_s=100.0)
@@ -27,7 +34,7 @@ def clock(monkeypatch):
     return clock
 
 
-def test_what_is_waited_for_is_told_once_while_no_trial_runs(ray_cluster, clock, logged):
+def test_what_is_waited_for_is_told_once_while_no_trial_runs(free_cluster, clock, logged):
     notice = WaitingNotice(REQUEST)
     asked = ray.util.placement_group([{"CPU": 9.0}])
 
@@ -52,7 +59,7 @@ def test_what_is_waited_for_is_told_once_while_no_trial_runs(ray_cluster, clock,
 
 
 def test_a_trial_that_has_its_room_and_is_slow_to_start_waits_for_nothing(
-    ray_cluster, clock, logged
+    free_cluster, clock, logged
 ):
     notice = WaitingNotice(REQUEST)
     has = ray.util.placement_group([{"CPU": 1.0}])
