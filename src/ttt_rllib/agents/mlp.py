@@ -20,7 +20,8 @@ ROWS = 512
 Array = npt.NDArray[np.float32]
 
 ACTIVATIONS: dict[str, Callable[[Array], Any]] = {
-    "relu": lambda hidden: np.maximum(hidden, 0.0, out=hidden),
+    # NumPy is twice as slow with a number as with an array.
+    "relu": lambda hidden: np.maximum(hidden, np.zeros(hidden.shape[-1], np.float32), out=hidden),
     "tanh": lambda hidden: np.tanh(hidden, out=hidden),
 }
 """They overwrite their argument."""
