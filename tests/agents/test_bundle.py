@@ -136,6 +136,14 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
         load_bundle(tmp_path)
 
 
+def test_a_bias_of_several_dimensions_is_refused(tmp_path):
+    policy = network()
+    policy.weights["value.bias"] = policy.weights["value.bias"].reshape(1, 1, 1)
+    save_bundle(policy, tmp_path, {})
+    with pytest.raises(BundleError, match=r"value\.bias is \(1, 1, 1\)"):
+        load_bundle(tmp_path)
+
+
 def test_pickled_weights_are_never_unpickled(bundle):
     (bundle / "weights.npz").write_bytes(pickle.dumps({"a": 1}))
     with pytest.raises(BundleError, match=r"weights\.npz: not a readable weights file"):

@@ -38,7 +38,7 @@ SEARCH = (
     TINY
     + """
 # Six trials, one after the other, each reproducible to the bit.
-stop: {iterations: 12, consecutive_unexploitable_evals: 3, moves: 300_000}
+stop: {iterations: 40, consecutive_unexploitable_evals: 3, moves: 300_000}
 checkpoint: {checkpoint_frequency: 3}
 search:
   training.lr: {loguniform: [2e-4, 1e-2]}
@@ -68,7 +68,7 @@ POPULATION = (
     + """
 # A small population that is compared often.
 model: {hidden_sizes: [16, 16]}
-stop: {iterations: 40}
+stop: {iterations: 150}
 checkpoint: {checkpoint_frequency: 0, num_to_keep: 4}
 search:
   training.lr: {loguniform: [1e-4, 1e-2]}
@@ -128,7 +128,7 @@ def interrupted(tmp_path_factory):
     process, run = train(folder, SEARCH)
     fourth = run / "trials" / "00003" / "metrics.csv"
 
-    # Two checkpoints: after 3 and 6 of 12 iterations.
+    # Two checkpoints: after 3 and 6 of 40 iterations.
     def has_begun():
         return fourth.is_file() and len(rows_of(run, "00003")) > 6
 
@@ -386,5 +386,5 @@ def test_a_population_that_was_killed_three_times_has_every_iteration_and_exploi
     for trial in ("00000", "00001", "00002", "00003"):
         iterations = [int(row["perf/iteration"]) for row in rows_of(run, trial)]
         assert iterations == sorted(set(iterations)), trial
-        assert iterations[-1] == 40
+        assert iterations[-1] == 150
     assert len(summary_of(run)["sessions"]) == KILLS + 1

@@ -298,6 +298,8 @@ def _check_layer(weights: Weights, name: str, inputs: int) -> int:
     weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
     if weight.shape != (len(bias), inputs):
         raise ValueError(f"{name}.weight is {weight.shape}, inputs are {inputs}")
+    if bias.ndim != 1:
+        raise ValueError(f"{name}.bias is {bias.shape}; a bias has one dimension")
     if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
         raise ValueError(f"{name} has weights that are not finite")
     return len(bias)
