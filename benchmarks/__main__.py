@@ -37,7 +37,7 @@ PARTS = {"seeds": "unexploitable"}
 """What is measured within another, and only by itself where it is asked for."""
 
 OWN_PAGE = "scaling"
-"""It has a page and a file of figures of its own, so a whole run of the others leaves it out."""
+"""Published on a page of its own, docs/scaling.md, so a run of all the others leaves it out."""
 
 
 def main(

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.scaling_setting import GAMES, Setting, Timing
+from benchmarks.scaling_setting import GAMES, Phases, Setting, Timing
 
-__all__ = ["TERMS", "Model", "Prediction", "Term", "fit", "lockstep_steps"]
+__all__ = ["TERMS", "Model", "Term", "fit", "lockstep_steps"]
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _collect_amounts(setting: Setting, moves: float, waiting_s: float) -> list[f
     return [1.0, setting.num_env_runners, moves * setting.row_bytes, slowest_s]
 
 
-def _waiting_s(setting: Setting, cpu_s: float, timing: Timing | Prediction, cores: int) -> float:
+def _waiting_s(setting: Setting, cpu_s: float, timing: Phases, cores: int) -> float:
     """Return how long the algorithm waits for env runners that need `cpu_s` all together."""
     meanwhile_s = timing.rest_s
     if setting.sample_beside_learning:
@@ -147,27 +147,6 @@ def _rest_amounts(setting: Setting) -> list[float]:
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """What the model says of one iteration; the attributes are those of `Timing`."""
-
-    moves: float
-    sample_s: float
-    learn_s: float
-    sync_s: float
-    rest_s: float
-
-    @property
-    def wall_s(self) -> float:
-        """Wall seconds of the iteration."""
-        return self.sample_s + self.learn_s + self.sync_s + self.rest_s
-
-    @property
-    def moves_per_s(self) -> float:
-        """Moves per wall second."""
-        return self.moves / self.wall_s
-
-
-@dataclass(frozen=True)
 class Model:
     """The fitted rates.
 
@@ -179,7 +158,7 @@ class Model:
 
     def predict(
         self, setting: Setting, moves_per_game: float, cores: int, moves: float | None = None
-    ) -> Prediction:
+    ) -> Phases:
         """Predict an iteration on a machine, or a cluster, of so many cores of the same kind.
 
         Args:
@@ -189,7 +168,7 @@ class Model:
             moves: Moves of the iteration; None = those of the setting.
         """
         moves = float(setting.moves) if moves is None else moves
-        others = Prediction(
+        others = Phases(
             moves=moves,
             sample_s=0.0,
             learn_s=self._learn_s(setting, moves, cores),
@@ -211,7 +190,7 @@ class Model:
         amounts = _runner_amounts(setting, moves, moves_per_game)
         return setting.samplers * self._sum("runner", amounts)
 
-    def _sample_s(self, setting: Setting, cpu_s: float, others: Prediction, cores: int) -> float:
+    def _sample_s(self, setting: Setting, cpu_s: float, others: Phases, cores: int) -> float:
         if setting.num_env_runners == 0:
             return self.rates["local"][0] * cpu_s
         waiting_s = _waiting_s(setting, cpu_s, others, cores)

@@ -8,8 +8,8 @@ from statistics import fmean
 from typing import Any
 
 from benchmarks.scaling_advice import Adviser
-from benchmarks.scaling_model import Model, Prediction, fit
-from benchmarks.scaling_setting import Setting, Timing
+from benchmarks.scaling_model import Model, fit
+from benchmarks.scaling_setting import Phases, Setting, Timing
 
 __all__ = ["ADVISED", "CLUSTERS", "LARGE", "Json", "Report", "enlarged", "overrides", "setting_of"]
 
@@ -72,7 +72,7 @@ class Report:
         lengths = [one.moves_per_game for s, one in self.measured.items() if s.game == game]
         return fmean(lengths)
 
-    def predict(self, setting: Setting, timing: Timing) -> Prediction:
+    def predict(self, setting: Setting, timing: Timing) -> Phases:
         """Predict what was measured."""
         return self.model.predict(setting, timing.moves_per_game, self.cores)
 

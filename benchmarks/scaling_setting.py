@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from ttt_envs.game import CONNECT_FOUR, TIC_TAC_TOE, Game
 
-__all__ = ["GAMES", "SCALAR_BYTES", "Setting", "Timing"]
+__all__ = ["GAMES", "SCALAR_BYTES", "Phases", "Setting", "Timing"]
 
 GAMES = {game.name: game for game in (TIC_TAC_TOE, Game(4, 4, 4), CONNECT_FOUR)}
 """What is measured, by name."""
@@ -97,28 +97,22 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Timing:
-    """What one iteration took.
+class Phases:
+    """What one iteration takes, phase by phase.
 
     Attributes:
         moves: Moves sampled.
-        moves_per_game: Mean length of a game.
         sample_s: Wall seconds of waiting for moves and of putting them together.
         learn_s: Wall seconds of learning.
         sync_s: Wall seconds of handing the weights out.
         rest_s: Wall seconds of everything else.
-        runner_cpu_s: CPU seconds of all env runners; 0 where there is none.
-        driver_cpu_s: CPU seconds of the trial's own process.
     """
 
     moves: float
-    moves_per_game: float
     sample_s: float
     learn_s: float
     sync_s: float
     rest_s: float
-    runner_cpu_s: float
-    driver_cpu_s: float
 
     @property
     def wall_s(self) -> float:
@@ -129,6 +123,21 @@ class Timing:
     def moves_per_s(self) -> float:
         """Moves per wall second."""
         return self.moves / self.wall_s
+
+
+@dataclass(frozen=True)
+class Timing(Phases):
+    """What one iteration took.
+
+    Attributes:
+        moves_per_game: Mean length of a game.
+        runner_cpu_s: CPU seconds of all env runners; 0 where there is none.
+        driver_cpu_s: CPU seconds of the trial's own process.
+    """
+
+    moves_per_game: float
+    runner_cpu_s: float
+    driver_cpu_s: float
 
     @property
     def moves_per_cpu_s(self) -> float:

@@ -127,7 +127,7 @@ class NetworkPolicy:
         return "q.weight" in self.weights
 
     def _outputs(self, boards: Boards) -> npt.NDArray[np.float32]:
-        # Laid out anew each time, which takes microseconds: an array may have been written to.
+        # Built for every call, which takes microseconds: the caller may have changed an array.
         network = MLP(self.weights, self.activation)
         return network(boards.observe().reshape(len(boards), -1))
 

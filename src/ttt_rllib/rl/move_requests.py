@@ -84,7 +84,7 @@ class MoveRequests:
     def set_state(self, state: dict[str, Any]) -> None:
         """Take over a state made by `get_state`, and drop what was asked for before."""
         if self._asked:
-            # Whoever is still playing when the next moves are asked for would be left out.
+            # An env runner that is still playing would be left out of the next iteration.
             timeout_s = self._algorithm.config.sample_timeout_s
             ray.wait(list(self._asked), num_returns=len(self._asked), timeout=timeout_s)
             self._late |= self._asked
