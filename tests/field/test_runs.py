@@ -68,7 +68,7 @@ POPULATION = (
     + """
 # A small population that is compared often.
 model: {hidden_sizes: [16, 16]}
-stop: {iterations: 80}
+stop: {iterations: 60}
 checkpoint: {checkpoint_frequency: 0, num_to_keep: 4}
 search:
   training.lr: {loguniform: [1e-4, 1e-2]}
@@ -386,5 +386,5 @@ def test_a_population_that_was_killed_three_times_has_every_iteration_and_exploi
     for trial in ("00000", "00001", "00002", "00003"):
         iterations = [int(row["perf/iteration"]) for row in rows_of(run, trial)]
         assert iterations == sorted(set(iterations)), trial
-        assert iterations[-1] == 80
+        assert iterations[-1] == 60
     assert len(summary_of(run)["sessions"]) == KILLS + 1

@@ -40,12 +40,6 @@ class ResumableScheduler:
         trial.__class__ = FailingTrial
         super().on_trial_add(tune_controller, trial)  # type: ignore[misc]  # the scheduler's
 
-    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
-        """Choose the next trial for a process that is free: none whose own is starting."""
-        others = WithoutStarting(tune_controller)
-        chosen: Trial | None = super().choose_trial_to_run(others)  # type: ignore[misc]  # ditto
-        return chosen
-
     def get_state(self) -> dict[str, Any]:
         """Return the state, to be pickled."""
         return {}
@@ -54,11 +48,25 @@ class ResumableScheduler:
         """Continue from a state that `get_state` returned, before the first trial is added."""
 
 
-class FIFOScheduler(ResumableScheduler, schedulers.FIFOScheduler):
+class KeepsStarting:
+    """Mixed into a scheduler that never pauses a trial: a process that starts is not in vain.
+
+    PBT pauses trials to let others run, and must be free to choose those: the process that one of
+    them waits for may only have room once the trials that are running give theirs up.
+    """
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
+        """Choose the next trial for a process that is free: none whose own is starting."""
+        others = WithoutStarting(tune_controller)
+        chosen: Trial | None = super().choose_trial_to_run(others)  # type: ignore[misc]  # Tune's
+        return chosen
+
+
+class FIFOScheduler(KeepsStarting, ResumableScheduler, schedulers.FIFOScheduler):
     """Lets every trial run to its end."""
 
 
-class ASHAScheduler(ResumableScheduler, AsyncHyperBandScheduler):
+class ASHAScheduler(KeepsStarting, ResumableScheduler, AsyncHyperBandScheduler):
     """Stops trials that are worse than most at a rung of moves, by ASHA."""
 
     def __init__(self, experiment: Experiment) -> None:
