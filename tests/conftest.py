@@ -53,15 +53,41 @@ def _no_command_is_left() -> Iterator[None]:
     end_started(first)
 
 
+def _start_ray() -> None:
+    import ray
+
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    ray.init(
+        # Otherwise Ray joins a cluster that another process of the tests has started.
+        address="local",
+        num_cpus=8,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
+
+
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[None]:
     """Start Ray with more logical CPUs than the machine has, so that actors fit."""
     import ray
 
-    logging.getLogger("ray").setLevel(logging.ERROR)
-    ray.init(num_cpus=8, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    _start_ray()
     yield
     ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def without_ray() -> Iterator[None]:
+    """Let a module start a cluster of its own; the session's is started again afterwards."""
+    import ray
+
+    was_started = ray.is_initialized()
+    ray.shutdown()
+    yield
+    ray.shutdown()
+    if was_started:
+        _start_ray()
 
 
 TRAINING: dict[str, dict[str, Any]] = {

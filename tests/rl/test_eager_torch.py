@@ -16,7 +16,7 @@ import ray
 from ttt_rllib.rl.{algorithm} import {config}
 config = {config}().env_runners(num_env_runners=0, num_envs_per_env_runner=50)
 config.debugging(seed=0).training(train_batch_size_per_learner=200, **{settings})
-ray.init(num_cpus=1, include_dashboard=False)
+ray.init(address="local", num_cpus=1, include_dashboard=False)
 algorithm = config.build_algo()
 algorithm.train()
 algorithm.save_to_path(sys.argv[1])

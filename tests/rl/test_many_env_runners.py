@@ -21,8 +21,7 @@ MOVES = 8_192
 
 
 @pytest.fixture(scope="module")
-def algorithm():
-    ray.shutdown()
+def algorithm(without_ray):
     cluster = Cluster(
         initialize_head=True,
         connect=True,
