@@ -146,23 +146,32 @@ def prometheus(folder, nodes):
         process.wait()
 
 
-def processes(title):
-    """Return the processes of an actor's class, by Ray's name for them."""
-    return [
+def processes(ray_folder, title):
+    """Return the processes of an actor's class, by Ray's name for them.
+
+    Other tests have such actors too, on clusters in other folders.
+    """
+    named = [
         one
         for one in psutil.process_iter(["cmdline"])
         if " ".join(one.info["cmdline"] or ()).startswith(f"ray::{title}")
     ]
+    return [one for one in named if one.environ().get("RAY_TMPDIR") == ray_folder]
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory):
+def ray_folder():
+    # Ray's sockets must have short names, and pytest's folders are long.
+    with tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory, ray_folder):
     """Train on two nodes, under the eyes of Prometheus."""
     folder = tmp_path_factory.mktemp("watched")
     with (
-        # Ray's sockets must have short names, and pytest's folders are long.
-        tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as short,
-        two_nodes(folder, {**ENVIRONMENT, "RAY_TMPDIR": short}) as (address, nodes),
+        two_nodes(folder, {**ENVIRONMENT, "RAY_TMPDIR": ray_folder}) as (address, nodes),
         prometheus(folder, nodes) as served,
     ):
         overrides = [word for setting in SETTINGS for word in ("--set", setting)]
@@ -222,14 +231,16 @@ def test_the_figures_of_the_panels_are_those_of_the_processes(watched):
     assert by_runner == pytest.approx(by_node, rel=0.2)
 
 
-def test_an_env_runner_that_was_killed_is_a_restart_of_its_trial_and_of_its_number(watched):
+def test_an_env_runner_that_was_killed_is_a_restart_of_its_trial_and_of_its_number(
+    watched, ray_folder
+):
     served, _, train = watched
     restarts, by_runner = (
         "Restarts of env runners so far, by trial",
         "Restarts in the last hour, by env runner",
     )
     assert list(panel(served, restarts).values()) == [0.0]
-    processes("BoardEnvRunner")[0].kill()
+    processes(ray_folder, "BoardEnvRunner")[0].kill()
     wait_until(
         "a restart",
         lambda: list(panel(served, restarts).values()) == [1.0],
@@ -246,14 +257,14 @@ def test_an_env_runner_that_was_killed_is_a_restart_of_its_trial_and_of_its_numb
     )
 
 
-def test_the_last_result_of_a_trial_that_hangs_grows_old_and_its_figures_stay(watched):
+def test_the_last_result_of_a_trial_that_hangs_grows_old_and_its_figures_stay(watched, ray_folder):
     served, _, train = watched
     age = "Age of the last result, by trial"
 
     def age_s():
         return next(iter(panel(served, age).values()), None)
 
-    (trial,) = processes("SelfPlayTrainable")
+    (trial,) = processes(ray_folder, "SelfPlayTrainable")
     trial.suspend()
     try:
         wait_until("an old result", lambda: (age_s() or 0.0) > STALE_S, 60, process=train)
