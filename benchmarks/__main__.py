@@ -25,6 +25,7 @@ BENCHMARKS = (
     "end_to_end",
     "scaling",
     "startup",
+    "env_runners",
     "search",
     "seeds",
     "unexploitable",

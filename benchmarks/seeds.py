@@ -59,7 +59,7 @@ class Question:
 EXPERIMENTS = (
     Question("ppo", "unexploitable", seeds=5, train_s=10.0, command_s=40.0),
     Question("dqn", "unexploitable", seeds=5, train_s=30.0),
-    Question("ppo_perfect", "perfect", seeds=3, train_s=120.0),
+    Question("ppo_perfect", "perfect", seeds=3, train_s=25.0),
 )
 
 

@@ -205,7 +205,11 @@ def shell(env: Environment | None = None) -> dict[str, str]:
     Args:
         env: Variables to set, or to unset if None.
     """
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    variables = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("RAY_") or name == "RAY_worker_niceness"
+    }
     changed: dict[str, str | None] = {**variables, **(env or {})}
     return {name: value for name, value in changed.items() if value is not None}
 

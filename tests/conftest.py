@@ -16,6 +16,8 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_AUTH_MODE", "token")
 # Ray would start a worker per logical CPU, more than the machine has, before any is asked for.
 os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
+# Ray starts its workers with niceness 15, and a trial would stand still beside another test.
+os.environ.setdefault("RAY_worker_niceness", "0")
 # The developer may have a key for W&B, which the runs of tests must not use.
 os.environ.setdefault("WANDB_MODE", "offline")
 # As Ray does for its actors: with more threads than free cores they would wait for each other.

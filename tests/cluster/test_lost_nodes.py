@@ -1,7 +1,7 @@
 """Nodes of a Ray cluster of several hosts join late, lose their power and lose their network.
 
-The tests follow one another on one cluster, and the second of them uses the time that Ray needs
-to notice a dead node. Times to recover and moves lost are logged: docs/experiments.md has them.
+The tests follow one another on one cluster. Times to recover and moves lost are logged:
+docs/experiments.md has them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.long, needs_hosts()]
 TIMES = logging.getLogger("times")
 CUT_S = 30.0
 EVERY = 5
-ITERATIONS = 150
+ITERATIONS = 100
 ENDLESS = ("stop.consecutive_unexploitable_evals=null", "stop.moves=null", "stop.train_s=null")
 CHECKPOINTS = f"checkpoint.checkpoint_frequency={EVERY}"
 SEARCH = (
@@ -116,40 +116,38 @@ def test_trials_that_wait_for_room_start_on_a_node_that_joins_late(cluster):
     TIMES.info("all trials had a row %.0f s after it began to join", time.monotonic() - began_s)
 
 
-@dataclass
-class Loss:
-    """What there was when a node lost its power."""
-
-    began_s: float
-    before: dict[Path, list[dict[str, str]]]
-    waiting: Run
-    new: Host
-
-
-@pytest.fixture(scope="module")
-def dead_node(cluster):
-    """A node dies with three trials on it, and another joins."""
-    lost = cluster.network.hosts[-1]
+def test_a_dead_node_costs_a_trial_and_a_search_the_moves_since_their_last_checkpoint(cluster):
     for run, trials in ((cluster.trial, 1), (cluster.search, 2)):
         wait_until("checkpoints", lambda: run.has_rows(trials, 2 * EVERY + 3), 120)  # noqa: B023
-    # A run that begins after the loss waits until Ray has noticed it: every node is asked for
-    # the storage.
-    waiting = Run(cluster.trainer, cluster.results, "ppo", "cut", 60)
-    started = "s  starting the trial"
-    wait_until("it waits", lambda: cluster.trainer.log.read_text().count(started) == 2, 60)
     began_s = time.time()
-    lost.kill()
-    trials = cluster.trial.trials + cluster.search.trials
-    return Loss(began_s, {one: rows(one) for one in trials}, waiting, cluster.join(6))
+    cluster.network.hosts[-1].kill()
+    rows_before = {one: rows(one) for one in cluster.trial.trials + cluster.search.trials}
+    new = cluster.join(4)
+    for run in (cluster.trial, cluster.search):
+        run.complete()
+    for trial, before in rows_before.items():
+        later = [one for one in results(trial) if one["node_ip"] == new.address]
+        first = later[0]["training_iteration"]
+        assert first % EVERY == 1
+        assert 1 < first <= len(before) + 1
+        TIMES.info(
+            "%s %s: a new row %.0f s after a node lost its power; %d iterations, %d moves again",
+            trial.parents[2].name,
+            trial.name,
+            later[0]["timestamp"] - began_s,
+            len(before) - first + 1,
+            int(before[-1]["play/moves"]) - int(before[first - 2]["play/moves"]),
+        )
 
 
-def test_a_network_that_is_cut_for_30_s_costs_a_trial_nothing(cluster, dead_node):
-    run = dead_node.waiting
+def test_a_network_that_is_cut_for_30_s_costs_a_trial_nothing(cluster):
+    run = Run(cluster.trainer, cluster.results, "ppo", "cut", 60)
     wait_until("rows", lambda: run.has_rows(1, 20), 120)
     (trial,) = run.trials
-    dead_node.new.plug(is_in=False)
+    node = cluster.network.hosts[-1]
+    node.plug(is_in=False)
     time.sleep(CUT_S)  # is what is tested, and no wait for anything
-    dead_node.new.plug(is_in=True)
+    node.plug(is_in=True)
     began_s, before = time.monotonic(), len(rows(trial))
     wait_until("new rows", lambda: len(rows(trial)) > before + 1, 120)
     TIMES.info(
@@ -159,23 +157,3 @@ def test_a_network_that_is_cut_for_30_s_costs_a_trial_nothing(cluster, dead_node
     iterations = [one["training_iteration"] for one in results(trial)]
     assert len(iterations) == len(set(iterations)), "no row twice: the trial was not restarted"
     assert len({one["pid"] for one in results(trial)}) == 1
-
-
-def test_a_dead_node_costs_a_trial_and_a_search_the_moves_since_their_last_checkpoint(
-    cluster, dead_node
-):
-    for run in (cluster.trial, cluster.search):
-        run.complete()
-    for trial, before in dead_node.before.items():
-        later = [one for one in results(trial) if one["node_ip"] == dead_node.new.address]
-        first = later[0]["training_iteration"]
-        assert first % EVERY == 1
-        assert 1 < first <= len(before) + 1
-        TIMES.info(
-            "%s %s: a new row %.0f s after a node lost its power; %d iterations, %d moves again",
-            trial.parents[2].name,
-            trial.name,
-            later[0]["timestamp"] - dead_node.began_s,
-            len(before) - first + 1,
-            int(before[-1]["play/moves"]) - int(before[first - 2]["play/moves"]),
-        )

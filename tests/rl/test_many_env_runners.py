@@ -1,5 +1,6 @@
 """64 env runners on 16 simulated nodes: they all play, and every node fetches the weights once."""
 
+import logging
 import os
 import signal
 import time
@@ -15,30 +16,39 @@ from ttt_rllib.rl.ppo import SelfPlayPPOConfig
 
 pytestmark = pytest.mark.long
 
+TIMES = logging.getLogger("times")
 NODES, RUNNERS_PER_NODE = 16, 4
 NUM_RUNNERS = NODES * RUNNERS_PER_NODE
 MOVES = 8_192
 
 
 @pytest.fixture(scope="module")
-def algorithm(without_ray):
-    cluster = Cluster(
-        initialize_head=True,
-        connect=True,
-        # The driver's node has no CPU for an env runner.
-        head_node_args={"num_cpus": 0, "include_dashboard": False},
-    )
-    for _ in range(NODES):
-        cluster.add_node(wait=False, num_cpus=RUNNERS_PER_NODE)
-    cluster.wait_for_nodes()
+def cluster(without_ray):
+    with pytest.MonkeyPatch.context() as patch:
+        # All of them share a few cores with the learner, and are to give way to it.
+        patch.delenv("RAY_worker_niceness")
+        started = Cluster(
+            initialize_head=True,
+            connect=True,
+            # The driver's node has no CPU for an env runner.
+            head_node_args={"num_cpus": 0, "include_dashboard": False},
+        )
+        for _ in range(NODES):
+            started.add_node(wait=False, num_cpus=RUNNERS_PER_NODE)
+    started.wait_for_nodes()
+    yield started
+    ray.shutdown()
+    started.shutdown()
+
+
+@pytest.fixture(scope="module")
+def algorithm(cluster):
     config = SelfPlayPPOConfig().debugging(seed=0, log_level="ERROR")
     config.env_runners(num_env_runners=NUM_RUNNERS, num_cpus_per_env_runner=1)
     config.training(train_batch_size_per_learner=MOVES, minibatch_size=1024, num_epochs=1)
     built = config.build_algo()
     yield built
     built.stop()
-    ray.shutdown()
-    cluster.shutdown()
 
 
 def places(algorithm):
@@ -91,9 +101,37 @@ def test_one_that_is_stopped_for_ten_seconds_and_one_that_is_killed_hold_up_one_
             durations_s.append(time.monotonic() - start_s)
     finally:
         os.kill(stopped, signal.SIGCONT)
-    assert sum(duration > algorithm.config.sample_timeout_s / 2 for duration in durations_s) == 1
+    TIMES.info("one stopped, one killed: iterations up to %.1f s", max(durations_s))
+    assert sum(duration > algorithm.config.sample_timeout_s for duration in durations_s) == 1
+    wait_until_all_play(algorithm)
+
+
+def wait_until_all_play(algorithm):
     group = algorithm.env_runner_group
     wait_until(
-        "both take part again",
+        "all play",
         lambda: late(algorithm.train()) == 0 and group.num_healthy_remote_workers() == NUM_RUNNERS,
     )
+
+
+def test_nobody_waits_for_the_env_runners_of_a_lost_node_until_there_is_another(cluster, algorithm):
+    group = algorithm.env_runner_group
+    cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+    left = NUM_RUNNERS - RUNNERS_PER_NODE
+    wait_until(
+        "its env runners are missed",
+        lambda: algorithm.train() and group.num_healthy_remote_workers() == left,
+    )
+    durations_s = []
+    for _ in range(5):
+        start_s = time.monotonic()
+        algorithm.train()
+        durations_s.append(time.monotonic() - start_s)
+    TIMES.info("iterations without a node: up to %.1f s", max(durations_s))
+    # For so long RLlib would wait for their answer.
+    assert max(durations_s) < algorithm.config.env_runner_health_probe_timeout_s / 2
+    assert group.num_healthy_remote_workers() == left
+    began_s = time.monotonic()
+    cluster.add_node(num_cpus=RUNNERS_PER_NODE)
+    wait_until_all_play(algorithm)
+    TIMES.info("all play again %.0f s after another began to join", time.monotonic() - began_s)

@@ -27,8 +27,8 @@ from ttt_rllib.sampling.rollout import ActionSampler, Games
 
 __all__ = ["SelfPlayConfig", "SelfPlayMixin"]
 
-
 SAMPLING = "sampling"
+"""Key of what the next moves follow from, in the Algorithm's state."""
 
 
 def shared_policy_mapping_fn(agent_id: str, episode: Any, **kwargs: Any) -> str:
@@ -82,6 +82,8 @@ class SelfPlayMixin(ExactEvaluationMixin):
 
         They need no weights, unlike RLlib's, since every request for moves carries them.
         """
+        if env_runner_group is self.env_runner_group:
+            return self._requests.restore()
         restored: list[int] = env_runner_group.probe_unhealthy_env_runners()
         return restored
 
