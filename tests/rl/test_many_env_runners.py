@@ -1,6 +1,5 @@
 """64 env runners on 16 simulated nodes: they all play, and every node fetches the weights once."""
 
-import logging
 import os
 import signal
 import time
@@ -16,7 +15,6 @@ from ttt_rllib.rl.ppo import SelfPlayPPOConfig
 
 pytestmark = pytest.mark.long
 
-TIMES = logging.getLogger("times")
 NODES, RUNNERS_PER_NODE = 16, 4
 NUM_RUNNERS = NODES * RUNNERS_PER_NODE
 MOVES = 8_192
@@ -101,7 +99,6 @@ def test_one_that_is_stopped_for_ten_seconds_and_one_that_is_killed_hold_up_one_
             durations_s.append(time.monotonic() - start_s)
     finally:
         os.kill(stopped, signal.SIGCONT)
-    TIMES.info("one stopped, one killed: iterations up to %.1f s", max(durations_s))
     assert sum(duration > algorithm.config.sample_timeout_s for duration in durations_s) == 1
     wait_until_all_play(algorithm)
 
@@ -127,11 +124,8 @@ def test_nobody_waits_for_the_env_runners_of_a_lost_node_until_there_is_another(
         start_s = time.monotonic()
         algorithm.train()
         durations_s.append(time.monotonic() - start_s)
-    TIMES.info("iterations without a node: up to %.1f s", max(durations_s))
     # For so long RLlib would wait for their answer.
     assert max(durations_s) < algorithm.config.env_runner_health_probe_timeout_s / 2
     assert group.num_healthy_remote_workers() == left
-    began_s = time.monotonic()
     cluster.add_node(num_cpus=RUNNERS_PER_NODE)
     wait_until_all_play(algorithm)
-    TIMES.info("all play again %.0f s after another began to join", time.monotonic() - began_s)
