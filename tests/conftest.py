@@ -171,6 +171,8 @@ def _built(
     num_learners: int = 0,
     sample_beside_learning: bool = False,
     seed: int = 0,
+    self_play: dict[str, Any] | None = None,
+    initialize_from: str | None = None,
     **training: Any,
 ) -> Any:
     """Build a small algorithm."""
@@ -189,6 +191,8 @@ def _built(
                 "sample_beside_learning": sample_beside_learning,
             },
             "learners": {"num_learners": num_learners, "num_cpus_per_learner": 0.5},
+            "self_play": self_play or {},
+            "initialize_from": initialize_from,
         }
     )
     return algorithm_config(experiment).build_algo()

@@ -32,6 +32,7 @@ PACKAGES = (
         "analysis",
         "evaluation",
         "runs",
+        "league",
         "sampling",
         "rl",
         "play",
@@ -39,11 +40,19 @@ PACKAGES = (
         "tuning",
         "tracking",
     ),
-    *("train", "evaluate", "export", "cli", "__main__"),
+    *("train", "evaluate", "export", "tournament", "cli", "__main__"),
 )
 MAY_IMPORT = {
     "ray": (
-        *("cluster", "rl", "sampling.counters", "sampling.env_runner", "tuning", "tracking"),
+        *(
+            "cluster",
+            "rl",
+            "sampling.counters",
+            "sampling.env_runner",
+            "sampling.opponents",
+            "tuning",
+            "tracking",
+        ),
         "play.serve_app",
     ),
     "torch": ("rl",),
@@ -84,7 +93,7 @@ def test_nothing_lies_beside_the_packages_but_what_the_layout_names():
     beside = {path.stem for path in SOURCE.glob("*.py")}
     assert beside == {
         *("__init__", "__main__", "cli", "errors", "text_files", "metrics", "signals", "commands"),
-        *("evaluate", "export"),
+        *("evaluate", "export", "tournament"),
     }
 
 

@@ -8,6 +8,7 @@ from ttt_rllib.evaluate import evaluate
 from ttt_rllib.export import export
 from ttt_rllib.play.command import play
 from ttt_rllib.report.command import report
+from ttt_rllib.tournament import tournament
 from ttt_rllib.train.command import train
 
 __all__ = ["main"]
@@ -27,6 +28,7 @@ def main() -> None:
         export,
         report,
         play,
+        tournament,
         name="ttt",
         help="Self-play reinforcement learning on RLlib that proves its result.",
     )

@@ -26,6 +26,12 @@ __all__ = [
     "KL",
     "LAST_RESULT_TIME_S",
     "LATE_ENV_RUNNERS",
+    "LEAGUE_MEAN_SCORE",
+    "LEAGUE_MIN_SCORE",
+    "LEAGUE_NASH_SCORE",
+    "LEAGUE_RATING",
+    "LEAGUE_SNAPSHOTS",
+    "LEAGUE_WIN_RATE",
     "LEARNER_CPU_S",
     "LEARNER_MEMORY_MB",
     "LEARN_S",
@@ -112,6 +118,13 @@ SCORE_VS_RANDOM = "eval/score_vs_random"
 SCORE_VS_ONE_PLY = "eval/score_vs_one_ply"
 SCORE_VS_ALPHA_BETA = "eval/score_vs_alpha_beta"
 
+LEAGUE_SNAPSHOTS = "league/snapshots"
+LEAGUE_MEAN_SCORE = "league/mean_score"
+LEAGUE_MIN_SCORE = "league/min_score"
+LEAGUE_WIN_RATE = "league/win_rate"
+LEAGUE_RATING = "league/rating"
+LEAGUE_NASH_SCORE = "league/nash_score"
+
 RETURN_MEAN = "eval/return_mean/"
 """Begins the name of a metric of each agent of a PettingZoo environment; its name follows."""
 
@@ -141,8 +154,9 @@ class Metric:
         meaning: One sentence.
         better: Which direction is better, or "" where neither is.
         only: Which runs report it, if not all: those of PPO or DQN, of games too large for exact
-            evaluation, those that stop when unexploitable, those of games that two players
-            play against each other, or those whose env runners or learners are separate actors.
+            evaluation, those with a league, those that stop when unexploitable, those of games
+            that two players play against each other, or those whose env runners or learners are
+            separate actors.
         gauge: Whether it is also on Ray's metrics port, for Prometheus.
     """
 
@@ -155,6 +169,7 @@ class Metric:
         "ppo",
         "dqn",
         "large games",
+        "league",
         "zero-sum games",
         "runner actors",
         "learner actors",
@@ -274,6 +289,54 @@ METRICS = (
         "higher",
         only="large games",
         gauge=True,
+    ),
+    Metric(
+        LEAGUE_SNAPSHOTS,
+        "count",
+        "Frozen earlier selves of the learner in the league.",
+        only="league",
+        gauge=True,
+    ),
+    Metric(
+        LEAGUE_MEAN_SCORE,
+        "-1 to 1",
+        "Mean score of the learner, as it samples, against the league's opponents, both seats "
+        "alike; exact where the game is solved.",
+        "higher",
+        only="league",
+        gauge=True,
+    ),
+    Metric(
+        LEAGUE_MIN_SCORE,
+        "-1 to 1",
+        "The same score against the opponent that does best.",
+        "higher",
+        only="league",
+        gauge=True,
+    ),
+    Metric(
+        LEAGUE_WIN_RATE,
+        "0 to 1",
+        "Mean share of the games that the learner wins against the league's opponents.",
+        "higher",
+        only="league",
+    ),
+    Metric(
+        LEAGUE_RATING,
+        "Elo points",
+        "Elo rating of the newest snapshot in the pool of all members: 0 is the random player, and "
+        "nobody is rated above the perfect one.",
+        "higher",
+        only="league",
+        gauge=True,
+    ),
+    Metric(
+        LEAGUE_NASH_SCORE,
+        "-1 to 0",
+        "Nash average of the newest snapshot: its mean score against the equilibrium of the pool; "
+        "0 = it belongs to it.",
+        "higher",
+        only="league",
     ),
     Metric(
         MOVES_PER_S,

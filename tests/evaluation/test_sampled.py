@@ -10,10 +10,11 @@ from tests.commands import run_command
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Game
 from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
 from ttt_rllib.agents.bundle import Bundle, load_bundle, save_bundle
+from ttt_rllib.agents.fixed_players import ALPHA_BETA_DEPTH
 from ttt_rllib.agents.policies import NetworkPolicy, RandomPolicy, policy_table
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.evaluation.matches import play_match
-from ttt_rllib.evaluation.sampled import ALPHA_BETA_DEPTH, sampled_report
+from ttt_rllib.evaluation.sampled import sampled_report
 from ttt_rllib.evaluation.text import format_report, verdict
 from ttt_rllib.exact import greedy_table, match
 from ttt_rllib.exact.evaluation import solve_or_raise, solved_game, unsolved_reason

@@ -56,12 +56,14 @@ def random_batch():
 @pytest.mark.parametrize("loss", ["huber", "mse"])
 def test_the_plain_loss_equals_that_of_rllibs_dqn_learner(double_q, loss):
     out, batch = random_batch()
+    # After an even number of plies the mover itself is to move, as RLlib supposes.
+    batch["n_step"] = 2 * batch["n_step"]
     config = DQNConfig().training(gamma=0.9, double_q=double_q, td_error_loss_fn=loss)
     learner = SimpleNamespace(config=config, metrics=MetricsLogger(root=True))
     theirs = DQNTorchLearner.compute_loss_for_module(
         learner, module_id=MODULE_ID, config=config, batch=batch, fwd_out=out
     )
-    ours = dqn_loss(out, batch, gamma=0.9, double_q=double_q, zero_sum=False, loss=loss)
+    ours = dqn_loss(out, batch, gamma=0.9, double_q=double_q, loss=loss)
     assert ours.total.item() == pytest.approx(theirs.item(), abs=1e-6)
     assert ours.total.item() == pytest.approx(
         float(learner.metrics.peek((MODULE_ID, QF_LOSS_KEY))), abs=1e-6
@@ -83,11 +85,11 @@ def test_the_zero_sum_target_by_hand():
         Columns.TERMINATEDS: torch.tensor([False, True]),
         "n_step": torch.tensor([1, 1], dtype=torch.int8),
     }
-    loss = dqn_loss(out, batch, gamma=0.5, double_q=True, zero_sum=True, loss="mse")
+    loss = dqn_loss(out, batch, gamma=0.5, double_q=True, loss="mse")
     assert loss.total.item() == pytest.approx((0.625**2 + 0.25**2) / 2)
     assert loss.td_error.item() == pytest.approx((0.625 + 0.25) / 2)
     assert loss.q_mean.item() == pytest.approx(0.625)
-    single = dqn_loss(out, batch, gamma=0.5, double_q=False, zero_sum=True, loss="mse")
+    single = dqn_loss(out, batch, gamma=0.5, double_q=False, loss="mse")
     assert single.total.item() == pytest.approx(((0.5 + 0.4) ** 2 + 0.25**2) / 2)
 
 

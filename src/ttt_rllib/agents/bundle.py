@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ttt_envs.game import Game
-from ttt_rllib.agents.policies import AgentPolicy, NetworkPolicy, SeatPolicies, Weights
+from ttt_rllib.agents.policies import AgentPolicy, NetworkPolicy, Policy, SeatPolicies, Weights
 from ttt_rllib.text_files import read_json_file
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Bundle",
     "BundleError",
     "load_bundle",
+    "policy_sha256",
     "save_bundle",
     "weights_sha256",
 ]
@@ -109,6 +110,17 @@ def weights_sha256(weights: Weights) -> str:
         digest.update(f"{name}{array.shape}".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
+
+
+def policy_sha256(policy: Policy) -> str:
+    """Return the hash of everything that decides a player's moves.
+
+    That of a trained agent is the hash in its bundle and its certificate.
+    """
+    if isinstance(policy, (NetworkPolicy, SeatPolicies)):
+        return Bundle(policy, {}).agent_sha256
+    # A dataclass that shows all its settings.
+    return hashlib.sha256(repr(policy).encode()).hexdigest()
 
 
 def save_bundle(policy: AgentPolicy, folder: Path, provenance: dict[str, Any]) -> Bundle:

@@ -6,20 +6,23 @@ They know nothing of training and need numpy only. Shapes: `B` positions, `A` ac
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from ttt_envs.boards import Boards
+from ttt_envs.boards import Boards, Mask
 from ttt_envs.game import Game
 from ttt_envs.positions import Positions
 from ttt_rllib.agents.mlp import ACTIVATIONS, MLP
 from ttt_rllib.exact.evaluation import solve_or_raise
+from ttt_rllib.exact.scores import sharpest_moves
 from ttt_rllib.exact.tables import Table
 
 __all__ = [
     "AgentPolicy",
+    "GreedyPolicy",
     "NetworkPolicy",
     "PerfectPolicy",
     "Policy",
@@ -60,7 +63,11 @@ class RandomPolicy:
 
 @dataclass(frozen=True)
 class PerfectPolicy:
-    """Plays every move that keeps the game value, with equal probability."""
+    """Keeps the game value, and sets traps: it hopes for an opponent that plays at random.
+
+    Of the moves that keep the value it plays those that score best against uniformly random play,
+    with equal probability.
+    """
 
     game: Game
 
@@ -71,9 +78,14 @@ class PerfectPolicy:
             KeyError: If a position cannot occur in the game.
             TooManyPositionsError: If the game is too large to solve.
         """
-        truth = solve_or_raise(self.game)
-        optimal = truth.solution.optimal[truth.positions.find(boards)]
-        return optimal / optimal.sum(axis=1, keepdims=True)
+        moves = _perfect_moves(self.game)[solve_or_raise(self.game).positions.find(boards)]
+        return moves / moves.sum(axis=1, keepdims=True)
+
+
+@lru_cache(maxsize=8)
+def _perfect_moves(game: Game) -> Mask:
+    solved = solve_or_raise(game)
+    return sharpest_moves(solved.positions, solved.solution, solved.uniform)
 
 
 @dataclass(frozen=True)
@@ -126,10 +138,37 @@ class NetworkPolicy:
         """Whether the network was trained by Q-learning."""
         return "q.weight" in self.weights
 
+    @property
+    def hidden_sizes(self) -> tuple[int, ...]:
+        """Units of the hidden layers."""
+        biases = [f"trunk.{layer}.bias" for layer in range(len(self.weights))]
+        return tuple(len(self.weights[name]) for name in biases if name in self.weights)
+
     def _outputs(self, boards: Boards) -> npt.NDArray[np.float32]:
         # Built for every call, which takes microseconds: the caller may have changed an array.
         network = MLP(self.weights, self.activation)
         return network(boards.observe().reshape(len(boards), -1))
+
+
+@dataclass(frozen=True)
+class GreedyPolicy:
+    """Plays the most probable move of another policy, the lowest number on a tie.
+
+    Attributes:
+        policy: The other one.
+    """
+
+    policy: Policy
+
+    @property
+    def game(self) -> Game:
+        """The rules."""
+        return self.policy.game
+
+    def __call__(self, boards: Boards) -> Table:
+        """Return probabilities `[B, A]`: 1 for one move of each row."""
+        best = np.where(boards.legal_mask(), self.policy(boards), -1.0).argmax(axis=1)
+        return (np.arange(self.game.num_actions) == best[:, None]).astype(np.float64)
 
 
 @dataclass(frozen=True)

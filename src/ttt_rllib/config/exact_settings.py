@@ -37,6 +37,13 @@ def check_exact_settings(experiment: Experiment) -> None:
     """
     limits = [name for name in EXACT_LIMITS if getattr(experiment.stop, name)]
     objective = experiment.objective[0] if experiment.search else None
+    if experiment.self_play.promotion == "exploitability":
+        reason = not_exact_reason(experiment)
+        if reason is not None:
+            raise InputError(
+                f"self_play.promotion exploitability can never be measured: {reason}; set it to "
+                "score or always"
+            )
     if not limits and not (objective and objective.startswith(EXACT_GROUPS)):
         return
     reason = not_exact_reason(experiment)

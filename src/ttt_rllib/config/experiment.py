@@ -27,6 +27,7 @@ from ttt_rllib.config.env import NO_OPENING, Env, MultiAgent, Opening, PettingZo
 from ttt_rllib.config.resources import EnvRunners, Learners, Resources
 from ttt_rllib.config.search import Search
 from ttt_rllib.config.section import NAME, Section
+from ttt_rllib.config.self_play import SelfPlay
 from ttt_rllib.config.stopping import Checkpoint, Evaluation, Stop
 from ttt_rllib.config.tracking import Tracking
 from ttt_rllib.config.training import TRAINING, DQNTraining, Model, PPOTraining, Training
@@ -72,6 +73,10 @@ class Experiment(Section):
     pettingzoo, the name of an environment."""
     multi_agent: MultiAgent = MultiAgent()
     opening: Opening = Opening()
+    self_play: SelfPlay = SelfPlay()
+    initialize_from: str | None = None
+    """A run, checkpoint or bundle whose agent's weights training starts from; null = random
+    weights."""
     model: Model = Model()
     training: PPOTraining | DQNTraining = Field(default_factory=PPOTraining, validate_default=True)
     """The algorithm's settings."""
@@ -174,6 +179,12 @@ class Experiment(Section):
         search, (objective, _) = self.search, self.objective
         if search is None:
             return
+        for key in ("initialize_from", "self_play.members"):
+            if key in search.space:
+                raise ValueError(
+                    f"search.{key}: agents are not searched, as a run has one copy of each; set "
+                    f"{key} for all trials"
+                )
         if objective == PENALISED_MOVES and not self.stops_by_proof:
             raise ValueError(
                 f"search.objective {PENALISED_MOVES} needs both "
@@ -201,6 +212,16 @@ class Experiment(Section):
             raise ValueError(
                 f"training.exploring_starts is {self.training.exploring_starts}; with "
                 "env.pettingzoo RLlib's own env runner plays, which has none: set it to 0"
+            )
+        if self.self_play.is_on:
+            raise ValueError(
+                f"self_play.matchmaking is {self.self_play.matchmaking}; with env.pettingzoo "
+                "RLlib's own env runner plays, which knows no league: set it to none"
+            )
+        if self.initialize_from is not None:
+            raise ValueError(
+                f"initialize_from is {self.initialize_from}; with env.pettingzoo RLlib's own "
+                "learner learns, which starts from random weights: leave it out"
             )
         if self.env_runners.sample_beside_learning:
             raise ValueError(

@@ -71,7 +71,12 @@ class MatchResult:
 
 
 def play_match(
-    agent: Policy, opponent: Policy, num_games: int, rng: np.random.Generator
+    agent: Policy,
+    opponent: Policy,
+    num_games: int,
+    rng: np.random.Generator,
+    *,
+    is_greedy: bool = True,
 ) -> MatchResult:
     """Play the agent's most probable moves against the opponent's move probabilities.
 
@@ -80,6 +85,7 @@ def play_match(
         opponent: Draws its moves from its probabilities.
         num_games: An even number: half with the agent as X, half as O.
         rng: The source of all randomness.
+        is_greedy: False lets the agent draw its moves too.
 
     Raises:
         ValueError: If the number of games is odd or below 2, or the games differ.
@@ -97,7 +103,10 @@ def play_match(
         agent_moves = agent_is_x[playing] == (boards.ply % 2 == 0)
         actions = np.empty(len(playing), np.intp)
         if agent_moves.any():
-            actions[agent_moves] = greedy_actions(agent, boards[agent_moves])
+            own = boards[agent_moves]
+            actions[agent_moves] = (
+                greedy_actions(agent, own) if is_greedy else sampled_actions(agent, own, rng)
+            )
         if not agent_moves.all():
             actions[~agent_moves] = sampled_actions(opponent, boards[~agent_moves], rng)
         boards, won, done = boards.step(actions)

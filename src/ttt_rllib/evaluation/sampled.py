@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
+from ttt_rllib.agents.fixed_players import ALPHA_BETA_DEPTH
 from ttt_rllib.agents.policies import Policy, RandomPolicy
 from ttt_rllib.evaluation.matches import MatchResult, play_match
 from ttt_rllib.metrics import SCORE_VS_ALPHA_BETA, SCORE_VS_ONE_PLY, SCORE_VS_RANDOM
 
-__all__ = ["ALPHA_BETA_DEPTH", "NUM_GAMES", "SEED", "SampledReport", "sampled_report"]
+__all__ = ["NUM_GAMES", "SEED", "SampledReport", "sampled_report"]
 
 NUM_GAMES = 64
 """Games against each player; the 95 % interval of an even match is then +-0.24 wide."""
@@ -23,9 +24,6 @@ NUM_GAMES = 64
 SEED = 0
 """One seed for training and for `evaluate`, independent of the experiment's: the same agent gets
 the same figures, and two agents get the same random numbers."""
-
-ALPHA_BETA_DEPTH = 4
-"""The least depth that both makes a double threat (3 plies) and prevents one (4)."""
 
 
 @dataclass(frozen=True)

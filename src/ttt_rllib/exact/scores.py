@@ -7,11 +7,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ttt_envs.boards import Mask
 from ttt_envs.positions import Positions
 from ttt_rllib.exact.exploitability import best_response
+from ttt_rllib.exact.solver import Solution, action_values, terminal_values
 from ttt_rllib.exact.tables import Table, check_table
 
-__all__ = ["Ceilings", "Outcome", "match", "outcome", "score_ceilings"]
+__all__ = ["Ceilings", "Outcome", "match", "outcome", "score_ceilings", "sharpest_moves"]
+
+
+ROUNDING = 1e-9
+"""Mean scores this close are equal; the sums of equals differ in the last digits."""
 
 
 class Outcome(NamedTuple):
@@ -76,3 +82,25 @@ def score_ceilings(positions: Positions, opponent: Table) -> Ceilings:
     """
     response = best_response(positions, opponent)
     return Ceilings(response.as_x, response.as_o)
+
+
+def sharpest_moves(positions: Positions, solution: Solution, opponent: Table) -> Mask:
+    """`[P, A]` bool: of the moves that keep the value, those that score best against `opponent`.
+
+    Args:
+        positions: All positions of the game.
+        solution: Their values.
+        opponent: `[P, A]` the opponent's move probabilities; it need not play well.
+    """
+    player, replier = terminal_values(positions), terminal_values(positions)
+    sharpest = np.zeros_like(positions.legal)
+    for rows in reversed(list(positions.plies())):
+        playing = ~positions.terminal[rows]
+        optimal = solution.optimal[rows]
+        scores = np.where(optimal, action_values(positions, replier, rows), -np.inf)
+        best = scores.max(axis=1)
+        sharpest[rows] = optimal & (scores >= best[:, None] - ROUNDING)
+        reply = np.where(positions.legal[rows], -player[positions.children[rows]], 0.0)
+        player[rows] = np.where(playing, best, player[rows])
+        replier[rows] = np.where(playing, (opponent[rows] * reply).sum(axis=1), replier[rows])
+    return sharpest

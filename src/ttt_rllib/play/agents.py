@@ -15,18 +15,21 @@ import numpy as np
 
 from ttt_envs.boards import Boards
 from ttt_envs.game import GAMES, TIC_TAC_TOE, Game
-from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
 from ttt_rllib.agents.bundle import SAVED_AT, Bundle, BundleError
-from ttt_rllib.agents.policies import PerfectPolicy, Policy, RandomPolicy
+from ttt_rllib.agents.fixed_players import (
+    ALPHA_BETA_DEPTH,
+    FIXED_PLAYERS,
+    PERFECT,
+    fixed_player,
+)
+from ttt_rllib.agents.policies import Policy
 from ttt_rllib.errors import InputError, did_you_mean
 from ttt_rllib.evaluation.matches import greedy_actions, sampled_actions
-from ttt_rllib.evaluation.sampled import ALPHA_BETA_DEPTH
 from ttt_rllib.exact.evaluation import solved_game
 from ttt_rllib.runs.bundles import find_bundle, run_folders
 from ttt_rllib.runs.certificate_json import CERTIFICATE_FILE, Claim, read_certificate
 
 __all__ = [
-    "FIXED_PLAYERS",
     "OWN_SLUG",
     "Agent",
     "AgentList",
@@ -39,7 +42,7 @@ __all__ = [
     "newest_run",
 ]
 
-FIXED_PLAYERS = {
+NAMES = {
     "perfect": "perfect player",
     "random": "random player",
     "one_ply": "one-ply player",
@@ -133,17 +136,13 @@ def list_agents(results: Path, own: Agent | None = None) -> AgentList:
 
 def fixed_players(game: Game) -> tuple[Agent, ...]:
     """Return the fixed players of a game; a perfect one only where the game is solved."""
-    policies: dict[str, Policy] = {
-        "random": RandomPolicy(game),
-        "one_ply": OnePlyPolicy(game),
-        "alpha_beta": AlphaBetaPolicy(game, ALPHA_BETA_DEPTH),
-    }
-    if solved_game(game) is not None:
-        policies = {"perfect": PerfectPolicy(game), **policies}
+    known = [name for name in FIXED_PLAYERS if name != PERFECT or solved_game(game) is not None]
     suffix = "" if game == TIC_TAC_TOE else f".{game.name}"
     return tuple(
-        Agent(f"{slug}{suffix}", FIXED_PLAYERS[slug], policy, is_trained=False, verdict=None)
-        for slug, policy in policies.items()
+        Agent(
+            f"{slug}{suffix}", NAMES[slug], fixed_player(slug, game), is_trained=False, verdict=None
+        )
+        for slug in known
     )
 
 

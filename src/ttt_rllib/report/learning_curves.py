@@ -40,6 +40,7 @@ from ttt_rllib.report.charts.axes import in_percent
 from ttt_rllib.report.charts.bars import Bar, parts_chart
 from ttt_rllib.report.charts.figure import Figure, Tone
 from ttt_rllib.report.charts.line_chart import Line, line_chart
+from ttt_rllib.report.league_section import DRAWN_HERE as LEAGUE_DRAWN
 from ttt_rllib.runs.metrics_csv import Curves
 from ttt_rllib.runs.summary import WallSeconds
 
@@ -137,6 +138,7 @@ def throughput_figures(curves: Curves, wall_s: WallSeconds | None) -> tuple[Figu
 def other_figures(curves: Curves) -> tuple[Figure, ...]:
     """Draw every metric that changes and has no place in another figure, one figure per metric."""
     drawn = {name for name, *_ in (*SHARES, *SAMPLED, *CPU, *MEMORY)} | {
+        *LEAGUE_DRAWN,
         MOVES,
         ITERATION,
         TRAIN_S,

@@ -13,6 +13,7 @@ from ttt_rllib.metrics import METRICS
 from ttt_rllib.report.changed_settings import changed_settings
 from ttt_rllib.report.charts.figure import Gallery, stylesheet
 from ttt_rllib.report.headline import next_steps, sentence, status_note, tiles, tone
+from ttt_rllib.report.league_section import league_section
 from ttt_rllib.report.learning_curves import learning_figures, other_figures, throughput_figures
 from ttt_rllib.report.openings import BoardCards, losing_games, opening_cards
 from ttt_rllib.report.search_section import search_section
@@ -63,6 +64,7 @@ def _content(record: RunRecord) -> dict[str, Any]:
         "throughput": Gallery(throughput_figures(record.curves, wall_s)),
         "others": Gallery(other_figures(record.curves)),
         "search": search_section(search) if search else None,
+        "league": league_section(record),
         "openings": opening_cards(policy) if policy else None,
         "losing": _losing(record),
         "losing_count": record.certificate.losing_line_count if record.certificate else 0,

@@ -24,6 +24,7 @@ __all__ = [
     "ACTIVATIONS",
     "BoardActorCritic",
     "build_trunk",
+    "load_initial_weights",
     "run_trunk",
 ]
 
@@ -35,8 +36,8 @@ ACTIVATIONS: dict[str, Activation] = {"relu": torch.relu, "tanh": torch.tanh}
 class BoardActorCritic(TorchRLModule, ValueFunctionAPI):
     """Masked actor-critic over flat observations `[B, 2 * squares + A]`.
 
-    `model_config` holds `hidden_sizes` (units of the hidden layers) and `activation` ("relu"
-    or "tanh").
+    `model_config` holds `hidden_sizes` (units of the hidden layers), `activation` ("relu" or
+    "tanh") and, to start from those of an earlier agent, `initial_weights`.
     """
 
     def setup(self) -> None:
@@ -47,6 +48,7 @@ class BoardActorCritic(TorchRLModule, ValueFunctionAPI):
         self.policy = nn.Linear(width, self.num_actions)
         self.value = nn.Linear(width, 1)
         self.activation = ACTIVATIONS[self.model_config["activation"]]
+        load_initial_weights(self)
 
     def _forward(self, batch: dict[str, Tensor], **kwargs: Any) -> dict[str, Tensor]:
         logits, values = self.evaluate(batch[Columns.OBS])
@@ -67,6 +69,13 @@ class BoardActorCritic(TorchRLModule, ValueFunctionAPI):
     def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> Tensor:
         """Return the value estimates `[B]` of a batch, +1 = the mover wins."""
         return self.evaluate(batch[Columns.OBS])[1]
+
+
+def load_initial_weights(module: TorchRLModule) -> None:
+    """Overwrite random weights by those that the model's config gives, if it does."""
+    weights = module.model_config.get("initial_weights")
+    if weights is not None:
+        module.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
 
 
 def build_trunk(inputs: int, hidden_sizes: Sequence[int]) -> tuple[nn.ModuleList, int]:

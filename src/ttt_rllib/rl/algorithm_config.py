@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
 from ttt_rllib.config.env import PettingZooEnv
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.pettingzoo_envs import make_env
+from ttt_rllib.league.given_agents import given_members, initial_policy
+from ttt_rllib.league.league import LeagueSettings
 from ttt_rllib.rl.dqn import SelfPlayDQNConfig
 from ttt_rllib.rl.ppo import SelfPlayPPOConfig
 from ttt_rllib.rl.self_play import SelfPlayConfig
@@ -31,20 +34,36 @@ STOCK_CONFIGS: dict[str, Callable[[], StockConfig]] = {"ppo": StockPPOConfig, "d
 SCHEDULES = ("lr", "entropy_coeff", "epsilon")
 
 
-def algorithm_config(experiment: Experiment) -> AlgorithmConfig:
-    """Translate an experiment, setting by setting; the names are RLlib's."""
+def algorithm_config(experiment: Experiment, copies: Path | None = None) -> AlgorithmConfig:
+    """Translate an experiment, setting by setting; the names are RLlib's.
+
+    Args:
+        experiment: The experiment.
+        copies: A run's folder with copies of the agents that the experiment names; None = they
+            are loaded from their paths.
+
+    Raises:
+        InputError: If one of these agents cannot be used.
+    """
     training, runners, learners = experiment.training, experiment.env_runners, experiment.learners
     settings = training.model_dump()
     for name in SCHEDULES:
         if name in settings:
             settings[name] = _schedule(settings[name])
-    config = _pettingzoo(experiment) if experiment.on_pettingzoo else _self_play(experiment)
+    model = experiment.model.model_dump()
+    if experiment.on_pettingzoo:
+        config = _pettingzoo(experiment)
+    else:
+        config = _self_play(experiment, copies)
+        initial = initial_policy(experiment, copies)
+        if initial is not None:
+            model["initial_weights"] = initial.weights
     settings.pop("exploring_starts", None)
     if experiment.on_pettingzoo:
         settings.pop("zero_sum_targets", None)
     if settings.get("vf_clip_param", 0.0) is None:
         settings["vf_clip_param"] = math.inf
-    config.rl_module(model_config=experiment.model.model_dump())
+    config.rl_module(model_config=model)
     config.training(**settings)
     config.env_runners(**runners.model_dump(exclude={"sample_beside_learning"}))
     config.learners(**learners.model_dump())
@@ -53,15 +72,23 @@ def algorithm_config(experiment: Experiment) -> AlgorithmConfig:
     return config
 
 
-def _self_play(experiment: Experiment) -> AlgorithmConfig:
+def _self_play(experiment: Experiment, copies: Path | None) -> AlgorithmConfig:
     config: AlgorithmConfig = CONFIGS[experiment.algorithm]().self_play(
         game=experiment.env.game,
         random_plies=experiment.opening.random_plies,
         exploring_starts=getattr(experiment.training, "exploring_starts", 0.0),
         exact_evaluation_interval=experiment.evaluation.evaluation_interval,
         sample_beside_learning=experiment.env_runners.sample_beside_learning,
+        league=_league(experiment, copies),
     )
     return config
+
+
+def _league(experiment: Experiment, copies: Path | None) -> LeagueSettings | None:
+    if not experiment.self_play.is_on:
+        return None
+    settings = {**experiment.self_play.model_dump(), "seed": experiment.seed}
+    return LeagueSettings(**{**settings, "members": given_members(experiment, copies)})
 
 
 def _pettingzoo(experiment: Experiment) -> AlgorithmConfig:

@@ -45,32 +45,31 @@ class DQNLoss(NamedTuple):
     td_error: Tensor
 
 
-def dqn_loss(
-    out: Tensors, batch: Tensors, *, gamma: float, double_q: bool, zero_sum: bool, loss: str
-) -> DQNLoss:
+def dqn_loss(out: Tensors, batch: Tensors, *, gamma: float, double_q: bool, loss: str) -> DQNLoss:
     """Return the loss of double Q-learning, each position seen by its mover.
 
     van Hasselt, Guez and Silver, "Deep Reinforcement Learning with Double Q-learning",
-    2016, eq. 4. Deviation: where the successor is the opponent's position, its value counts
-    negatively, `r - gamma max_a Q(s', a)`, as in minimax-Q (Littman, "Markov games as a
-    framework for multi-agent reinforcement learning", 1994) with alternating moves.
+    2016, eq. 4. Deviation: where the successor is the opponent's position, an odd number of plies
+    later, its value counts negatively, `r - gamma max_a Q(s', a)`, as in minimax-Q (Littman,
+    "Markov games as a framework for multi-agent reinforcement learning", 1994) with alternating
+    moves.
 
     Args:
         out: `[B, A]` Q-values of the positions (`qf_preds`), of the successors
             (`qf_next_preds`) and of the successors by the target network
             (`qf_target_next_preds`), -inf where illegal.
-        batch: Columns of `B` moves: actions, rewards, terminateds, n_step.
+        batch: Columns of `B` moves: actions, rewards, terminateds, n_step (plies between the move
+            and its successor).
         gamma: Discount per ply.
         double_q: Whether the online network chooses the successor's move.
-        zero_sum: Whether the successor is the opponent's position.
         loss: "huber" or "mse".
     """
-    q, targets = _q_and_targets(out, batch, gamma=gamma, double_q=double_q, zero_sum=zero_sum)
+    q, targets = _q_and_targets(out, batch, gamma=gamma, double_q=double_q)
     return _dqn_loss(q, targets, loss)
 
 
 def dqn_loss_gradient(
-    out: Tensors, batch: Tensors, *, gamma: float, double_q: bool, zero_sum: bool, loss: str
+    out: Tensors, batch: Tensors, *, gamma: float, double_q: bool, loss: str
 ) -> tuple[DQNLoss, Tensor]:
     """Return `dqn_loss` and its derivative by the Q-values of the positions `[B, A]`.
 
@@ -81,10 +80,9 @@ def dqn_loss_gradient(
         batch: As for `dqn_loss`.
         gamma: As for `dqn_loss`.
         double_q: As for `dqn_loss`.
-        zero_sum: As for `dqn_loss`.
         loss: As for `dqn_loss`.
     """
-    q, targets = _q_and_targets(out, batch, gamma=gamma, double_q=double_q, zero_sum=zero_sum)
+    q, targets = _q_and_targets(out, batch, gamma=gamma, double_q=double_q)
     errors = q - targets
     by_move = errors.clamp(-1.0, 1.0) if loss == "huber" else 2.0 * errors
     gradient = torch.zeros_like(out[QF_PREDS])
@@ -93,7 +91,7 @@ def dqn_loss_gradient(
 
 
 def _q_and_targets(
-    out: Tensors, batch: Tensors, *, gamma: float, double_q: bool, zero_sum: bool
+    out: Tensors, batch: Tensors, *, gamma: float, double_q: bool
 ) -> tuple[Tensor, Tensor]:
     """Return the values `[B]` of the moves made, and what they should be."""
     target = out[QF_TARGET_NEXT_PREDS]
@@ -101,7 +99,8 @@ def _q_and_targets(
     best = target.gather(1, chooser.argmax(dim=1, keepdim=True)).squeeze(1)
     # After the end no move is legal, and the best of none is -inf.
     value = torch.where(batch[Columns.TERMINATEDS], torch.zeros_like(best), best)
-    discount = gamma ** batch["n_step"].float() * (-1.0 if zero_sum else 1.0)
+    # After one ply the opponent is to move, after two the mover itself.
+    discount = (-gamma) ** batch["n_step"].float()
     wanted = (batch[Columns.REWARDS] + discount * value).detach()
     return out[QF_PREDS].gather(1, batch[Columns.ACTIONS].unsqueeze(1)).squeeze(1), wanted
 
@@ -135,7 +134,6 @@ class SelfPlayDQNLearner(ColumnsLearner, DQNTorchLearner):
         return {
             "gamma": self.config.gamma,
             "double_q": self.config.double_q,
-            "zero_sum": self.config.zero_sum_targets,
             "loss": self.config.td_error_loss_fn,
         }
 

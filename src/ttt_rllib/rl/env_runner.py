@@ -32,6 +32,7 @@ from ttt_envs.game import Game
 from ttt_rllib.sampling.board_sampler import BoardSampler, SampledGames
 from ttt_rllib.sampling.counters import SamplingCounters
 from ttt_rllib.sampling.env_runner import MODULE_ID, Sampled
+from ttt_rllib.sampling.opponents import OPPONENTS, ReceivedOpponents
 from ttt_rllib.sampling.process_usage import ProcessUsage
 from ttt_rllib.sampling.rollout import Evaluation
 
@@ -98,6 +99,7 @@ class TorchBoardEnvRunner(EnvRunner, Checkpointable):
         """Read the game from the config; `sample` makes its boards each time it is called."""
         self.game: Game = self.config.env_config["game"]
         self.env = self.game
+        self._opponents = ReceivedOpponents()
         self._sampler = BoardSampler(self.config.sampler_settings(), self.worker_index or 0)
 
     def make_module(self) -> None:
@@ -195,7 +197,9 @@ class TorchBoardEnvRunner(EnvRunner, Checkpointable):
         return state
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Take over weights, their number and the count of moves, where `state` has them."""
+        """Take over weights, their number, opponents and moves counted, where `state` has them."""
+        if OPPONENTS in state:
+            self._sampler.opponents = self._opponents.get(state[OPPONENTS])
         if COMPONENT_RL_MODULE in state:
             weights = state[COMPONENT_RL_MODULE]
             # RLlib puts the weights into the object store once for all runners.

@@ -15,8 +15,10 @@ from ray.exceptions import RayError, RayTaskError
 from ray.rllib.core import COMPONENT_LEARNER, COMPONENT_RL_MODULE
 from ray.rllib.utils.metrics import WEIGHTS_SEQ_NO
 
+from ttt_rllib.league.league import League
 from ttt_rllib.rl.hosts import AlgorithmHost
 from ttt_rllib.sampling.env_runner import Sampled
+from ttt_rllib.sampling.opponents import OPPONENTS
 
 __all__ = ["MoveRequests", "current_weights"]
 
@@ -46,10 +48,13 @@ class MoveRequests:
 
     Args:
         algorithm: The RLlib Algorithm.
+        league: Where the opponents come from; None = there are none.
     """
 
-    def __init__(self, algorithm: AlgorithmHost) -> None:
+    def __init__(self, algorithm: AlgorithmHost, league: League | None = None) -> None:
         self._algorithm = algorithm
+        self._league = league
+        self._references: dict[str, Any] = {}
         self._weights: dict[str, Any] | None = None
         self._reference: Any = None
         self._are_restored = False
@@ -69,12 +74,22 @@ class MoveRequests:
         """Play the moves that will be asked for with these weights.
 
         Args:
-            weights: As `current_weights` returns them.
+            weights: As `current_weights` returns them, perhaps with the hashes of the opponents;
+                without those, the present opponents of the league play.
         """
-        self._weights = weights
+        opponents = () if self._league is None else self._league.opponents
+        self._weights = {OPPONENTS: tuple(one.sha256 for one in opponents), **weights}
         if self._algorithm.config.num_env_runners > 0:
             # Every node fetches them once, however many env runners it has.
-            self._reference = ray.put(weights)
+            references = [(sha256, self._stored(sha256)) for sha256 in self._weights[OPPONENTS]]
+            self._reference = ray.put({**self._weights, OPPONENTS: references})
+
+    def _stored(self, sha256: str) -> Any:
+        """Return a reference to a member of the league, which is stored once."""
+        if sha256 not in self._references:
+            assert self._league is not None  # noqa: S101 - for the type checker
+            self._references[sha256] = ray.put(self._league.find(sha256).policy)
+        return self._references[sha256]
 
     def get_state(self) -> dict[str, Any]:
         """Return what the next moves follow from, apart from the learners' weights."""
@@ -148,7 +163,11 @@ class MoveRequests:
         """
         algorithm = self._algorithm
         if algorithm.config.num_env_runners == 0:
-            answer = algorithm.env_runner.sample_games(num_moves, epsilon, call=self._next_call())
+            call = self._next_call()
+            if self._league is not None:
+                pairs = [(one.sha256, one.policy) for one in self._league.opponents]
+                algorithm.env_runner.set_state({OPPONENTS: pairs})
+            answer = algorithm.env_runner.sample_games(num_moves, epsilon, call=call)
             if isinstance(answer, FloatingPointError):
                 raise answer
             return [answer]

@@ -16,7 +16,12 @@ from ray.rllib.core.rl_module.apis import InferenceOnlyAPI, QNetAPI, TargetNetwo
 from ray.rllib.core.rl_module.torch.torch_rl_module import TorchRLModule
 from torch import Tensor, nn
 
-from ttt_rllib.rl.actor_critic import ACTIVATIONS, build_trunk, run_trunk
+from ttt_rllib.rl.actor_critic import (
+    ACTIVATIONS,
+    build_trunk,
+    load_initial_weights,
+    run_trunk,
+)
 from ttt_rllib.rl.mlp_gradients import MLPGradients
 
 __all__ = ["BoardQNetwork"]
@@ -25,7 +30,7 @@ __all__ = ["BoardQNetwork"]
 class BoardQNetwork(TorchRLModule, InferenceOnlyAPI, TargetNetworkAPI, QNetAPI):
     """Masked Q-network over flat observations `[B, 2 * squares + A]`.
 
-    `model_config` holds `hidden_sizes` and `activation`, as for `BoardActorCritic`. An illegal
+    `model_config` is the same as for `BoardActorCritic`. An illegal
     move has value -inf, so it is never the greatest one.
     """
 
@@ -36,6 +41,7 @@ class BoardQNetwork(TorchRLModule, InferenceOnlyAPI, TargetNetworkAPI, QNetAPI):
         self.trunk, width = build_trunk(inputs, self.model_config["hidden_sizes"])
         self.q = nn.Linear(width, self.num_actions)
         self.activation = ACTIVATIONS[self.model_config["activation"]]
+        load_initial_weights(self)
 
     def evaluate(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         """Return masked Q-values `[B, A]` and the greatest of each row `[B]`."""

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.policy.sample_batch import MultiAgentBatch
 
 from ttt_envs.game import TIC_TAC_TOE, Game
+from ttt_rllib.league.league import League, LeagueSettings
+from ttt_rllib.league.standing import LEAGUE_FILE, write_standing
 from ttt_rllib.metrics import LATE_ENV_RUNNERS, LEARN_S, SAMPLE_S, SYNC_S, RunLabels
 from ttt_rllib.rl.eager_torch import eager_determinism
 from ttt_rllib.rl.env_runner import TorchBoardEnvRunner, board_spaces
@@ -27,8 +30,8 @@ from ttt_rllib.sampling.rollout import ActionSampler, Games
 
 __all__ = ["SelfPlayConfig", "SelfPlayMixin"]
 
-SAMPLING = "sampling"
-"""Key of what the next moves follow from, in the Algorithm's state."""
+SAMPLING, LEAGUE = "sampling", "league"
+"""Keys in the Algorithm's state: what the next moves follow from, and the league."""
 
 
 def shared_policy_mapping_fn(agent_id: str, episode: Any, **kwargs: Any) -> str:
@@ -43,7 +46,11 @@ class SelfPlayMixin(ExactEvaluationMixin):
         """Build everything, as RLlib does."""
         with board_env_runner_group(), eager_determinism():
             super().setup(config)
-        self._requests = MoveRequests(self)
+        settings = self.config.league
+        self._league = (
+            None if settings is None else League(settings, self.config.env_config["game"])
+        )
+        self._requests = MoveRequests(self, self._league)
 
     def moves_to_sample(self) -> tuple[int, float]:
         """Return the least number of moves of the next iteration and the share of random ones."""
@@ -65,6 +72,9 @@ class SelfPlayMixin(ExactEvaluationMixin):
         learned_s = time.perf_counter()
         weights = current_weights(self.learner_group)
         self.env_runner.set_state(weights)
+        league_figures: dict[str, float] = {}
+        if self._league is not None:
+            league_figures = self._league.update(self.network_of(MODULE_ID), self.moves())
         requests.use(weights)
         # The env runners need not wait for evaluation, checkpoint and Tune.
         requests.ask(*self.moves_to_sample())
@@ -74,6 +84,7 @@ class SelfPlayMixin(ExactEvaluationMixin):
             SYNC_S: time.perf_counter() - learned_s,
         }
         self.record_iteration(phases, batch.env_steps())
+        self._figures |= league_figures
         if self.config.num_env_runners > 0:
             self._figures[LATE_ENV_RUNNERS] = requests.num_late
 
@@ -87,14 +98,27 @@ class SelfPlayMixin(ExactEvaluationMixin):
         restored: list[int] = env_runner_group.probe_unhealthy_env_runners()
         return restored
 
+    def save_to_path(self, path: Any = None, **kwargs: Any) -> str:
+        """Save RLlib's checkpoint with the agent's bundle, and how the league stands."""
+        saved = super().save_to_path(path, **kwargs)
+        if self._league is not None:
+            standing = self._league.standing(self.network_of(MODULE_ID))
+            write_standing(standing, Path(saved) / LEAGUE_FILE)
+        return saved
+
     def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return RLlib's state, and what the next moves follow from."""
         state = super().get_state(*args, **kwargs)
-        return {**state, SAMPLING: self._requests.get_state()}
+        state[SAMPLING] = self._requests.get_state()
+        if self._league is not None:
+            state[LEAGUE] = self._league.get_state()
+        return dict(state)
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Take over a state made by `get_state`."""
         super().set_state(state)
+        if self._league is not None and LEAGUE in state:
+            self._league.set_state(state[LEAGUE], self.config.model_config["activation"])
         self._requests.set_state(state.get(SAMPLING, {}))
 
 
@@ -113,6 +137,7 @@ class SelfPlayConfig(ConfigBase):
         """Set what RLlib needs to know; a subclass calls this at the end of its constructor."""
         self.exact_evaluation_interval = 1
         self.sample_beside_learning = False
+        self.league: LeagueSettings | None = None
         self.run_labels = RunLabels()
         # Tune would overwrite our "perf" with the machine's load under that name.
         self.debugging(log_sys_usage=False)
@@ -141,6 +166,7 @@ class SelfPlayConfig(ConfigBase):
         exploring_starts: float | None = None,
         exact_evaluation_interval: int | None = None,
         sample_beside_learning: bool | None = None,
+        league: LeagueSettings | None = None,
     ) -> Any:
         """Set the game, how games begin, and the order of an iteration; None changes nothing.
 
@@ -152,6 +178,7 @@ class SelfPlayConfig(ConfigBase):
             sample_beside_learning: Whether remote env runners play the moves of the next iteration
                 while the learners work on those of this one, so with weights that are one
                 iteration older.
+            league: Which opponents the learner plays beside itself.
 
         Returns:
             This config.
@@ -173,6 +200,8 @@ class SelfPlayConfig(ConfigBase):
             self.exact_evaluation_interval = exact_evaluation_interval
         if sample_beside_learning is not None:
             self.sample_beside_learning = sample_beside_learning
+        if league is not None:
+            self.league = league
         return self
 
     def get_default_rl_module_spec(self) -> RLModuleSpec:
@@ -191,6 +220,7 @@ class SelfPlayConfig(ConfigBase):
             random_plies=tuple(env["random_plies"]),
             exploring_starts=env["exploring_starts"],
             num_boards=self.num_envs_per_env_runner,
+            opponents_share=0.0 if self.league is None else self.league.opponents_share,
             seed=None if self.seed is None else (int(self.seed), int(self.in_evaluation)),
             explore=self.explore,
             columns=self.columns(),

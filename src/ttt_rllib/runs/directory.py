@@ -5,6 +5,7 @@
         agent/           the bundle
         trials/          Tune's own files, one folder per trial, with the checkpoints
         trials.csv  best.yaml             of a search
+        given_agents/    copies of the agents that the experiment names, if it does
         wandb/           Weights & Biases' files
         .state/          snapshots of Tune's state, until the run is done
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, count
@@ -42,7 +44,7 @@ __all__ = [
 ]
 
 EXPERIMENT_FILE, BEST_FILE, REPORT_FILE = "experiment.yaml", "best.yaml", "report.html"
-TRIALS_FOLDER, STATE_FOLDER = "trials", ".state"
+TRIALS_FOLDER, STATE_FOLDER, GIVEN_AGENTS_FOLDER = "trials", ".state", "given_agents"
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,11 @@ class RunDir:
         return self.path / BUNDLE_FOLDER
 
     @property
+    def given_agents(self) -> Path:
+        """Copies of the agents that the experiment names by their paths."""
+        return self.path / GIVEN_AGENTS_FOLDER
+
+    @property
     def report(self) -> Path:
         """The page of the run."""
         return self.path / REPORT_FILE
@@ -133,8 +140,15 @@ def new_run_dir(experiment: Experiment, storage: Path, name: str | None) -> RunD
     return run
 
 
-def create_run_dir(run: RunDir, experiment: Experiment) -> None:
+def create_run_dir(
+    run: RunDir, experiment: Experiment, fill: Callable[[RunDir], None] | None = None
+) -> None:
     """Make the directory of a new run; it holds the resolved experiment from the start.
+
+    Args:
+        run: The directory.
+        experiment: What will run.
+        fill: Writes whatever else the run needs from the start.
 
     Raises:
         OSError: If another run has taken the directory meanwhile, or it cannot be made.
@@ -143,9 +157,13 @@ def create_run_dir(run: RunDir, experiment: Experiment) -> None:
     try:
         part.path.mkdir(parents=True)
         write_atomic(part.experiment, dump_experiment(experiment))
+        if fill is not None:
+            fill(part)
         part.path.rename(run.path)
-    except OSError as error:
+    except (OSError, InputError) as error:
         shutil.rmtree(part.path, ignore_errors=True)
+        if isinstance(error, InputError):
+            raise
         raise file_error(run.path, "cannot be made", error) from None
 
 

@@ -48,6 +48,15 @@ class RunRecord:
     bundle: Bundle | None
 
     @property
+    def checkpoint(self) -> Path | None:
+        """The agent's checkpoint; without a summary, that of the trial that leads."""
+        if self.summary is not None:
+            name = self.summary.checkpoint
+            return None if name is None else self.run.path / name
+        leading = leading_trial(self.run)
+        return leading.checkpoint if leading else None
+
+    @property
     def status(self) -> RunStatus | Literal["unfinished"]:
         """How the run ended; "unfinished" if it was killed or is still running."""
         return self.summary.status if self.summary else "unfinished"

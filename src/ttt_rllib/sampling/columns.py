@@ -43,7 +43,7 @@ def ppo_columns(games: Games, *, gamma: float, lambda_: float) -> Columns:
 
     Random first moves are kept only where they turned out better than expected, as in
     Oh et al., "Self-Imitation Learning", 2018, eq. 2: otherwise the policy would
-    push down an improbable bad move without end.
+    push down an improbable bad move without end. Moves of opponents are left out.
 
     Args:
         games: Complete games.
@@ -59,21 +59,18 @@ def ppo_columns(games: Games, *, gamma: float, lambda_: float) -> Columns:
         ADVANTAGES: np.concatenate(advantages),
         VALUE_TARGETS: np.concatenate(targets),
     }
-    keep = ~columns[EXPLORED] | (columns[ADVANTAGES] > 0.0)
-    if keep.all():
-        return columns
-    return {name: values[keep] for name, values in columns.items()}
+    return _rows(columns, (~columns[EXPLORED] | (columns[ADVANTAGES] > 0.0)) & _learners(games))
 
 
 def dqn_columns(games: Games, *, zero_sum: bool) -> Columns:
-    """Return the transitions that DQN learns from.
+    """Return the transitions that DQN learns from, without the moves of opponents.
 
     Args:
         games: Complete games.
         zero_sum: As for `transitions`.
     """
     parts = transitions(games, zero_sum=zero_sum)
-    return {
+    columns = {
         OBS: np.concatenate([ply.observations for ply in games.plies]),
         ACTIONS: np.concatenate([ply.actions for ply in games.plies]),
         NEXT_OBS: np.concatenate([part.successors for part in parts]),
@@ -81,6 +78,20 @@ def dqn_columns(games: Games, *, zero_sum: bool) -> Columns:
         TERMINATEDS: np.concatenate([part.terminateds for part in parts]),
         N_STEP: np.concatenate([part.n_step for part in parts]),
     }
+    return _rows(columns, _learners(games))
+
+
+def _learners(games: Games) -> Any:
+    """Return which of the `[M]` moves the learner made; True for all."""
+    if games.versus is None:
+        return np.True_
+    return np.concatenate([ply.is_learners for ply in games.plies])
+
+
+def _rows(columns: Columns, keep: Any) -> Columns:
+    if keep.all():
+        return columns
+    return {name: values[keep] for name, values in columns.items()}
 
 
 def policy_exploration(epsilon: float) -> ActionSampler:

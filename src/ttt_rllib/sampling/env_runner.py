@@ -17,6 +17,7 @@ from ttt_rllib.metrics import RunLabels
 from ttt_rllib.sampling.board_sampler import BoardSampler, SampledGames, SamplerSettings
 from ttt_rllib.sampling.counters import SamplingCounters
 from ttt_rllib.sampling.network import NumpyNetwork
+from ttt_rllib.sampling.opponents import OPPONENTS, ReceivedOpponents
 from ttt_rllib.sampling.process_usage import ProcessUsage
 
 __all__ = ["MODULE_ID", "RL_MODULE", "WEIGHTS_SEQ_NO", "BoardEnvRunner", "Sampled"]
@@ -64,6 +65,7 @@ class BoardEnvRunner:
         self._activation = activation
         self._weights: Mapping[str, Any] = {}
         self._network: NumpyNetwork | None = None
+        self._opponents = ReceivedOpponents()
         self._usage = ProcessUsage()
         self._counters = SamplingCounters(labels, worker_index)
         # RLlib's own env runners have it, and an alert and a dashboard watch it.
@@ -75,11 +77,16 @@ class BoardEnvRunner:
         self._counter.set_default_tags({"rllib": type(self).__name__})
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Take over weights and their number, where the state has them.
+        """Take over weights, their number, and the opponents, where the state has them.
 
         Args:
             state: As RLlib sends it; the weights may be a reference to the object store.
+
+        Raises:
+            RuntimeError: If an opponent is not the one that was meant.
         """
+        if OPPONENTS in state:
+            self._sampler.opponents = self._opponents.get(state[OPPONENTS])
         weights = state.get(RL_MODULE)
         if weights is None:
             return

@@ -1,13 +1,13 @@
 """Play whole games on many boards in lockstep, and turn them into training columns.
 
 The module is pure numpy: it takes a function that evaluates positions and a generator, and
-knows neither RLlib nor torch. Both players of every game feed the learner.
+knows neither RLlib nor torch. Both players of every game feed the learner, but for opponents.
 Shapes: `G` games, `n` games still under way at a ply, `M` moves of all games, `A` actions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,8 +20,10 @@ __all__ = [
     "ActionSampler",
     "Evaluation",
     "Games",
+    "Opponent",
     "Ply",
     "SampledActions",
+    "Versus",
     "advantages_and_targets",
     "epsilon_greedy_actions",
     "exploring_start_actions",
@@ -65,6 +67,25 @@ ActionSampler = Callable[[Floats, Mask, np.random.Generator], SampledActions]
 """From logits `[n, A]` and legal mask `[n, A]` to moves."""
 
 
+Opponent = Callable[[Boards, npt.NDArray[np.int8], np.random.Generator], npt.NDArray[np.int64]]
+"""From boards `[n]` and their observations to moves `[n]`."""
+
+
+class Versus(NamedTuple):
+    """Which of the games the learner plays against others, and where it sits.
+
+    Attributes:
+        opponents: Choose moves `[n]` in positions, of which they get the boards and the
+            observations `[n, 2 * squares + A]`.
+        of_game: `[G]` number of the opponent; -1 = the learner plays both seats.
+        learner_is_x: `[G]` bool, the learner moves first; it means nothing where it plays both.
+    """
+
+    opponents: Sequence[Opponent]
+    of_game: npt.NDArray[np.int64]
+    learner_is_x: Mask
+
+
 class Ply(NamedTuple):
     """One move in each of the games still under way.
 
@@ -77,6 +98,8 @@ class Ply(NamedTuple):
         values: `[n]` float32 value estimates for the mover.
         won: `[n]` bool, the move completed a line.
         done: `[n]` bool, the move ended the game.
+        is_learners: `[n]` bool, the learner made the move; None = it made all of them. Log-
+            probability and value of an opponent's move are 0.
     """
 
     games: npt.NDArray[np.intp]
@@ -87,6 +110,7 @@ class Ply(NamedTuple):
     values: Floats
     won: npt.NDArray[np.bool_]
     done: npt.NDArray[np.bool_]
+    is_learners: Mask | None = None
 
 
 @dataclass(frozen=True)
@@ -98,12 +122,14 @@ class Games:
         x_wins: Games won by the first player.
         o_wins: Games won by the second player.
         num_games: All games `G`; the rest are draws.
+        versus: The games against opponents; None = the learner plays both seats of all.
     """
 
     plies: list[Ply]
     x_wins: int
     o_wins: int
     num_games: int
+    versus: Versus | None = None
 
     @property
     def num_moves(self) -> int:
@@ -128,6 +154,7 @@ def play_games(
     rng: np.random.Generator,
     *,
     start: ActionSampler | None = None,
+    versus: Versus | None = None,
 ) -> Games:
     """Play every game to its end, with one batched evaluation per ply.
 
@@ -136,24 +163,88 @@ def play_games(
         evaluate: Maps observations `[n, 2 * squares + A]` to logits and values.
         choose: Picks the moves.
         rng: The source of all randomness.
-        start: Picks the first move of every game; None picks it like the others.
+        start: Picks the first move of every game; None picks it like the others. It does not
+            apply to opponents.
+        versus: Which games are played against others; None = the learner plays both seats.
     """
     plies: list[Ply] = []
     boards, games = openings, np.arange(len(openings))
     x_wins = o_wins = 0
     while len(games):
         observations = flat_observations(boards)
-        logits, values = evaluate(observations)
-        legal = observations[:, -logits.shape[1] :].view(np.bool_)
         chooser = choose if plies or start is None else start
-        actions, logp, explored = chooser(logits, legal, rng)
         x_moved = boards.ply % 2 == 0
-        boards, won, done = boards.step(actions)
-        plies.append(Ply(games, observations, actions, logp, explored, values, won, done))
+        if versus is None:
+            move = _learners_move(observations, evaluate, chooser, rng)
+        else:
+            turn = _Turn(boards, games, observations)
+            move = _move_of_either(turn, versus, x_moved, evaluate, chooser, rng)
+        boards, won, done = boards.step(move.actions)
+        plies.append(Ply(games, observations, *move[:4], won, done, move.is_learners))
         x_wins += int((won & x_moved).sum())
         o_wins += int((won & ~x_moved).sum())
         games, boards = games[~done], boards[~done]
-    return Games(plies, x_wins, o_wins, len(openings))
+    return Games(plies, x_wins, o_wins, len(openings), versus)
+
+
+class _Turn(NamedTuple):
+    """The games still under way before a ply: `[n]` boards, their games, and observations."""
+
+    boards: Boards
+    games: npt.NDArray[np.intp]
+    observations: npt.NDArray[np.int8]
+
+
+class _Move(NamedTuple):
+    """What a `Ply` holds of the choice of its moves."""
+
+    actions: npt.NDArray[np.int64]
+    logp: Floats
+    explored: Mask
+    values: Floats
+    is_learners: Mask | None = None
+
+
+def _learners_move(
+    observations: npt.NDArray[np.int8],
+    evaluate: Callable[[npt.NDArray[np.int8]], Evaluation],
+    choose: ActionSampler,
+    rng: np.random.Generator,
+) -> _Move:
+    logits, values = evaluate(observations)
+    legal = observations[:, -logits.shape[1] :].view(np.bool_)
+    return _Move(*choose(logits, legal, rng), values)
+
+
+def _move_of_either(
+    turn: _Turn,
+    versus: Versus,
+    x_moves: Mask,
+    evaluate: Callable[[npt.NDArray[np.int8]], Evaluation],
+    choose: ActionSampler,
+    rng: np.random.Generator,
+) -> _Move:
+    """Let the learner and each opponent choose where they are to move."""
+    of_game = versus.of_game[turn.games]
+    is_learners = (of_game < 0) | (x_moves == versus.learner_is_x[turn.games])
+    count = len(is_learners)
+    move = _Move(
+        np.zeros(count, np.int64),
+        np.zeros(count, np.float32),
+        np.zeros(count, np.bool_),
+        np.zeros(count, np.float32),
+        is_learners,
+    )
+    own = np.flatnonzero(is_learners)
+    if len(own):
+        learners = _learners_move(turn.observations[own], evaluate, choose, rng)
+        for column, chosen in zip(move[:4], learners[:4], strict=True):
+            column[own] = chosen
+    for number, opponent in enumerate(versus.opponents):
+        rows = np.flatnonzero(~is_learners & (of_game == number))
+        if len(rows):
+            move.actions[rows] = opponent(turn.boards[rows], turn.observations[rows], rng)
+    return move
 
 
 def sample_actions(logits: Floats, legal: Mask, rng: np.random.Generator) -> SampledActions:
@@ -273,6 +364,11 @@ def advantages_and_targets(
     `delta_t = r_t - gamma V(s_t+1) - V(s_t)`, `A_t = delta_t - gamma lambda A_t+1`, with
     `r_t = 1` for the winning move and 0 otherwise. The target is `A_t + V(s_t)`.
 
+    Where an opponent replies, the position after the learner's move is worth to it what its reply
+    leads to, so the learner bootstraps from its own next turn: two plies in the formulas are
+    `delta_t = r_t - gamma r_t+1 + gamma^2 V(s_t+2) - V(s_t)`,
+    `A_t = delta_t + (gamma lambda)^2 A_t+2`. Rows of an opponent's moves mean nothing.
+
     Args:
         games: Complete games.
         gamma: Discount per ply, in [0, 1].
@@ -287,11 +383,14 @@ def advantages_and_targets(
     for ply in reversed(games.plies):
         # A finished game has no successor: its entries are still 0 at its last move, which is
         # the first one visited here.
-        successor = next_values[ply.games]
-        delta = ply.won - gamma * successor - ply.values
+        outlook = ply.won - gamma * next_values[ply.games]
+        values = ply.values
+        if ply.is_learners is not None:
+            values = np.where(ply.is_learners, values, outlook).astype(np.float32)
+        delta = outlook - values
         advantage = (delta - gamma * lambda_ * next_advantages[ply.games]).astype(np.float32)
-        next_values[ply.games] = ply.values
+        next_values[ply.games] = values
         next_advantages[ply.games] = advantage
         advantages.append(advantage)
-        targets.append((advantage + ply.values).astype(np.float32))
+        targets.append((advantage + values).astype(np.float32))
     return advantages[::-1], targets[::-1]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ttt_rllib.sampling.rollout import Games, Ply
+from ttt_rllib.sampling.rollout import Games, Mask, Ply
 
 __all__ = ["Transitions", "transitions"]
 
@@ -39,14 +39,30 @@ def transitions(games: Games, *, zero_sum: bool) -> list[Transitions]:
         games: Complete games.
         zero_sum: Whether the successor is the opponent's next position, whose value counts
             negatively; if False, it is the mover's own next position, after the reply, and a
-            reply that wins is a reward of -1.
+            reply that wins is a reward of -1. In a game against an opponent, whose moves follow
+            no value of ours, it is always that.
     """
     steps = [
         _to_opponent(*pair) for pair in zip(games.plies, [*games.plies[1:], None], strict=True)
     ]
-    if zero_sum:
+    if zero_sum and games.versus is None:
         return steps
-    return [_to_own_turn(*pair) for pair in zip(steps, [*steps[1:], None], strict=True)]
+    own = [_to_own_turn(*pair) for pair in zip(steps, [*steps[1:], None], strict=True)]
+    if games.versus is None or not zero_sum:
+        return own
+    has_opponent = games.versus.of_game >= 0
+    return [
+        _either(has_opponent[ply.games], *pair)
+        for ply, pair in zip(games.plies, zip(own, steps, strict=True), strict=True)
+    ]
+
+
+def _either(is_first: Mask, first: Transitions, second: Transitions) -> Transitions:
+    """Return the rows of the first where so, of the second elsewhere."""
+    return Transitions(
+        np.where(is_first[:, None], first.successors, second.successors),
+        *(np.where(is_first, *pair) for pair in zip(first[1:], second[1:], strict=True)),
+    )
 
 
 def _to_opponent(ply: Ply, reply: Ply | None) -> Transitions:

@@ -27,6 +27,7 @@ from ttt_rllib.config.env_settings import check_env_settings
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import difference, load_experiment
 from ttt_rllib.errors import InputError, NotReadyError
+from ttt_rllib.league.given_agents import check_given_agents, copy_given_agents
 from ttt_rllib.runs.directory import RunDir, create_run_dir, new_run_dir, open_run_dir
 from ttt_rllib.runs.lock import run_lock
 from ttt_rllib.runs.summary import is_done
@@ -84,12 +85,12 @@ def find_job(
     if file is None:
         raise InputError("which experiment? for example experiments/ppo.yaml")
     experiment = load_experiment(file, overrides)
-    if not resume_if_exists:
-        return Job(experiment, storage, name)
-    if name is None:
+    if resume_if_exists and name is None:
         raise InputError("--resume-if-exists: which run? give its --name")
-    path = storage.absolute() / experiment.name / name
-    if not path.exists():
+    path = storage.absolute() / experiment.name / (name or "")
+    if not resume_if_exists or not path.exists():
+        # A run that exists has copies of the agents that it was given.
+        check_given_agents(experiment)
         return Job(experiment, storage, name)
     run, saved = open_run_dir(path)
     differs = difference(saved, experiment)
@@ -236,6 +237,8 @@ def claim_run_dir(job: Job, run: RunDir) -> Iterator[None]:
         # `claim_earlier_run` already holds the lock.
         yield
         return
-    create_run_dir(run, job.experiment)
+    create_run_dir(
+        run, job.experiment, lambda part: copy_given_agents(job.experiment, part.given_agents)
+    )
     with run_lock(run.path, 0.0):
         yield

@@ -26,6 +26,7 @@ from ttt_rllib.metrics import (
     penalised_moves,
 )
 from ttt_rllib.runs.checkpoints import latest_complete, write_manifest
+from ttt_rllib.runs.directory import RunDir
 
 __all__ = ["EXPERIMENT", "SelfPlayTrainable", "experiment_of"]
 
@@ -68,10 +69,11 @@ class SelfPlayTrainable(Trainable):
         report_stage(self.trial_id, _building(self._experiment.env_runners.num_env_runners))
         self._searched = _searched_metric(config)
         self._objective: float | None = None
-        settings = algorithm_config(self._experiment)
+        run = RunDir(Path(self._storage.experiment_fs_path).parent) if self._storage else None
+        settings = algorithm_config(self._experiment, run.given_agents if run else None)
         # Prometheus finds the env runners of a trial by them.
-        run = Path(self._storage.experiment_fs_path).parent.name if self._storage else ""
-        settings.run_labels = RunLabels(self._experiment.name, run, self.trial_id)
+        name = run.path.name if run else ""
+        settings.run_labels = RunLabels(self._experiment.name, name, self.trial_id)
         # Without Tune's storage, which only this attribute holds, the Algorithm would write to a
         # folder in the home directory.
         self._algorithm = settings.algo_class(config=settings, storage=self._storage)

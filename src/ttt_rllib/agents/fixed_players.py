@@ -1,0 +1,42 @@
+"""The players that do not learn, by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ttt_envs.game import Game
+from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
+from ttt_rllib.agents.policies import PerfectPolicy, Policy, RandomPolicy
+from ttt_rllib.errors import InputError
+from ttt_rllib.exact.evaluation import unsolved_reason
+
+__all__ = ["ALPHA_BETA_DEPTH", "FIXED_PLAYERS", "PERFECT", "RANDOM", "fixed_player"]
+
+ALPHA_BETA_DEPTH = 4
+"""The least depth that both makes a double threat (3 plies) and prevents one (4)."""
+
+RANDOM, PERFECT = "random", "perfect"
+"""The players by which ratings are anchored."""
+
+FIXED_PLAYERS: dict[str, Callable[[Game], Policy]] = {
+    PERFECT: PerfectPolicy,
+    RANDOM: RandomPolicy,
+    "one_ply": OnePlyPolicy,
+    "alpha_beta": lambda game: AlphaBetaPolicy(game, ALPHA_BETA_DEPTH),
+}
+
+
+def fixed_player(name: str, game: Game) -> Policy:
+    """Return a player that does not learn.
+
+    Args:
+        name: A key of `FIXED_PLAYERS`.
+        game: The rules.
+
+    Raises:
+        InputError: If no perfect player of this game is known.
+    """
+    reason = unsolved_reason(game) if name == PERFECT else None
+    if reason is not None:
+        raise InputError(f"{PERFECT}: no perfect player is known: {reason}")
+    return FIXED_PLAYERS[name](game)

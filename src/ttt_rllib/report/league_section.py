@@ -1,0 +1,96 @@
+"""What the report says about a league, and a tournament's page about a pool: ratings and pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ttt_rllib.league.standing import LEAGUE_FILE, Standing, read_standing
+from ttt_rllib.metrics import (
+    LEAGUE_MEAN_SCORE,
+    LEAGUE_MIN_SCORE,
+    LEAGUE_RATING,
+    LEAGUE_WIN_RATE,
+    MOVES,
+)
+from ttt_rllib.report.charts.figure import Figure, Gallery, Tone
+from ttt_rllib.report.charts.heat_map import heat_map
+from ttt_rllib.report.charts.line_chart import Line, line_chart
+from ttt_rllib.runs.metrics_csv import Curves
+from ttt_rllib.runs.record import RunRecord
+
+__all__ = ["DRAWN_HERE", "LeagueSection", "league_section", "standing_rows"]
+
+DRAWN_HERE = (LEAGUE_RATING, LEAGUE_MEAN_SCORE, LEAGUE_MIN_SCORE, LEAGUE_WIN_RATE)
+"""Metrics that need no figure of their own elsewhere."""
+
+SCORES: tuple[tuple[str, str, Tone], ...] = (
+    (LEAGUE_MEAN_SCORE, "mean", "win"),
+    (LEAGUE_MIN_SCORE, "against the best opponent", "loss"),
+)
+
+
+@dataclass(frozen=True)
+class LeagueSection:
+    """Everything shown of a league.
+
+    Attributes:
+        gallery: The curves.
+        matrix: The scores of all pairs.
+        rows: Of the table of ratings; see `standing_rows`.
+    """
+
+    gallery: Gallery
+    matrix: Figure
+    rows: list[tuple[str, ...]]
+
+
+def league_section(record: RunRecord) -> LeagueSection | None:
+    """Return what there is to show; None of a run without a league.
+
+    Raises:
+        InputError: If `league.json` is damaged.
+    """
+    if record.checkpoint is None:
+        return None
+    standing = read_standing(record.checkpoint / LEAGUE_FILE)
+    if standing is None:
+        return None
+    order = standing.order
+    matrix = heat_map(
+        "Mean score of the row against the column, both seats alike",
+        [standing.players[number].name for number in order],
+        standing.payoffs.scores[order][:, order],
+        "Exact, of the move probabilities." if standing.payoffs.is_exact else "Sampled.",
+    )
+    return LeagueSection(Gallery(_curves(record.curves)), matrix, standing_rows(standing))
+
+
+def standing_rows(standing: Standing) -> list[tuple[str, ...]]:
+    """Return place, name, rating, mean score, Nash weight and Nash average, the best first."""
+    means = standing.payoffs.scores.mean(axis=1)
+    return [
+        (
+            str(place),
+            standing.players[number].name,
+            f"{standing.ratings[number]:.0f}",
+            f"{means[number]:+.3f}",
+            f"{standing.nash_weights[number]:.3f}",
+            f"{standing.nash_scores[number] + 0.0:+.3f}",
+        )
+        for place, number in enumerate(standing.order, 1)
+    ]
+
+
+def _curves(curves: Curves) -> tuple[Figure, ...]:
+    figures = []
+    if curves.has(LEAGUE_RATING):
+        line = Line("Elo points", curves[MOVES], curves[LEAGUE_RATING], "win")
+        figures.append(line_chart("Rating of the newest snapshot", [line]))
+    scores = [
+        Line(name, curves[MOVES], curves[metric], tone)
+        for metric, name, tone in SCORES
+        if curves.has(metric)
+    ]
+    if scores:
+        figures.append(line_chart("Score against the league", scores, y_range=(-1.0, 1.0)))
+    return tuple(figures)

@@ -1,0 +1,116 @@
+"""Agents that an experiment names: copied into the run, or refused before anything is written."""
+
+import pytest
+
+from tests.in_process import call
+from ttt_envs import CONNECT_FOUR
+from ttt_rllib.agents.bundle import policy_sha256, save_bundle
+from ttt_rllib.agents.policies import SeatPolicies
+from ttt_rllib.config.experiment import Experiment
+from ttt_rllib.errors import InputError
+from ttt_rllib.league.given_agents import copy_given_agents, given_members, initial_policy
+
+
+def experiment(**settings):
+    return Experiment.model_validate({"model": {"hidden_sizes": [16, 12]}, **settings})
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, new_network):
+    monkeypatch.chdir(tmp_path)
+    save_bundle(new_network(), tmp_path / "agent", {"moves": 7})
+    save_bundle(new_network(q_head=True), tmp_path / "q", {})
+    save_bundle(new_network(activation="tanh"), tmp_path / "tanh", {})
+    save_bundle(new_network(CONNECT_FOUR), tmp_path / "large", {})
+    save_bundle(SeatPolicies(new_network(), new_network(seed=1)), tmp_path / "seats", {})
+    return tmp_path
+
+
+def test_a_run_plays_its_copies_when_the_originals_are_gone(folder, new_network):
+    given = experiment(
+        self_play={"matchmaking": "uniform", "members": ["perfect", "agent", "seats"]},
+        initialize_from="agent",
+    )
+    copies = folder / "run" / "given_agents"
+    copy_given_agents(given, copies)
+    for name in ("agent", "seats"):
+        (folder / name).rename(folder / f"{name} elsewhere")
+    members = given_members(given, copies)
+    assert [member.name for member in members] == ["perfect", "agent", "seats"]
+    assert members[1].sha256 == policy_sha256(new_network())
+    assert policy_sha256(initial_policy(given, copies)) == policy_sha256(new_network())
+    with pytest.raises(InputError, match=r"self_play\.members: agent: neither"):
+        given_members(given)
+    assert initial_policy(experiment()) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "changes", "complaint"),
+    [
+        ("none", {}, "initialize_from: none: no such folder"),
+        ("large", {}, "initialize_from: large plays Connect Four, not Tic-tac-toe"),
+        ("q", {}, "initialize_from: q is an agent of dqn; set algorithm to dqn"),
+        ("agent", {"algorithm": "dqn"}, "agent is an agent of ppo; set algorithm to ppo"),
+        ("seats", {}, "initialize_from: seats has a network for each seat"),
+        ("tanh", {}, r"hidden layers of \[16, 12\] with tanh, the model \[16, 12\] with relu"),
+        ("agent", {"model": {}}, r"\[16, 12\] with relu, the model \[128, 128\] with relu"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(folder, path, changes, complaint):
+    with pytest.raises(InputError, match=complaint):
+        initial_policy(experiment(initialize_from=path, **changes))
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        (["self_play.members=[none]"], "members is set, but matchmaking is none"),
+        (
+            ["self_play.matchmaking=uniform", "self_play.members=[nobody]"],
+            "self_play.members: nobody: neither a fixed player",
+        ),
+        (
+            ["self_play.matchmaking=uniform", "self_play.members=[large]"],
+            "self_play.members: large: plays Connect Four",
+        ),
+        (["self_play.matchmaking=pfsp", "self_play.window=5"], "window is 5, but matchmaking is"),
+        (["self_play.matchmaking=latest_or_window", "self_play.window=0"], "self_play.window"),
+        (["self_play.matchmaking=pfsp", "self_play.save_steps=0"], "self_play.save_steps"),
+        (
+            ["self_play.matchmaking=pfsp", "self_play.play_against_latest_model_ratio=1.5"],
+            "self_play.play_against_latest_model_ratio: is 1.5",
+        ),
+        (["self_play.matchmaking=pfps"], 'self_play.matchmaking: is "pfps"'),
+        (["self_play.save_steps=10"], "save_steps is set, but matchmaking is none"),
+        (
+            [
+                "env=connect_four",
+                "stop.consecutive_unexploitable_evals=null",
+                "self_play.matchmaking=pfsp",
+                "self_play.promotion=exploitability",
+            ],
+            "self_play.promotion exploitability can never be measured",
+        ),
+        (["initialize_from=none"], "initialize_from: none: no such folder"),
+        (
+            ["env.pettingzoo=tictactoe_v3", "self_play.matchmaking=pfsp"],
+            "RLlib's own env runner plays, which knows no league",
+        ),
+        (
+            [
+                "search.self_play.members={choice: [[random], [perfect]]}",
+                "self_play.matchmaking=pfsp",
+            ],
+            "agents are not searched",
+        ),
+    ],
+)
+def test_the_command_refuses_a_wrong_league_in_one_sentence(folder, settings, complaint):
+    (folder / "a.yaml").write_text("stop: {iterations: 1}\n")
+    before = sorted(folder.rglob("*"))
+    words = [word for setting in settings for word in ("--set", setting)]
+    done = call(("train", "a.yaml", "--storage", "results", *words), cwd=folder, env={})
+    assert done.code == 2, done.errors
+    (sentence,) = done.errors
+    assert complaint in sentence
+    assert sorted(folder.rglob("*")) == before

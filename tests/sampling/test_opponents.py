@@ -1,0 +1,271 @@
+"""Games against opponents: whose moves are learnt from, what follows them, who sits where."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import ray
+
+from ttt_envs import TIC_TAC_TOE, random_openings
+from ttt_rllib.agents.bundle import policy_sha256
+from ttt_rllib.agents.fixed_players import fixed_player
+from ttt_rllib.agents.policies import GreedyPolicy
+from ttt_rllib.sampling.board_sampler import BoardSampler, SamplerSettings
+from ttt_rllib.sampling.columns import (
+    dqn_columns,
+    epsilon_greedy_exploration,
+    policy_exploration,
+    ppo_columns,
+)
+from ttt_rllib.sampling.network import NumpyNetwork
+from ttt_rllib.sampling.opponents import ReceivedOpponents
+from ttt_rllib.sampling.rollout import (
+    Games,
+    Ply,
+    Versus,
+    advantages_and_targets,
+    play_games,
+    sample_actions,
+)
+from ttt_rllib.sampling.transitions import transitions
+
+GAMMA, LAMBDA = 0.9, 0.8
+
+
+@pytest.fixture(scope="module")
+def evaluate(new_network):
+    return NumpyNetwork(new_network().weights, "relu").evaluate
+
+
+def settings(**changes):
+    values = {
+        "game": TIC_TAC_TOE,
+        "random_plies": (0, 8),
+        "exploring_starts": 0.0,
+        "num_boards": 64,
+        "opponents_share": 0.5,
+        "seed": (1,),
+        "explore": True,
+        "columns": partial(ppo_columns, gamma=1.0, lambda_=0.8),
+        "exploration": policy_exploration,
+    }
+    return SamplerSettings(**{**values, **changes})
+
+
+def first_legal(boards, observations, rng):
+    return boards.legal_mask().argmax(axis=1)
+
+
+def games_against(evaluate, of_game, learner_is_x, opponents=(first_legal,), plies=(0, 5)):
+    rng = np.random.default_rng(0)
+    openings = random_openings(TIC_TAC_TOE, len(of_game), plies, rng)
+    versus = Versus(opponents, np.array(of_game), np.array(learner_is_x))
+    return play_games(openings, evaluate, sample_actions, rng, versus=versus)
+
+
+def test_the_learner_moves_in_its_seat_and_the_opponent_in_the_other(evaluate):
+    of_game, learner_is_x = [-1, 0, 0, 1] * 30, [True, True, False, False] * 30
+    asked = []
+
+    def second(boards, observations, rng):
+        asked.append(len(boards))
+        return boards.legal_mask().argmax(axis=1)
+
+    games = games_against(evaluate, of_game, learner_is_x, (first_legal, second))
+    seen = set()
+    for ply in games.plies:
+        stones = ply.observations[:, :18].sum(axis=1)
+        for number, stone_count, is_learners in zip(
+            ply.games, stones, ply.is_learners, strict=True
+        ):
+            x_moves = stone_count % 2 == 0
+            wanted = of_game[number] < 0 or x_moves == learner_is_x[number]
+            assert is_learners == wanted
+            seen.add((of_game[number], bool(x_moves), bool(is_learners)))
+        theirs = ~ply.is_learners
+        legal = ply.observations[theirs, 18:]
+        assert np.array_equal(ply.actions[theirs], legal.argmax(axis=1)), "they chose"
+        assert not ply.values[theirs].any()
+    assert len(seen) == 2 + 4 + 2, "every kind of turn"
+    assert sum(asked) > 0
+
+
+def test_only_the_learners_moves_are_learnt_from(evaluate):
+    games = games_against(evaluate, [-1, 0, 0] * 20, [True, True, False] * 20)
+    learners = sum(int(ply.is_learners.sum()) for ply in games.plies)
+    assert 0 < learners < games.num_moves
+    for columns in (
+        ppo_columns(games, gamma=1.0, lambda_=0.8),
+        dqn_columns(games, zero_sum=True),
+        dqn_columns(games, zero_sum=False),
+    ):
+        assert {len(column) for column in columns.values()} == {learners}
+
+
+def by_hand(moves):
+    """Return advantages and targets of the learner's moves of one game, by definition.
+
+    Args:
+        moves: (is_learners, value, won) of each ply.
+    """
+    results = {}
+    for start, (is_learners, value, _) in enumerate(moves):
+        if not is_learners:
+            continue
+        advantage, weight, place = 0.0, 1.0, start
+        while place is not None:
+            reward, after, discount = 0.0, place, 1.0
+            while True:
+                reward += discount * moves[after][2] * (1 if (after - place) % 2 == 0 else -1)
+                after, discount = after + 1, discount * GAMMA
+                if after == len(moves) or moves[after][0]:
+                    break
+            sign = 1 if (after - place) % 2 == 0 else -1
+            successor = 0.0 if after == len(moves) else sign * discount * moves[after][1]
+            advantage += weight * (reward + successor - moves[place][1])
+            # One ply further the other player's advantage counts negatively.
+            weight *= (GAMMA * LAMBDA) ** (after - place) * sign
+            place = None if after == len(moves) else after
+        results[start] = (advantage, advantage + value)
+    return results
+
+
+def test_advantages_bootstrap_from_the_learners_own_next_turn(evaluate):
+    games = games_against(evaluate, [-1, 0, 0] * 30, [True, True, False] * 30)
+    advantages, targets = advantages_and_targets(games, gamma=GAMMA, lambda_=LAMBDA)
+    moves = {}
+    for index, ply in enumerate(games.plies):
+        for row, number in enumerate(ply.games):
+            moves.setdefault(int(number), []).append((index, row))
+    checked = 0
+    for places in moves.values():
+        plies = [
+            (
+                bool(games.plies[i].is_learners[row]),
+                float(games.plies[i].values[row]),
+                int(games.plies[i].won[row]),
+            )
+            for i, row in places
+        ]
+        for start, (advantage, target) in by_hand(plies).items():
+            i, row = places[start]
+            assert advantages[i][row] == pytest.approx(advantage, abs=1e-5)
+            assert targets[i][row] == pytest.approx(target, abs=1e-5)
+            checked += 1
+    assert checked > 150
+
+
+def test_one_game_against_an_opponent_by_hand():
+    # The learner moves, values 0.5; the opponent replies; the learner moves, values -0.25; the
+    # opponent wins.
+    def ply(is_learners, value, *, won=False):
+        return Ply(
+            np.array([0]),
+            np.zeros((1, 27), np.int8),
+            np.array([0]),
+            np.zeros(1, np.float32),
+            np.zeros(1, bool),
+            np.array([value], np.float32),
+            np.array([won]),
+            np.array([won]),
+            np.array([is_learners]),
+        )
+
+    plies = [ply(True, 0.5), ply(False, 0.0), ply(True, -0.25), ply(False, 0.0, won=True)]
+    games = Games(plies, 0, 1, 1, Versus((), np.array([0]), np.array([True])))
+    advantages, targets = advantages_and_targets(games, gamma=0.5, lambda_=0.5)
+    last = -0.5 + 0.25
+    assert advantages[2][0] == pytest.approx(last)
+    assert advantages[0][0] == pytest.approx(0.25 * -0.25 - 0.5 + 0.0625 * last)
+    assert targets[0][0] == pytest.approx(advantages[0][0] + 0.5)
+    steps = transitions(games, zero_sum=True)
+    assert [one.n_step[0] for one in steps[::2]] == [2, 2]
+    assert [one.rewards[0] for one in steps[::2]] == [0.0, -1.0]
+    assert [bool(one.terminateds[0]) for one in steps[::2]] == [False, True]
+
+
+def test_transitions_of_self_play_beside_them_stay_as_they_were(evaluate):
+    games = games_against(evaluate, [-1, 0] * 30, [True, False] * 30)
+    plain = transitions(
+        Games(games.plies, games.x_wins, games.o_wins, games.num_games), zero_sum=True
+    )
+    mixed = transitions(games, zero_sum=True)
+    own = transitions(games, zero_sum=False)
+    for ply, one, both, other in zip(games.plies, plain, mixed, own, strict=True):
+        has_opponent = ply.games % 2 == 1
+        for before, now, turn in zip(one, both, other, strict=True):
+            assert np.array_equal(now[~has_opponent], before[~has_opponent])
+            assert np.array_equal(now[has_opponent], turn[has_opponent])
+            assert now.dtype == before.dtype
+
+
+def test_the_share_of_boards_and_the_balance_of_seats(evaluate):
+    sampler = BoardSampler(settings(opponents_share=0.3), 0)
+    sampler.opponents = (fixed_player("random", TIC_TAC_TOE),) * 3
+    of_games, seats = [], []
+    for call in range(400):
+        versus = sampler._versus(61, sample_actions, np.random.default_rng(call))
+        played = versus.of_game >= 0
+        of_games.append(np.bincount(versus.of_game[played], minlength=3))
+        seats.append(versus.learner_is_x[played].mean() if played.any() else 0.5)
+        for number in range(3):
+            as_x = versus.learner_is_x[versus.of_game == number]
+            assert abs(int(as_x.sum()) - int((~as_x).sum())) <= 2
+    assert np.mean(of_games, axis=0).sum() / 61 == pytest.approx(0.3, abs=0.003)
+    assert np.mean(of_games, axis=0) == pytest.approx([61 * 0.1] * 3, abs=0.2)
+    assert np.mean(seats) == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_sampler_without_opponents_plays_what_it_always_played(evaluate):
+    plain, league = BoardSampler(settings(opponents_share=0.0), 0), BoardSampler(settings(), 0)
+    one, other = (sampler.sample(evaluate, num_moves=500) for sampler in (plain, league))
+    for name, column in one.columns.items():
+        assert np.array_equal(other.columns[name], column)
+
+
+def test_the_same_seed_plays_the_same_games_against_the_same_opponents(evaluate, new_network):
+    opponents = (new_network(seed=1), fixed_player("one_ply", TIC_TAC_TOE))
+    results = []
+    for _ in range(2):
+        sampler = BoardSampler(settings(), 3)
+        sampler.opponents = opponents
+        results.append(sampler.sample(evaluate, num_moves=500))
+    for name, column in results[0].columns.items():
+        assert np.array_equal(results[1].columns[name], column)
+    assert results[0].num_moves > len(results[0].columns["obs"]), "opponents' moves count as moves"
+
+
+def test_a_snapshot_plays_as_it_was_trained(new_network):
+    """A greedy learner makes a snapshot's every choice its most probable one."""
+    sampler = BoardSampler(settings(explore=False), 0)
+    network = new_network(seed=4)
+    opponent = sampler._opponent(network, sampler._choosers(0.0, None, False)[0])
+    boards = random_openings(TIC_TAC_TOE, 200, (0, 6), np.random.default_rng(0))
+    observations = np.concatenate(
+        [boards.observe().reshape(200, -1), boards.legal_mask().view(np.int8)], axis=1
+    )
+    found = opponent(boards, observations, np.random.default_rng(0))
+    assert np.array_equal(found, GreedyPolicy(network)(boards).argmax(axis=1))
+
+
+def test_epsilon_greedy_opponents_explore_as_the_learner_does(new_network):
+    sampler = BoardSampler(settings(exploration=epsilon_greedy_exploration), 0)
+    network = new_network(q_head=True)
+    opponent = sampler._opponent(network, sampler._choosers(1.0, None, False)[0])
+    boards = random_openings(TIC_TAC_TOE, 2_000, (0, 0), np.random.default_rng(0))
+    observations = np.concatenate(
+        [boards.observe().reshape(2_000, -1), boards.legal_mask().view(np.int8)], axis=1
+    )
+    found = opponent(boards, observations, np.random.default_rng(0))
+    assert len(set(found.tolist())) == 9
+
+
+def test_an_opponent_is_fetched_once_and_checked(ray_cluster, new_network):
+    network = new_network()
+    sha256 = policy_sha256(network)
+    received = ReceivedOpponents()
+    (policy,) = received.get([(sha256, ray.put(network))])
+    assert policy_sha256(policy) == sha256
+    assert received.get([(sha256, None), (sha256, None)]) == (policy, policy)
+    with pytest.raises(RuntimeError, match="an opponent's hash is"):
+        received.get([("0" * 64, ray.put(new_network(seed=1)))])
