@@ -28,8 +28,8 @@ EXPERIMENT = """
 training: {train_batch_size_per_learner: 512, minibatch_size: 256, num_epochs: 1}
 env_runners: {num_env_runners: 1, num_cpus_per_env_runner: 0.5, num_envs_per_env_runner: 64}
 evaluation: {evaluation_interval: 5}
-self_play: {matchmaking: pfsp, save_steps: 3_000, swap_steps: 1_000, members: [one_ply, MEMBER]}
-stop: {iterations: 60}
+self_play: {matchmaking: pfsp, save_steps: 2_000, swap_steps: 1_000, members: [one_ply, MEMBER]}
+stop: {iterations: 40}
 checkpoint: {checkpoint_frequency: 4}
 """
 
@@ -41,7 +41,7 @@ def league_of(algorithm):
 def hashes_on_runners(algorithm):
     """Return the hashes of the opponents that each remote runner plays, computed there."""
     return algorithm.env_runner_group.foreach_env_runner(
-        lambda runner: [policy_sha256(one) for one in runner._sampler.opponents],
+        lambda runner: [policy_sha256(one) for one in runner.opponents],
         local_env_runner=False,
     )
 
@@ -144,7 +144,7 @@ def league_experiment(tmp_path_factory, new_network):
 
 
 @pytest.mark.long
-def test_a_run_that_was_killed_three_times_has_the_league_of_one_that_was_not(
+def test_a_run_that_was_killed_twice_has_the_league_of_one_that_was_not(
     tmp_path, league_experiment
 ):
     def standing_of(run):
@@ -164,7 +164,7 @@ def test_a_run_that_was_killed_three_times_has_the_league_of_one_that_was_not(
     def has_rows(count):
         return table.is_file() and table.read_text().count("\n") > count
 
-    for kill in range(1, 4):
+    for kill in range(1, 3):
         log = (tmp_path / f"log{kill}.txt").open("w")
         driver = start_command("train", *words, stdout=log, stderr=subprocess.STDOUT)
         wait_until(f"row {14 * kill}", partial(has_rows, 14 * kill), process=driver)
@@ -184,7 +184,7 @@ def test_a_run_that_was_killed_three_times_has_the_league_of_one_that_was_not(
         }
     one, other = standing_of(whole), standing_of(killed)
     assert one.players == other.players
-    assert len(one.players) > 10
+    assert len(one.players) > 8
     assert np.array_equal(one.ratings, other.ratings)
     assert np.array_equal(one.payoffs.x_wins, other.payoffs.x_wins)
     assert "<h2>League</h2>" in (killed / "report.html").read_text(encoding="utf-8")

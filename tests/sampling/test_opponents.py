@@ -1,12 +1,14 @@
 """Games against opponents: whose moves are learnt from, what follows them, who sits where."""
 
+from collections import Counter
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
 import ray
 
-from ttt_envs import TIC_TAC_TOE, random_openings
+from ttt_envs import TIC_TAC_TOE, Boards, random_openings
 from ttt_rllib.agents.bundle import policy_sha256
 from ttt_rllib.agents.fixed_players import fixed_player
 from ttt_rllib.agents.policies import GreedyPolicy
@@ -18,7 +20,7 @@ from ttt_rllib.sampling.columns import (
     ppo_columns,
 )
 from ttt_rllib.sampling.network import NumpyNetwork
-from ttt_rllib.sampling.opponents import ReceivedOpponents
+from ttt_rllib.sampling.opponents import OpponentPlayers, ReceivedOpponents
 from ttt_rllib.sampling.rollout import (
     Games,
     Ply,
@@ -52,26 +54,33 @@ def settings(**changes):
     return SamplerSettings(**{**values, **changes})
 
 
-def first_legal(boards, observations, rng):
-    return boards.legal_mask().argmax(axis=1)
+class FirstLegal:
+    """Opponents that take the first legal action, and write down how often they were asked."""
+
+    def __init__(self):
+        self.asked = Counter()
+
+    def logits(self, observations, numbers):
+        assert (np.diff(numbers) >= 0).all(), "in ascending order"
+        return np.zeros((len(numbers), 9), np.float32)
+
+    def choose(self, boards, numbers, actions, rng):
+        for number in set(numbers[numbers >= 0].tolist()):
+            rows = numbers == number
+            self.asked[number] += int(rows.sum())
+            actions[rows] = boards[rows].legal_mask().argmax(axis=1)
 
 
-def games_against(evaluate, of_game, learner_is_x, opponents=(first_legal,), plies=(0, 5)):
+def games_against(evaluate, of_game, learner_is_x, plies=(0, 5)):
     rng = np.random.default_rng(0)
     openings = random_openings(TIC_TAC_TOE, len(of_game), plies, rng)
-    versus = Versus(opponents, np.array(of_game), np.array(learner_is_x))
+    versus = Versus(FirstLegal(), np.array(of_game), np.array(learner_is_x))
     return play_games(openings, evaluate, sample_actions, rng, versus=versus)
 
 
 def test_the_learner_moves_in_its_seat_and_the_opponent_in_the_other(evaluate):
-    of_game, learner_is_x = [-1, 0, 0, 1] * 30, [True, True, False, False] * 30
-    asked = []
-
-    def second(boards, observations, rng):
-        asked.append(len(boards))
-        return boards.legal_mask().argmax(axis=1)
-
-    games = games_against(evaluate, of_game, learner_is_x, (first_legal, second))
+    of_game, learner_is_x = [-1] * 30 + [0] * 60 + [1] * 30, [True, True, False, False] * 30
+    games = games_against(evaluate, of_game, learner_is_x)
     seen = set()
     for ply in games.plies:
         stones = ply.observations[:, :18].sum(axis=1)
@@ -86,12 +95,13 @@ def test_the_learner_moves_in_its_seat_and_the_opponent_in_the_other(evaluate):
         legal = ply.observations[theirs, 18:]
         assert np.array_equal(ply.actions[theirs], legal.argmax(axis=1)), "they chose"
         assert not ply.values[theirs].any()
-    assert len(seen) == 2 + 4 + 2, "every kind of turn"
-    assert sum(asked) > 0
+    assert len(seen) == 2 + 4 + 4, "every kind of turn"
+    asked = games.versus.opponents.asked
+    assert asked[0] > asked[1] > 0
 
 
 def test_only_the_learners_moves_are_learnt_from(evaluate):
-    games = games_against(evaluate, [-1, 0, 0] * 20, [True, True, False] * 20)
+    games = games_against(evaluate, [-1] * 20 + [0] * 40, [True, False] * 30)
     learners = sum(int(ply.is_learners.sum()) for ply in games.plies)
     assert 0 < learners < games.num_moves
     for columns in (
@@ -131,7 +141,7 @@ def by_hand(moves):
 
 
 def test_advantages_bootstrap_from_the_learners_own_next_turn(evaluate):
-    games = games_against(evaluate, [-1, 0, 0] * 30, [True, True, False] * 30)
+    games = games_against(evaluate, [-1] * 30 + [0] * 60, [True, False] * 45)
     advantages, targets = advantages_and_targets(games, gamma=GAMMA, lambda_=LAMBDA)
     moves = {}
     for index, ply in enumerate(games.plies):
@@ -185,14 +195,14 @@ def test_one_game_against_an_opponent_by_hand():
 
 
 def test_transitions_of_self_play_beside_them_stay_as_they_were(evaluate):
-    games = games_against(evaluate, [-1, 0] * 30, [True, False] * 30)
+    games = games_against(evaluate, [-1] * 30 + [0] * 30, [True, False] * 30)
     plain = transitions(
         Games(games.plies, games.x_wins, games.o_wins, games.num_games), zero_sum=True
     )
     mixed = transitions(games, zero_sum=True)
     own = transitions(games, zero_sum=False)
     for ply, one, both, other in zip(games.plies, plain, mixed, own, strict=True):
-        has_opponent = ply.games % 2 == 1
+        has_opponent = ply.games >= 30
         for before, now, turn in zip(one, both, other, strict=True):
             assert np.array_equal(now[~has_opponent], before[~has_opponent])
             assert np.array_equal(now[has_opponent], turn[has_opponent])
@@ -201,10 +211,10 @@ def test_transitions_of_self_play_beside_them_stay_as_they_were(evaluate):
 
 def test_the_share_of_boards_and_the_balance_of_seats(evaluate):
     sampler = BoardSampler(settings(opponents_share=0.3), 0)
-    sampler.opponents = (fixed_player("random", TIC_TAC_TOE),) * 3
+    sampler.play_against((fixed_player("random", TIC_TAC_TOE),) * 3)
     of_games, seats = [], []
     for call in range(400):
-        versus = sampler._versus(61, sample_actions, np.random.default_rng(call))
+        versus = sampler._versus(61, np.random.default_rng(call))
         played = versus.of_game >= 0
         of_games.append(np.bincount(versus.of_game[played], minlength=3))
         seats.append(versus.learner_is_x[played].mean() if played.any() else 0.5)
@@ -228,36 +238,80 @@ def test_the_same_seed_plays_the_same_games_against_the_same_opponents(evaluate,
     results = []
     for _ in range(2):
         sampler = BoardSampler(settings(), 3)
-        sampler.opponents = opponents
+        sampler.play_against(opponents)
         results.append(sampler.sample(evaluate, num_moves=500))
     for name, column in results[0].columns.items():
         assert np.array_equal(results[1].columns[name], column)
     assert results[0].num_moves > len(results[0].columns["obs"]), "opponents' moves count as moves"
 
 
-def test_a_snapshot_plays_as_it_was_trained(new_network):
-    """A greedy learner makes a snapshot's every choice its most probable one."""
-    sampler = BoardSampler(settings(explore=False), 0)
-    network = new_network(seed=4)
-    opponent = sampler._opponent(network, sampler._choosers(0.0, None, False)[0])
-    boards = random_openings(TIC_TAC_TOE, 200, (0, 6), np.random.default_rng(0))
-    observations = np.concatenate(
-        [boards.observe().reshape(200, -1), boards.legal_mask().view(np.int8)], axis=1
+def observed(boards):
+    return np.concatenate(
+        [boards.observe().reshape(len(boards), -1), boards.legal_mask().view(np.int8)], axis=1
     )
-    found = opponent(boards, observations, np.random.default_rng(0))
-    assert np.array_equal(found, GreedyPolicy(network)(boards).argmax(axis=1))
+
+
+def test_networks_are_evaluated_together_as_each_would_be_alone(new_network):
+    kinds = [{}, {}, {"activation": "tanh"}, {"q_head": True}, {"q_head": True}]
+    policies = [new_network(seed=seed, **kind) for seed, kind in enumerate(kinds)]
+    policies.insert(2, fixed_player("random", TIC_TAC_TOE))
+    numbers = np.repeat(np.arange(6), [5, 0, 30, 60, 2, 3])
+    boards = random_openings(TIC_TAC_TOE, len(numbers), (0, 6), np.random.default_rng(0))
+    for players in (policies, policies[:2]):
+        own = numbers < len(players)
+        found = OpponentPlayers(players, 9).logits(observed(boards[own]), numbers[own])
+        for number, policy in enumerate(players):
+            rows = np.flatnonzero(numbers[own] == number)
+            if number == 2 or not len(rows):
+                continue
+            wanted = NumpyNetwork(policy.weights, policy.activation)
+            alone = wanted.evaluate(observed(boards[own][rows])).logits
+            assert found[rows] == pytest.approx(alone, abs=1e-5)
+
+
+def test_a_snapshot_plays_its_best_moves_where_the_learner_does(new_network):
+    sampler = BoardSampler(settings(explore=False, opponents_share=1.0, random_plies=(0, 0)), 0)
+    opponent = new_network(seed=4)
+    sampler.play_against([opponent])
+    seen = []
+
+    def watched(games):
+        seen.extend(games.plies)
+        return ppo_columns(games, gamma=1.0, lambda_=0.8)
+
+    sampler.settings = replace(sampler.settings, columns=watched)
+    sampler.sample(NumpyNetwork(new_network().weights, "relu").evaluate, num_games=64)
+    greedy, checked = GreedyPolicy(opponent), 0
+    for ply in seen:
+        for observation, action in zip(
+            ply.observations[~ply.is_learners], ply.actions[~ply.is_learners], strict=True
+        ):
+            mover, taken = (observation[start : start + 18 : 2] for start in (0, 1))
+            bits = [sum(1 << square for square in np.flatnonzero(one)) for one in (mover, taken)]
+            boards = Boards(TIC_TAC_TOE, *(np.array([one], np.uint64) for one in bits))
+            assert np.array_equal(observed(boards)[0], observation)
+            assert greedy(boards)[0, action] == 1.0
+            checked += 1
+    assert checked > 150
 
 
 def test_epsilon_greedy_opponents_explore_as_the_learner_does(new_network):
-    sampler = BoardSampler(settings(exploration=epsilon_greedy_exploration), 0)
-    network = new_network(q_head=True)
-    opponent = sampler._opponent(network, sampler._choosers(1.0, None, False)[0])
-    boards = random_openings(TIC_TAC_TOE, 2_000, (0, 0), np.random.default_rng(0))
-    observations = np.concatenate(
-        [boards.observe().reshape(2_000, -1), boards.legal_mask().view(np.int8)], axis=1
+    sampler = BoardSampler(
+        settings(exploration=epsilon_greedy_exploration, opponents_share=1.0, random_plies=(0, 0)),
+        0,
     )
-    found = opponent(boards, observations, np.random.default_rng(0))
-    assert len(set(found.tolist())) == 9
+    sampler.play_against([new_network(q_head=True, seed=3)])
+    seen = []
+
+    def watched(games):
+        seen.extend(games.plies)
+        return dqn_columns(games, zero_sum=True)
+
+    sampler.settings = replace(sampler.settings, columns=watched)
+    evaluate = NumpyNetwork(new_network(q_head=True).weights, "relu").evaluate
+    sampler.sample(evaluate, num_games=640, epsilon=1.0)
+    first = seen[0]
+    assert set(first.actions[~first.is_learners].tolist()) == set(range(9))
 
 
 def test_an_opponent_is_fetched_once_and_checked(ray_cluster, new_network):

@@ -48,6 +48,12 @@ class MLP:
         self._heads = tuple(np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
 
     @property
+    def layers(self) -> list[tuple[Array, Array]]:
+        """Weights `[in, out]` and bias `[out]` of each layer; the last one has all heads."""
+        weight, bias = self._heads
+        return [*self._trunk, (weight, bias)]
+
+    @property
     def num_actions(self) -> int:
         """The number `A` of actions."""
         return len(self._heads[1]) - (not self.has_q_head)

@@ -29,6 +29,7 @@ from ray.rllib.utils.metrics import (
 )
 
 from ttt_envs.game import Game
+from ttt_rllib.agents.policies import Policy
 from ttt_rllib.sampling.board_sampler import BoardSampler, SampledGames
 from ttt_rllib.sampling.counters import SamplingCounters
 from ttt_rllib.sampling.env_runner import MODULE_ID, Sampled
@@ -99,7 +100,8 @@ class TorchBoardEnvRunner(EnvRunner, Checkpointable):
         """Read the game from the config; `sample` makes its boards each time it is called."""
         self.game: Game = self.config.env_config["game"]
         self.env = self.game
-        self._opponents = ReceivedOpponents()
+        self.opponents: tuple[Policy, ...] = ()
+        self._received = ReceivedOpponents()
         self._sampler = BoardSampler(self.config.sampler_settings(), self.worker_index or 0)
 
     def make_module(self) -> None:
@@ -199,7 +201,8 @@ class TorchBoardEnvRunner(EnvRunner, Checkpointable):
     def set_state(self, state: dict[str, Any]) -> None:
         """Take over weights, their number, opponents and moves counted, where `state` has them."""
         if OPPONENTS in state:
-            self._sampler.opponents = self._opponents.get(state[OPPONENTS])
+            self.opponents = self._received.get(state[OPPONENTS])
+            self._sampler.play_against(self.opponents)
         if COMPONENT_RL_MODULE in state:
             weights = state[COMPONENT_RL_MODULE]
             # RLlib puts the weights into the object store once for all runners.

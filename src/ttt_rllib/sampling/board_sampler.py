@@ -15,17 +15,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ttt_envs.boards import Boards, random_openings
+from ttt_envs.boards import random_openings
 from ttt_envs.game import Game
-from ttt_rllib.agents.policies import NetworkPolicy, Policy
-from ttt_rllib.evaluation.matches import sampled_actions
+from ttt_rllib.agents.policies import Policy
 from ttt_rllib.sampling.columns import Columns
-from ttt_rllib.sampling.network import ILLEGAL_LOGIT, NumpyNetwork
+from ttt_rllib.sampling.network import ILLEGAL_LOGIT
+from ttt_rllib.sampling.opponents import OpponentPlayers
 from ttt_rllib.sampling.rollout import (
     ActionSampler,
     Evaluation,
     Games,
-    Opponent,
     Versus,
     exploring_start_actions,
     greedy_actions,
@@ -90,20 +89,24 @@ class BoardSampler:
     Args:
         settings: What to play.
         worker_index: Number of the worker, which has random numbers unlike those of all others.
-
-    Attributes:
-        opponents: Those that the learner plays, each on the same number of boards; none = the
-            learner plays both seats everywhere.
     """
 
     def __init__(self, settings: SamplerSettings, worker_index: int) -> None:
         self.settings = settings
-        self.opponents: Sequence[Policy] = ()
+        self._players = OpponentPlayers((), settings.game.num_actions)
         self._weights_seq_no = 0
         self._calls = 0
         # Without a seed every worker draws its own; with one, all randomness follows from it.
         seed = settings.seed or (int(np.random.SeedSequence().generate_state(1)[0]),)
         self._entropy = (*seed, worker_index)
+
+    def play_against(self, opponents: Sequence[Policy]) -> None:
+        """Let the learner play these from now on, each on the same number of boards.
+
+        Args:
+            opponents: The other players; none = the learner plays both seats everywhere.
+        """
+        self._players = OpponentPlayers(opponents, self.settings.game.num_actions)
 
     @property
     def weights_seq_no(self) -> int:
@@ -150,7 +153,7 @@ class BoardSampler:
                 games_per_move = games / moves if moves else 1.0 / self.settings.game.num_squares
                 boards = min(boards, math.ceil((num_moves - moves) * games_per_move))
             openings = random_openings(self.settings.game, boards, self.settings.random_plies, rng)
-            versus = self._versus(boards, choose, rng)
+            versus = self._versus(boards, rng)
             played = play_games(openings, evaluate, choose, rng, start=start, versus=versus)
             columns.append(self.settings.columns(played))
             moves += played.num_moves
@@ -160,26 +163,19 @@ class BoardSampler:
         merged = {key: np.concatenate([part[key] for part in columns]) for key in columns[0]}
         return SampledGames(merged, moves, games, x_wins, o_wins)
 
-    def _versus(
-        self, num_boards: int, choose: ActionSampler, rng: np.random.Generator
-    ) -> Versus | None:
+    def _versus(self, num_boards: int, rng: np.random.Generator) -> Versus | None:
         """Share the boards out among the opponents, and balance the learner's seats on each."""
-        count = len(self.opponents)
+        count = len(self._players)
         if not count or not self.settings.opponents_share:
             return None
         # Rounded up or down such that the mean over many batches is right.
         num_games = int(num_boards * self.settings.opponents_share + rng.random())
         of_game = np.full(num_boards, -1)
-        of_game[:num_games] = (np.arange(num_games) + rng.integers(2 * count)) // 2 % count
+        # In ascending order; whose share is rounded up changes from batch to batch.
+        dealt = np.sort((np.arange(num_games) + rng.integers(count)) % count)
+        of_game[num_boards - num_games :] = dealt
         learner_is_x = (np.arange(num_boards) + rng.integers(2)) % 2 == 0
-        opponents = [self._opponent(policy, choose) for policy in self.opponents]
-        return Versus(opponents, of_game, learner_is_x)
-
-    def _opponent(self, policy: Policy, choose: ActionSampler) -> Opponent:
-        if isinstance(policy, NetworkPolicy):
-            network = NumpyNetwork(policy.weights, policy.activation)
-            return partial(_network_move, network, choose)
-        return partial(_policy_move, policy)
+        return Versus(self._players, of_game, learner_is_x)
 
     def _choosers(
         self, epsilon: float, explore: bool | None, random_actions: bool
@@ -202,24 +198,3 @@ class BoardSampler:
         position = (self._weights_seq_no, self._calls if call is None else call)
         self._calls = position[1] + 1
         return np.random.default_rng([*self._entropy, *position])
-
-
-def _network_move(
-    network: NumpyNetwork,
-    choose: ActionSampler,
-    boards: Boards,
-    observations: npt.NDArray[np.int8],
-    rng: np.random.Generator,
-) -> npt.NDArray[np.int64]:
-    """Choose as the learner does where it was trained: it explores as the learner explores."""
-    legal = observations[:, -boards.game.num_actions :].view(np.bool_)
-    return choose(network.evaluate(observations).logits, legal, rng).actions
-
-
-def _policy_move(
-    policy: Policy,
-    boards: Boards,
-    observations: npt.NDArray[np.int8],
-    rng: np.random.Generator,
-) -> npt.NDArray[np.int64]:
-    return sampled_actions(policy, boards, rng)

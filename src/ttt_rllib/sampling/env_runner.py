@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import ray
 from ray.util.metrics import Counter
 
+from ttt_rllib.agents.policies import Policy
 from ttt_rllib.metrics import RunLabels
 from ttt_rllib.sampling.board_sampler import BoardSampler, SampledGames, SamplerSettings
 from ttt_rllib.sampling.counters import SamplingCounters
@@ -52,6 +53,9 @@ class BoardEnvRunner:
         activation: That of the network.
         worker_index: Number of the worker, from 1.
         labels: Which trial it samples for, for Prometheus.
+
+    Attributes:
+        opponents: Those that the learner plays beside itself.
     """
 
     def __init__(
@@ -65,7 +69,8 @@ class BoardEnvRunner:
         self._activation = activation
         self._weights: Mapping[str, Any] = {}
         self._network: NumpyNetwork | None = None
-        self._opponents = ReceivedOpponents()
+        self.opponents: tuple[Policy, ...] = ()
+        self._received = ReceivedOpponents()
         self._usage = ProcessUsage()
         self._counters = SamplingCounters(labels, worker_index)
         # RLlib's own env runners have it, and an alert and a dashboard watch it.
@@ -86,7 +91,8 @@ class BoardEnvRunner:
             RuntimeError: If an opponent is not the one that was meant.
         """
         if OPPONENTS in state:
-            self._sampler.opponents = self._opponents.get(state[OPPONENTS])
+            self.opponents = self._received.get(state[OPPONENTS])
+            self._sampler.play_against(self.opponents)
         weights = state.get(RL_MODULE)
         if weights is None:
             return

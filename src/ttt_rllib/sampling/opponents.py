@@ -1,16 +1,24 @@
-"""The opponents that an env runner has been sent."""
+"""The opponents that an env runner has been sent, and how they move.
+
+Shapes: `n` positions, `A` actions, `K` networks, `m` positions of the busiest one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import ray
 
+from ttt_envs.boards import Boards
 from ttt_rllib.agents.bundle import policy_sha256
-from ttt_rllib.agents.policies import Policy
+from ttt_rllib.agents.policies import NetworkPolicy, Policy
+from ttt_rllib.evaluation.matches import sampled_actions
+from ttt_rllib.sampling.network import NetworkStack
 
-__all__ = ["OPPONENTS", "ReceivedOpponents"]
+__all__ = ["OPPONENTS", "OpponentPlayers", "ReceivedOpponents"]
 
 OPPONENTS = "opponents"
 """Key of the opponents in the state that an env runner takes over: pairs of a hash and a policy or
@@ -42,3 +50,62 @@ class ReceivedOpponents:
                 raise RuntimeError(f"an opponent's hash is {found}, not {sha256}")
             self._known[sha256] = policy
         return tuple(self._known[sha256] for sha256, _ in pairs)
+
+
+class OpponentPlayers:
+    """All opponents of a sampler: networks are evaluated together, others play by themselves.
+
+    A network explores as the learner does where it was trained: its logits go through the
+    learner's choice of moves.
+
+    Args:
+        policies: The opponents; their numbers are their places.
+        num_actions: Actions `A` of the game.
+    """
+
+    def __init__(self, policies: Sequence[Policy], num_actions: int) -> None:
+        self._num_actions = num_actions
+        self._count = len(policies)
+        groups: dict[Any, list[int]] = {}
+        self._policies: dict[int, Policy] = {}
+        for number, policy in enumerate(policies):
+            if isinstance(policy, NetworkPolicy):
+                kind = (policy.hidden_sizes, policy.activation, policy.has_q_head)
+                groups.setdefault(kind, []).append(number)
+            else:
+                self._policies[number] = policy
+        self._stacks = []
+        for numbers in groups.values():
+            networks = [policies[number] for number in numbers]
+            self._stacks.append((numbers, NetworkStack(networks)))  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return self._count
+
+    def logits(
+        self, observations: npt.NDArray[np.int8], numbers: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32]:
+        """Return what the networks say; see `Opponents`."""
+        bounds = np.searchsorted(numbers, np.arange(self._count + 1))
+        if len(self._stacks) == 1 and not self._policies:
+            return self._stacks[0][1](observations, bounds)
+        logits = np.zeros((len(numbers), self._num_actions), np.float32)
+        for members, stack in self._stacks:
+            rows = np.concatenate([np.arange(bounds[one], bounds[one + 1]) for one in members])
+            own = np.concatenate([[0], np.cumsum(np.diff(bounds)[members])])
+            if len(rows):
+                logits[rows] = stack(observations[rows], own)
+        return logits
+
+    def choose(
+        self,
+        boards: Boards,
+        numbers: npt.NDArray[np.int64],
+        actions: npt.NDArray[np.int64],
+        rng: np.random.Generator,
+    ) -> None:
+        """Let those move that are no networks; see `Opponents`."""
+        for number, policy in self._policies.items():
+            rows = np.flatnonzero(numbers == number)
+            if len(rows):
+                actions[rows] = sampled_actions(policy, boards[rows], rng)

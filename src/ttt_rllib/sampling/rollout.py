@@ -7,9 +7,9 @@ Shapes: `G` games, `n` games still under way at a ply, `M` moves of all games, `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ __all__ = [
     "ActionSampler",
     "Evaluation",
     "Games",
-    "Opponent",
+    "Opponents",
     "Ply",
     "SampledActions",
     "Versus",
@@ -67,21 +67,45 @@ ActionSampler = Callable[[Floats, Mask, np.random.Generator], SampledActions]
 """From logits `[n, A]` and legal mask `[n, A]` to moves."""
 
 
-Opponent = Callable[[Boards, npt.NDArray[np.int8], np.random.Generator], npt.NDArray[np.int64]]
-"""From boards `[n]` and their observations to moves `[n]`."""
+class Opponents(Protocol):
+    """All players that the learner meets, by their numbers."""
+
+    def logits(self, observations: npt.NDArray[np.int8], numbers: npt.NDArray[np.int64]) -> Floats:
+        """Return logits `[n, A]`, very negative where illegal; anything for those of `choose`.
+
+        Args:
+            observations: `[n, 2 * squares + A]`.
+            numbers: `[n]` which opponent moves in each, in ascending order.
+        """
+
+    def choose(
+        self,
+        boards: Boards,
+        numbers: npt.NDArray[np.int64],
+        actions: npt.NDArray[np.int64],
+        rng: np.random.Generator,
+    ) -> None:
+        """Overwrite the moves of opponents that have no logits.
+
+        Args:
+            boards: `[n]` positions.
+            numbers: `[n]` as for `logits`; -1 where the learner moves.
+            actions: `[n]` moves; changed.
+            rng: The source of randomness.
+        """
 
 
 class Versus(NamedTuple):
     """Which of the games the learner plays against others, and where it sits.
 
     Attributes:
-        opponents: Choose moves `[n]` in positions, of which they get the boards and the
-            observations `[n, 2 * squares + A]`.
-        of_game: `[G]` number of the opponent; -1 = the learner plays both seats.
+        opponents: The others.
+        of_game: `[G]` number of the opponent, in ascending order; -1 = the learner plays both
+            seats.
         learner_is_x: `[G]` bool, the learner moves first; it means nothing where it plays both.
     """
 
-    opponents: Sequence[Opponent]
+    opponents: Opponents
     of_game: npt.NDArray[np.int64]
     learner_is_x: Mask
 
@@ -98,8 +122,8 @@ class Ply(NamedTuple):
         values: `[n]` float32 value estimates for the mover.
         won: `[n]` bool, the move completed a line.
         done: `[n]` bool, the move ended the game.
-        is_learners: `[n]` bool, the learner made the move; None = it made all of them. Log-
-            probability and value of an opponent's move are 0.
+        is_learners: `[n]` bool, the learner made the move; None = it made all of them. Values
+            and log-probabilities of opponents' moves mean nothing.
     """
 
     games: npt.NDArray[np.intp]
@@ -163,8 +187,7 @@ def play_games(
         evaluate: Maps observations `[n, 2 * squares + A]` to logits and values.
         choose: Picks the moves.
         rng: The source of all randomness.
-        start: Picks the first move of every game; None picks it like the others. It does not
-            apply to opponents.
+        start: Picks the first move of every game; None picks it like the others.
         versus: Which games are played against others; None = the learner plays both seats.
     """
     plies: list[Ply] = []
@@ -174,77 +197,62 @@ def play_games(
         observations = flat_observations(boards)
         chooser = choose if plies or start is None else start
         x_moved = boards.ply % 2 == 0
-        if versus is None:
-            move = _learners_move(observations, evaluate, chooser, rng)
+        movers = None if versus is None else _opponents_to_move(versus, games, x_moved)
+        if versus is None or movers is None:
+            logits, values = evaluate(observations)
         else:
-            turn = _Turn(boards, games, observations)
-            move = _move_of_either(turn, versus, x_moved, evaluate, chooser, rng)
-        boards, won, done = boards.step(move.actions)
-        plies.append(Ply(games, observations, *move[:4], won, done, move.is_learners))
+            logits, values = _evaluate_either(observations, evaluate, versus.opponents, movers)
+        legal = observations[:, -logits.shape[1] :].view(np.bool_)
+        actions, logp, explored = chooser(logits, legal, rng)
+        is_learners = None
+        if versus is not None and movers is not None:
+            versus.opponents.choose(boards, movers, actions, rng)
+            is_learners = movers < 0
+        boards, won, done = boards.step(actions)
+        plies.append(
+            Ply(games, observations, actions, logp, explored, values, won, done, is_learners)
+        )
         x_wins += int((won & x_moved).sum())
         o_wins += int((won & ~x_moved).sum())
         games, boards = games[~done], boards[~done]
     return Games(plies, x_wins, o_wins, len(openings), versus)
 
 
-class _Turn(NamedTuple):
-    """The games still under way before a ply: `[n]` boards, their games, and observations."""
-
-    boards: Boards
-    games: npt.NDArray[np.intp]
-    observations: npt.NDArray[np.int8]
-
-
-class _Move(NamedTuple):
-    """What a `Ply` holds of the choice of its moves."""
-
-    actions: npt.NDArray[np.int64]
-    logp: Floats
-    explored: Mask
-    values: Floats
-    is_learners: Mask | None = None
+def _opponents_to_move(
+    versus: Versus, games: npt.NDArray[np.intp], x_moves: Mask
+) -> npt.NDArray[np.int64]:
+    """`[n]` the opponent that is to move in each of the games; -1 = the learner."""
+    of_game = versus.of_game[games]
+    return np.where(x_moves == versus.learner_is_x[games], -1, of_game)
 
 
-def _learners_move(
+def _evaluate_either(
     observations: npt.NDArray[np.int8],
     evaluate: Callable[[npt.NDArray[np.int8]], Evaluation],
-    choose: ActionSampler,
-    rng: np.random.Generator,
-) -> _Move:
-    logits, values = evaluate(observations)
-    legal = observations[:, -logits.shape[1] :].view(np.bool_)
-    return _Move(*choose(logits, legal, rng), values)
+    opponents: Opponents,
+    movers: npt.NDArray[np.int64],
+) -> Evaluation:
+    """Evaluate each position with the network of the player that is to move in it.
 
+    Args:
+        observations: `[n, 2 * squares + A]`.
+        evaluate: The learner's network.
+        opponents: The other players.
+        movers: `[n]` number of the opponent to move; -1 = the learner.
 
-def _move_of_either(
-    turn: _Turn,
-    versus: Versus,
-    x_moves: Mask,
-    evaluate: Callable[[npt.NDArray[np.int8]], Evaluation],
-    choose: ActionSampler,
-    rng: np.random.Generator,
-) -> _Move:
-    """Let the learner and each opponent choose where they are to move."""
-    of_game = versus.of_game[turn.games]
-    is_learners = (of_game < 0) | (x_moves == versus.learner_is_x[turn.games])
-    count = len(is_learners)
-    move = _Move(
-        np.zeros(count, np.int64),
-        np.zeros(count, np.float32),
-        np.zeros(count, np.bool_),
-        np.zeros(count, np.float32),
-        is_learners,
-    )
-    own = np.flatnonzero(is_learners)
+    Returns:
+        Logits of all, and values, which are 0 where an opponent moves.
+    """
+    own, others = np.flatnonzero(movers < 0), np.flatnonzero(movers >= 0)
+    if not len(others):
+        return evaluate(observations)
+    theirs = opponents.logits(observations[others], movers[others])
+    logits = np.empty((len(movers), theirs.shape[1]), np.float32)
+    values = np.zeros(len(movers), np.float32)
+    logits[others] = theirs
     if len(own):
-        learners = _learners_move(turn.observations[own], evaluate, choose, rng)
-        for column, chosen in zip(move[:4], learners[:4], strict=True):
-            column[own] = chosen
-    for number, opponent in enumerate(versus.opponents):
-        rows = np.flatnonzero(~is_learners & (of_game == number))
-        if len(rows):
-            move.actions[rows] = opponent(turn.boards[rows], turn.observations[rows], rng)
-    return move
+        logits[own], values[own] = evaluate(observations[own])
+    return Evaluation(logits, values)
 
 
 def sample_actions(logits: Floats, legal: Mask, rng: np.random.Generator) -> SampledActions:

@@ -60,8 +60,10 @@ def transitions(games: Games, *, zero_sum: bool) -> list[Transitions]:
 def _either(is_first: Mask, first: Transitions, second: Transitions) -> Transitions:
     """Return the rows of the first where so, of the second elsewhere."""
     return Transitions(
-        np.where(is_first[:, None], first.successors, second.successors),
-        *(np.where(is_first, *pair) for pair in zip(first[1:], second[1:], strict=True)),
+        successors=np.where(is_first[:, None], first.successors, second.successors),
+        rewards=np.where(is_first, first.rewards, second.rewards),
+        terminateds=np.where(is_first, first.terminateds, second.terminateds),
+        n_step=np.where(is_first, first.n_step, second.n_step),
     )
 
 
