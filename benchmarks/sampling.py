@@ -19,6 +19,8 @@ BOARDS = (64, 512, 1024, 4096)
 TARGETS = {512: 200.0, 4096: 400.0}
 """Boards, of which 512 are the default of an experiment, to the least ratio to stock."""
 MOVES = 100_000
+LEAGUE_BOARDS, SNAPSHOTS = 512, 8
+"""How a league is measured beside plain self-play."""
 STOCK_MOVES = 512
 """A short fragment: with longer ones the stock runner only gets slower."""
 STOCK_FRAGMENTS = 6
@@ -33,6 +35,7 @@ def sampling(quick: bool) -> list[Row]:
     contestants: dict[Any, Callable[[], float]] = {}
     for boards in BOARDS:
         contestants[boards] = _ours(boards, MOVES // 20 if quick else MOVES)
+    contestants["league"] = _ours(LEAGUE_BOARDS, MOVES // 20 if quick else MOVES, SNAPSHOTS)
     contestants["stock"] = _stock(1 if quick else STOCK_FRAGMENTS)
     figures = interleaved(contestants, runs)
     rows = [
@@ -52,17 +55,38 @@ def sampling(quick: bool) -> list[Row]:
         quotients = ratios(figures[boards], figures["stock"])
         what = f"board env runner, {boards:,} boards / stock"
         rows.append(Row("sampling", what, "x", quotients, Target(at_least=least)))
+    rows.append(
+        Row(
+            "sampling",
+            f"the same with a league of {SNAPSHOTS} snapshots / without, {LEAGUE_BOARDS} boards",
+            "x",
+            ratios(figures["league"], figures[LEAGUE_BOARDS]),
+            Target(at_least=0.6),
+            note="on half of the boards the learner plays the snapshots, each on as many",
+        )
+    )
     return rows
 
 
-def _ours(boards: int, moves: int) -> Callable[[], float]:
+def _ours(boards: int, moves: int, snapshots: int = 0) -> Callable[[], float]:
+    from ttt_rllib.agents.bundle import policy_sha256
+    from ttt_rllib.agents.policies import NetworkPolicy
+    from ttt_rllib.league.league import LeagueSettings
     from ttt_rllib.rl.env_runner import TorchBoardEnvRunner
     from ttt_rllib.rl.ppo import SelfPlayPPOConfig
     from ttt_rllib.sampling.env_runner import BoardEnvRunner
+    from ttt_rllib.sampling.opponents import OPPONENTS
 
     config = SelfPlayPPOConfig().env_runners(num_envs_per_env_runner=boards).debugging(seed=0)
+    config.self_play(league=LeagueSettings(play_against_latest_model_ratio=0.5))
     runner = BoardEnvRunner(config.sampler_settings(), config.model_config["activation"], 1)
     runner.set_state(TorchBoardEnvRunner(config=config, worker_index=0).get_state())
+    game = config.env_config["game"]
+    networks = [
+        NetworkPolicy(game, _new_weights(config, seed), config.model_config["activation"])
+        for seed in range(snapshots)
+    ]
+    runner.set_state({OPPONENTS: [(policy_sha256(one), one) for one in networks]})
     runner.sample_games(moves // 10, 0.0)
 
     def measure() -> float:
@@ -72,6 +96,18 @@ def _ours(boards: int, moves: int) -> Callable[[], float]:
         return float(answer.games.num_moves) / (time.process_time() - start_s)
 
     return measure
+
+
+def _new_weights(config: Any, seed: int) -> dict[str, Any]:
+    import torch
+
+    from ttt_rllib.rl.env_runner import TorchBoardEnvRunner
+    from ttt_rllib.sampling.env_runner import MODULE_ID
+
+    torch.manual_seed(seed)
+    runner = TorchBoardEnvRunner(config=config, worker_index=0)
+    weights: dict[str, Any] = runner.module[MODULE_ID].get_state(inference_only=True)
+    return weights
 
 
 def _stock(fragments: int) -> Callable[[], float]:

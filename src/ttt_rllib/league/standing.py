@@ -75,10 +75,10 @@ class Standing:
 
     @property
     def order(self) -> list[int]:
-        """Numbers of the players, the highest rating first, then the better score."""
-        means = self.payoffs.scores.mean(axis=1)
-        numbers = range(len(self.players))
-        return sorted(numbers, key=lambda one: (-round(float(self.ratings[one]), 6), -means[one]))
+        """Numbers of the players, the highest rating first, then the better Nash average."""
+        # Equals differ in the last digits.
+        ratings, averages = self.ratings.round(6).tolist(), self.nash_scores.round(6).tolist()
+        return sorted(range(len(self.players)), key=lambda one: (-ratings[one], -averages[one]))
 
 
 def rated(members: Sequence[Member], payoffs: Payoffs) -> Standing:
