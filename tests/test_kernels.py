@@ -62,10 +62,9 @@ def kernel() -> str | None:
     ("name", "files"),
     [
         ("Prescott", QUICK),
-        pytest.param("Prescott", ALL, marks=pytest.mark.long),
         pytest.param("Haswell", ALL, marks=pytest.mark.long),
     ],
-    ids=["Prescott", "Prescott-all", "Haswell-all"],
+    ids=["Prescott", "Haswell-all"],
 )
 def test_figures_hold_under_another_blas_kernel(name, files, tmp_path):
     if platform.machine() != "x86_64" or kernel() is None:

@@ -3,11 +3,12 @@
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.commands import RAY_AND_TORCH, loaded_by, run_command
+from tests.commands import RAY_AND_TORCH, ROOT, loaded_by, run_command
 from tests.in_process import call
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE
 from ttt_rllib.agents.bundle import load_bundle, save_bundle
@@ -108,6 +109,15 @@ def test_it_needs_neither_ray_nor_torch(folder):
     done = run_command("tournament", folder / "first")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Tic-tac-toe, exact, 3 players")
+
+
+def test_the_leaderboard_is_what_its_command_prints():
+    page = (ROOT / "docs" / "leaderboard.md").read_text(encoding="utf-8")
+    agents = sorted(str(path.relative_to(ROOT)) for path in Path(ROOT, "docs/agents").iterdir())
+    done = run(ROOT, *agents, "one_ply", "alpha_beta", "--markdown")
+    assert done.code == 0, done.errors
+    assert done.stdout in page
+    assert len(agents) >= 5
 
 
 class _Cells(HTMLParser):

@@ -74,8 +74,6 @@ def strict_json(folder):
         ("raises", 2, BROKEN),
         ("raises", 0, BROKEN),
         ("nan", 2, NAN_REWARD),
-        ("nan", 0, NAN_REWARD),
-        ("no move", 2, NO_MOVE),
         ("no move", 0, NO_MOVE),
     ],
 )

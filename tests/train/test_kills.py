@@ -1,7 +1,7 @@
 """SIGKILL of the driver at any moment: a search that was killed equals one that was not.
 
 The moments are random; `KILLS_SEED=... pytest -m long tests/train/test_kills.py` repeats those of
-a failure, whose seed the test prints.
+a failure, whose seed the test prints. `KILLS=10` kills more often.
 """
 
 import csv
@@ -21,7 +21,7 @@ from ttt_rllib.runs.metrics_csv import MetricsCsv
 
 pytestmark = pytest.mark.long
 
-KILLS = 10
+KILLS = int(os.environ.get("KILLS") or 5)
 ITERATIONS = 24
 MAX_DELAY_S = 4.0
 """The latest moment of a kill after the rows it waits for, where it waits for none."""
@@ -94,7 +94,7 @@ def count_rows(run):
     )
 
 
-def test_after_ten_sigkills_searches_equal_the_undisturbed_one_in_trials_moves_and_rows(tmp_path):
+def test_after_many_sigkills_searches_equal_the_undisturbed_one_in_trials_moves_and_rows(tmp_path):
     experiment = tmp_path / "search.yaml"
     experiment.write_text(SEARCH)
     log = (tmp_path / "log.txt").open("w")
