@@ -22,7 +22,8 @@ from ttt_rllib.agents.policies import (
     SeatPolicies,
     policy_table,
 )
-from ttt_rllib.exact import nash_conv, solve, uniform_table
+from ttt_rllib.exact import match, nash_conv, solve, uniform_table
+from ttt_rllib.exact.scores import sharpest_moves
 
 
 def some_boards(game, count=200):
@@ -175,10 +176,35 @@ def test_policy_table_of_the_random_policy_equals_the_uniform_table():
     assert not table[positions.terminal].any()
 
 
-def test_policy_table_of_the_perfect_policy_equals_the_solvers_optimal_moves():
+def test_the_perfect_policy_plays_the_optimal_moves_that_score_best_against_random_play():
     positions = enumerate_positions(TIC_TAC_TOE)
     table = policy_table(positions, PerfectPolicy(TIC_TAC_TOE))
-    assert np.array_equal(table > 0, solve(positions).optimal)
+    optimal = solve(positions).optimal
+    assert not (table > 0)[~optimal].any()
+    # The corners, as anybody knows who plays against children.
+    assert table[0].tolist() == [0.25, 0, 0.25, 0, 0, 0, 0.25, 0, 0.25]
+    uniform = uniform_table(positions)
+    as_x = match(positions, table, uniform).score
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        odds = optimal * rng.uniform(0.0, 1.0, optimal.shape) ** 4
+        other = odds / np.maximum(odds.sum(axis=1, keepdims=True), 1e-300)
+        assert match(positions, other, uniform).score < as_x
+        assert match(positions, uniform, other).score > match(positions, uniform, table).score
+
+
+def test_a_sharpest_move_can_be_found_by_hand():
+    # X: 0, O: 4. Of X's moves, all draws, the opposite corner leaves random play the most chances
+    # to go wrong; against an opponent that never errs, all keep the same.
+    positions = enumerate_positions(TIC_TAC_TOE)
+    solution = solve(positions)
+    perfect = policy_table(positions, PerfectPolicy(TIC_TAC_TOE))
+    boards = Boards(TIC_TAC_TOE, np.array([1], np.uint64), np.array([16], np.uint64))
+    row = positions.find(boards)[0]
+    assert solution.optimal[row].sum() == 7
+    assert (perfect[row] > 0).sum() < 7
+    against_perfect = sharpest_moves(positions, solution, perfect)
+    assert np.array_equal(against_perfect[row], solution.optimal[row])
 
 
 def test_policy_table_asks_for_decision_positions_only_each_in_its_row():

@@ -24,7 +24,7 @@ def test_a_run_with_a_league_shows_its_standing(tmp_path, new_network):
     write_standing(standing, tmp_path / LEAGUE_FILE)
     record = SimpleNamespace(checkpoint=tmp_path, curves=Curves(rows))
     section = league_section(record)
-    assert [row[1] for row in section.rows][0] == "perfect"
+    assert section.rows[0][1] == "perfect"
     ratings = [float(row[2]) for row in section.rows]
     assert ratings == sorted(ratings, reverse=True)
     assert {row[1] for row in section.rows} == {player.name for player in standing.players}

@@ -46,23 +46,23 @@ class SamplerSettings:
         random_plies: Least and greatest number of random opening plies.
         exploring_starts: Share of games whose first move is random.
         num_boards: Boards played at a time.
-        opponents_share: Share of the boards on which the learner plays opponents, once there are
-            any, in [0, 1].
         seed: Numbers that all randomness follows from; None draws them, differently every time.
         explore: Whether to sample as `exploration` says, or to take the most probable move.
         columns: Turns complete games into what the learner needs.
         exploration: Returns, for a share of random moves, the sampler of moves.
+        opponents_share: Share of the boards on which the learner plays opponents, once there are
+            any, in [0, 1].
     """
 
     game: Game
     random_plies: tuple[int, int]
     exploring_starts: float
     num_boards: int
-    opponents_share: float
     seed: tuple[int, ...] | None
     explore: bool
     columns: Callable[[Games], Columns]
     exploration: Callable[[float], ActionSampler]
+    opponents_share: float = 0.0
 
 
 class SampledGames(NamedTuple):

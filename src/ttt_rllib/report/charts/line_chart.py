@@ -97,11 +97,16 @@ def line_chart(
         aria_label=title,
         class_="chart crowded" if crowded else "chart",
         # So that a reader, or a test, can turn places back into figures.
-        data_x=f"{across.low!r} {across.high!r} {across.start!r} {across.end!r}",
-        data_y=f"{upward.low!r} {upward.high!r} {upward.start!r} {upward.end!r}",
+        data_x=_ends(across),
+        data_y=_ends(upward),
     )
     keys = tuple(line.key for line in lines if line.name) if legend is None else legend
     return Figure(title, svg, keys, note)
+
+
+def _ends(scale: Scale) -> str:
+    """Return figures and places of both ends, without the digits in which processors differ."""
+    return " ".join(f"{end:.9g}" for end in (scale.low, scale.high, scale.start, scale.end))
 
 
 def _grid(across: Scale, upward: Scale, x_name: str, *, percent: bool) -> list[str]:
