@@ -58,7 +58,7 @@ def sampling(quick: bool) -> list[Row]:
     rows.append(
         Row(
             "sampling",
-            f"the same with a league of {SNAPSHOTS} snapshots / without, {LEAGUE_BOARDS} boards",
+            f"board env runner, {LEAGUE_BOARDS} boards, league of {SNAPSHOTS} snapshots / none",
             "x",
             ratios(figures["league"], figures[LEAGUE_BOARDS]),
             Target(at_least=0.6),
