@@ -30,6 +30,7 @@ __all__ = [
     "LEAGUE_MIN_SCORE",
     "LEAGUE_NASH_SCORE",
     "LEAGUE_RATING",
+    "LEAGUE_S",
     "LEAGUE_SNAPSHOTS",
     "LEAGUE_WIN_RATE",
     "LEARNER_CPU_S",
@@ -87,6 +88,7 @@ MOVES_PER_S = "perf/moves_per_s"
 SAMPLE_S = "perf/sample_s"
 LEARN_S = "perf/learn_s"
 SYNC_S = "perf/sync_s"
+LEAGUE_S = "perf/league_s"
 EVAL_S = "perf/eval_s"
 CPU_S = "perf/cpu_s"
 MEMORY_MB = "perf/memory_mb"
@@ -300,8 +302,8 @@ METRICS = (
     Metric(
         LEAGUE_MEAN_SCORE,
         "-1 to 1",
-        "Mean score of the learner, as it samples, against the league's opponents, both seats "
-        "alike; exact where the game is solved.",
+        "Mean score of the learner's policy (DQN: greedy) against all members that may be drawn as "
+        "opponents, both seats alike; exact where the game is solved.",
         "higher",
         only="league",
         gauge=True,
@@ -309,7 +311,7 @@ METRICS = (
     Metric(
         LEAGUE_MIN_SCORE,
         "-1 to 1",
-        "The same score against the opponent that does best.",
+        "The same score against the member that does best.",
         "higher",
         only="league",
         gauge=True,
@@ -317,7 +319,7 @@ METRICS = (
     Metric(
         LEAGUE_WIN_RATE,
         "0 to 1",
-        "Mean share of the games that the learner wins against the league's opponents.",
+        "Mean share of the games that the learner wins against the same members.",
         "higher",
         only="league",
     ),
@@ -348,6 +350,14 @@ METRICS = (
     Metric(SAMPLE_S, "s", "Time of this iteration spent sampling.", "lower", gauge=True),
     Metric(LEARN_S, "s", "Time of this iteration spent on gradient steps.", "lower", gauge=True),
     Metric(SYNC_S, "s", "Time of this iteration spent sending weights.", "lower", gauge=True),
+    Metric(
+        LEAGUE_S,
+        "s",
+        "Time of this iteration spent on the league: payoffs, ratings, opponents.",
+        "lower",
+        only="league",
+        gauge=True,
+    ),
     Metric(EVAL_S, "s", "Time of this iteration spent on exact evaluation.", "lower", gauge=True),
     Metric(CPU_S, "s", "CPU time of this iteration in the trial's process.", "lower", gauge=True),
     Metric(MEMORY_MB, "MB", "Resident memory of the trial's process.", "lower", gauge=True),

@@ -50,7 +50,7 @@ def tournament(
 
     A trained agent plays its most probable moves, as its certificate assumes; a fixed player draws
     its moves. The random player, and the perfect one where it is known, always take part: their
-    ratings are fixed, so that those of different tournaments compare.
+    ratings are fixed, so that tournaments have one scale.
 
     Exit codes: 0 done, 2 an agent is not there or plays another game.
     """
@@ -124,21 +124,13 @@ def _markdown(standing: Standing) -> str:
         "| player | rating | mean score | Nash weight | Nash average | agent |",
         "|---|---|---|---|---|---|",
     ]
-    means = standing.payoffs.scores.mean(axis=1)
-    for number in standing.order:
-        player = standing.players[number]
-        figures = (
-            f"{standing.ratings[number]:.0f}",
-            f"{means[number]:+.3f}",
-            f"{standing.nash_weights[number]:.3f}",
-            f"{standing.nash_scores[number] + 0.0:+.3f}",
-        )
-        lines.append(f"| {player.name} | {' | '.join(figures)} | `{player.sha256[:12]}` |")
+    for number, row in zip(standing.order, standing.rows, strict=True):
+        lines.append(f"| {' | '.join(row)} | `{standing.players[number].sha256[:12]}` |")
     return "\n".join(lines)
 
 
 def _text(game: Game, standing: Standing, games: int, width: int) -> list[str]:
-    """Return the table: who is how strong, and the score of every pair with the row as X."""
+    """Return the table of ratings, and the score of every pair with the row as X."""
     exact = standing.payoffs.is_exact
     how = "exact" if exact else f"{games} sampled games of each pair"
     order = standing.order
@@ -154,7 +146,7 @@ def _text(game: Game, standing: Standing, games: int, width: int) -> list[str]:
     for place, number in enumerate(order, 1):
         lines.append(
             f"{place:3} {names[number]:{longest}} {standing.ratings[number]:6.0f} "
-            f"{means[number]:+6.2f} {100 * standing.nash_weights[number]:5.0f}%"
+            f"{_signed(means[number])} {100 * standing.nash_weights[number]:5.0f}%"
         )
     x_scores = standing.payoffs.x_wins - standing.payoffs.o_wins
     at_once = max(1, (width - 3) // 6)
@@ -165,12 +157,17 @@ def _text(game: Game, standing: Standing, games: int, width: int) -> list[str]:
             f"{'':3}" + "".join(f"{start + place:6}" for place in range(1, len(columns) + 1))
         )
         for place, number in enumerate(order, 1):
-            cells = "".join(f"{x_scores[number, column] + 0.0:+6.2f}" for column in columns)
+            cells = "".join(_signed(x_scores[number, column]) for column in columns)
             lines.append(f"{place:3}{cells}")
     if not exact:
         worst = float(standing.payoffs.standard_errors.max())
         lines += ["", f"standard errors up to {worst:.2f}, both seats together"]
     return lines
+
+
+def _signed(score: float) -> str:
+    """Return a score in six places; 0 has a plus, whatever its last digits say."""
+    return f"{round(float(score), 2) + 0.0:+6.2f}"
 
 
 def _shortened(name: str, room: int) -> str:

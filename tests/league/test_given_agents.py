@@ -9,6 +9,7 @@ from ttt_rllib.agents.policies import SeatPolicies
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.league.given_agents import copy_given_agents, given_members, initial_policy
+from ttt_rllib.runs.directory import RunDir, create_run_dir
 
 
 def experiment(**settings):
@@ -93,6 +94,24 @@ def test_weights_that_do_not_fit_are_refused(folder, path, changes, complaint):
         ),
         (["initialize_from=none"], "initialize_from: none: no such folder"),
         (
+            ["initialize_from=agent", "search.model.activation={choice: [relu, tanh]}"],
+            "search.model.activation: initialize_from names an agent with its own game and network",
+        ),
+        (
+            [
+                "env=connect_four",
+                "stop.consecutive_unexploitable_evals=null",
+                "self_play.matchmaking=pfsp",
+                "search.self_play.promotion={choice: [score, exploitability]}",
+                "search.objective=eval/score_vs_random",
+            ],
+            "self_play.promotion exploitability can never be measured",
+        ),
+        (
+            ["self_play.matchmaking=uniform", "self_play.pfsp_weighting=variance"],
+            "pfsp_weighting is variance, but matchmaking is uniform, which does not use it",
+        ),
+        (
             ["env.pettingzoo=tictactoe_v3", "self_play.matchmaking=pfsp"],
             "RLlib's own env runner plays, which knows no league",
         ),
@@ -114,3 +133,16 @@ def test_the_command_refuses_a_wrong_league_in_one_sentence(folder, settings, co
     (sentence,) = done.errors
     assert complaint in sentence
     assert sorted(folder.rglob("*")) == before
+
+
+def test_a_resumed_run_says_which_of_its_copies_is_missing(folder):
+    (folder / "a.yaml").write_text("stop: {iterations: 1}\n")
+    given = experiment(self_play={"matchmaking": "uniform", "members": ["agent"]})
+    run = RunDir(folder / "results" / "a" / "one")
+    create_run_dir(run, given, lambda part: copy_given_agents(given, part.given_agents))
+    copy = run.given_agents / "member_0"
+    copy.rename(folder / "elsewhere")
+    done = call(("train", "--resume", str(run.path)), cwd=folder, env={})
+    assert done.code == 2
+    (sentence,) = done.errors
+    assert f"{copy}: the run's copy of agent is missing" in sentence

@@ -9,6 +9,7 @@ from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE
 from ttt_rllib.agents.bundle import policy_sha256, save_bundle
 from ttt_rllib.agents.policies import NetworkPolicy
 from ttt_rllib.errors import InputError
+from ttt_rllib.league import league as module
 from ttt_rllib.league.league import OPPONENTS_AT_ONCE, League, LeagueSettings
 from ttt_rllib.league.members import find_player, snapshot
 from ttt_rllib.league.payoffs import payoffs
@@ -133,18 +134,26 @@ def test_perfect_draws_are_promoted_where_wins_alone_would_never_be():
 
 
 def test_a_learner_that_scores_less_than_asked_waits_until_it_does_not(learners):
-    league = new_league(promotion="score", promotion_score=0.0, members=(PERFECT,))
-    figures = league.update(learners[0], 100)
-    assert figures[LEAGUE_MEAN_SCORE] < 0.0 == figures[LEAGUE_SNAPSHOTS]
-    assert league.update(PERFECT_LIKE, 150)[LEAGUE_SNAPSHOTS] == 1, "asked again at once"
+    league = new_league(promotion="score", promotion_score=0.0, save_steps=1_000)
+    assert league.update(PERFECT_LIKE, 1_000)[LEAGUE_SNAPSHOTS] == 1
+    figures = league.update(learners[0], 2_000)
+    assert figures[LEAGUE_MEAN_SCORE] < 0.0
+    assert figures[LEAGUE_SNAPSHOTS] == 1
+    assert league.update(learners[0], 2_050) == {LEAGUE_SNAPSHOTS: 1}, "not in every iteration"
+    assert league.update(PERFECT_LIKE, 2_100)[LEAGUE_SNAPSHOTS] == 2, "at the next swap"
+
+
+@pytest.mark.parametrize("promotion", ["score", "exploitability"])
+def test_a_perfect_member_holds_no_learner_up(learners, promotion):
+    league = new_league(promotion=promotion, members=(PERFECT,))
+    assert league.update(learners[0], 100)[LEAGUE_SNAPSHOTS] == 1
 
 
 def test_promotion_by_exploitability_compares_with_those_that_may_be_drawn(learners):
-    league = new_league(promotion="exploitability", members=(PERFECT,))
-    assert league.update(learners[0], 100)[LEAGUE_SNAPSHOTS] == 0
-    assert league.update(PERFECT_LIKE, 200)[LEAGUE_SNAPSHOTS] == 1
-    among_the_weak = new_league(promotion="exploitability", members=(RANDOM,))
-    assert among_the_weak.update(PERFECT_LIKE, 100)[LEAGUE_SNAPSHOTS] == 1
+    league = new_league(promotion="exploitability")
+    assert league.update(PERFECT_LIKE, 100)[LEAGUE_SNAPSHOTS] == 1
+    assert league.update(learners[0], 200)[LEAGUE_SNAPSHOTS] == 1
+    assert league.update(PERFECT_LIKE, 300)[LEAGUE_SNAPSHOTS] == 2
 
 
 def test_figures_are_exact_and_come_with_a_snapshot(learners):
@@ -198,11 +207,33 @@ def test_standing_survives_its_file(tmp_path, learners):
     assert read_standing(tmp_path / "none.json") is None
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"format_version": 1}', '{"format_version": 9}'])
-def test_a_damaged_file_is_named(tmp_path, text):
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{", r"league\.json: damaged"),
+        ("[]", r"league\.json: damaged"),
+        ('{"format_version": 1}', r"league\.json: damaged"),
+        ('{"format_version": 9}', r"^[^ ]*league\.json: is of format 9, not 1$"),
+        (
+            '{"format_version": 1, "players": [], "x_wins": [[1]], "o_wins": [], '
+            '"standard_errors": []}',
+            "its matrices are not of 0 players",
+        ),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path, text, complaint):
     (tmp_path / "league.json").write_text(text)
-    with pytest.raises(InputError, match=r"league\.json: "):
+    with pytest.raises(InputError, match=complaint):
         read_standing(tmp_path / "league.json")
+
+
+def test_tables_that_do_not_fit_the_memory_are_made_in_parts(monkeypatch, learners):
+    whole = grown(learners[:4], members=(ONE_PLY,))
+    monkeypatch.setattr(module, "TABLE_BYTES", 1)
+    parts = grown(learners[:4], members=(ONE_PLY,))
+    one, other = whole.standing(learners[5]), parts.standing(learners[5])
+    assert np.allclose(one.payoffs.x_wins, other.payoffs.x_wins, atol=1e-12)
+    assert len(parts._tables) == 1
 
 
 def test_a_league_of_a_large_game_samples_its_payoffs(new_network):

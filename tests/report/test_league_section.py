@@ -24,10 +24,10 @@ def test_a_run_with_a_league_shows_its_standing(tmp_path, new_network):
     write_standing(standing, tmp_path / LEAGUE_FILE)
     record = SimpleNamespace(checkpoint=tmp_path, curves=Curves(rows))
     section = league_section(record)
-    assert section.rows[0][1] == "perfect"
-    ratings = [float(row[2]) for row in section.rows]
+    assert section.rows[0][0] == "perfect"
+    ratings = [float(row[1]) for row in section.rows]
     assert ratings == sorted(ratings, reverse=True)
-    assert {row[1] for row in section.rows} == {player.name for player in standing.players}
+    assert {row[0] for row in section.rows} == {player.name for player in standing.players}
     titles = [figure.title for figure in section.gallery.figures]
     assert titles == ["Rating of the newest snapshot", "Score against the league"]
     assert {LEAGUE_RATING, LEAGUE_MEAN_SCORE} <= set(rows[-1])

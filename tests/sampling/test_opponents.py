@@ -251,22 +251,37 @@ def observed(boards):
     )
 
 
-def test_networks_are_evaluated_together_as_each_would_be_alone(new_network):
-    kinds = [{}, {}, {"activation": "tanh"}, {"q_head": True}, {"q_head": True}]
-    policies = [new_network(seed=seed, **kind) for seed, kind in enumerate(kinds)]
+@pytest.mark.parametrize("q_head", [False, True])
+def test_networks_are_evaluated_together_as_each_would_be_alone(new_network, q_head):
+    kinds = [{}, {}, {"activation": "tanh"}, {}]
+    policies = [new_network(seed=seed, q_head=q_head, **kind) for seed, kind in enumerate(kinds)]
     policies.insert(2, fixed_player("random", TIC_TAC_TOE))
-    numbers = np.repeat(np.arange(6), [5, 0, 30, 60, 2, 3])
+    numbers = np.repeat(np.arange(5), [5, 0, 30, 60, 3])
     boards = random_openings(TIC_TAC_TOE, len(numbers), (0, 6), np.random.default_rng(0))
     for players in (policies, policies[:2]):
         own = numbers < len(players)
-        found = OpponentPlayers(players, 9).logits(observed(boards[own]), numbers[own])
+        together = OpponentPlayers(players, 9, has_q_head=q_head)
+        found = together.logits(observed(boards[own]), numbers[own])
         for number, policy in enumerate(players):
             rows = np.flatnonzero(numbers[own] == number)
             if number == 2 or not len(rows):
                 continue
             wanted = NumpyNetwork(policy.weights, policy.activation)
             alone = wanted.evaluate(observed(boards[own][rows])).logits
-            assert found[rows] == pytest.approx(alone, abs=1e-5)
+            assert found[rows] == pytest.approx(alone, rel=1e-5, abs=1e-5)
+
+
+@pytest.mark.parametrize("q_head", [False, True])
+def test_a_network_of_the_other_algorithm_plays_its_own_policy(new_network, q_head):
+    """A Q network's values are no logits, nor the other way round."""
+    other = new_network(q_head=not q_head, seed=2)
+    boards = random_openings(TIC_TAC_TOE, 20_000, (0, 0), np.random.default_rng(0))
+    numbers, actions = np.zeros(20_000, np.int64), np.full(20_000, -1)
+    players = OpponentPlayers([other], 9, has_q_head=q_head)
+    assert not players.logits(observed(boards), numbers).any()
+    players.choose(boards, numbers, actions, np.random.default_rng(0))
+    found = np.bincount(actions, minlength=9) / len(actions)
+    assert found == pytest.approx(other(boards[:1])[0], abs=0.02)
 
 
 def test_a_snapshot_plays_its_best_moves_where_the_learner_does(new_network):
@@ -297,7 +312,12 @@ def test_a_snapshot_plays_its_best_moves_where_the_learner_does(new_network):
 
 def test_epsilon_greedy_opponents_explore_as_the_learner_does(new_network):
     sampler = BoardSampler(
-        settings(exploration=epsilon_greedy_exploration, opponents_share=1.0, random_plies=(0, 0)),
+        settings(
+            exploration=epsilon_greedy_exploration,
+            has_q_head=True,
+            opponents_share=1.0,
+            random_plies=(0, 0),
+        ),
         0,
     )
     sampler.play_against([new_network(q_head=True, seed=3)])

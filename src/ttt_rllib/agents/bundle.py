@@ -113,13 +113,13 @@ def weights_sha256(weights: Weights) -> str:
 
 
 def policy_sha256(policy: Policy) -> str:
-    """Return the hash of everything that decides a player's moves.
+    """Return a hash that tells players apart.
 
-    That of a trained agent is the hash in its bundle and its certificate.
+    That of a trained agent is the one in its bundle and its certificate, of everything that decides
+    a move. That of any other player is of its name and settings.
     """
     if isinstance(policy, (NetworkPolicy, SeatPolicies)):
         return Bundle(policy, {}).agent_sha256
-    # A dataclass that shows all its settings.
     return hashlib.sha256(repr(policy).encode()).hexdigest()
 
 

@@ -37,7 +37,10 @@ def check_exact_settings(experiment: Experiment) -> None:
     """
     limits = [name for name in EXACT_LIMITS if getattr(experiment.stop, name)]
     objective = experiment.objective[0] if experiment.search else None
-    if experiment.self_play.promotion == "exploitability":
+    promotions = {experiment.self_play.promotion}
+    if experiment.search and (searched := experiment.search.space.get("self_play.promotion")):
+        promotions |= set(searched.values)
+    if "exploitability" in promotions:
         reason = not_exact_reason(experiment)
         if reason is not None:
             raise InputError(

@@ -185,6 +185,7 @@ class Experiment(Section):
                     f"search.{key}: agents are not searched, as a run has one copy of each; set "
                     f"{key} for all trials"
                 )
+        self._check_searched_network(search)
         if objective == PENALISED_MOVES and not self.stops_by_proof:
             raise ValueError(
                 f"search.objective {PENALISED_MOVES} needs both "
@@ -201,6 +202,20 @@ class Experiment(Section):
                 f"checkpoint.num_to_keep is {kept}; with pbt it is {LEAST_KEPT_BY_PBT} or more, or "
                 "null: a checkpoint must not be gone before it is copied"
             )
+
+    def _check_searched_network(self, search: Search) -> None:
+        """Refuse to search what a given agent decides: most of the trials would not start."""
+        given = {
+            "initialize_from": ("model.", "env.") if self.initialize_from else (),
+            "self_play.members": ("env.",) if self.self_play.members else (),
+        }
+        for setting, sections in given.items():
+            for key in search.space:
+                if key.startswith(sections):
+                    raise ValueError(
+                        f"search.{key}: {setting} names an agent with its own game and network; "
+                        f"search neither, or leave {setting} out"
+                    )
 
     def _check_pettingzoo(self) -> Experiment:
         if isinstance(self.training, DQNTraining) and self.training.zero_sum_targets:

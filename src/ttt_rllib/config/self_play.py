@@ -15,7 +15,7 @@ class SelfPlay(Section):
     """A league: frozen earlier selves and other players as opponents (ML-Agents' words)."""
 
     matchmaking: Literal["none", "latest_or_window", "uniform", "pfsp"] = "none"
-    """Whom the learner plays beside itself: nobody, its newest snapshots, all snapshots, or those
+    """The learner's opponents beside itself: none, its newest snapshots, all snapshots, or those
     that it needs most (AlphaStar's prioritised fictitious self-play); members always take part."""
     play_against_latest_model_ratio: Share = 0.5
     """Share of the boards on which the learner plays both seats itself."""
@@ -28,8 +28,8 @@ class SelfPlay(Section):
     pfsp_weighting: Literal["hard", "variance"] = "hard"
     """Which opponents pfsp prefers: those that beat the learner, or its equals."""
     promotion: Literal["score", "exploitability", "always"] = "score"
-    """What a snapshot that is due needs: a mean score of promotion_score or more against those that
-    may be drawn, an exact NashConv no greater than their mean, or nothing."""
+    """What a snapshot that is due needs: a mean score of promotion_score or more against the
+    snapshots that may be drawn, an exact NashConv no greater than their mean, or nothing."""
     promotion_score: Annotated[float, Field(ge=-1.0, le=1.0)] = 0.0
     """Least mean score, in [-1, 1]; a draw counts 0, so equals are promoted."""
     members: tuple[str, ...] = ()
@@ -49,11 +49,16 @@ class SelfPlay(Section):
                 f"{changed[0]} is set, but matchmaking is none, so nobody is played; set "
                 "matchmaking to latest_or_window, uniform or pfsp"
             )
-        if self.matchmaking != "latest_or_window" and self.window != _default("window"):
-            raise ValueError(
-                f"window is {self.window}, but matchmaking is {self.matchmaking}, which draws from "
-                "all snapshots; leave window out, or set matchmaking to latest_or_window"
-            )
+        for name, owner, value in (
+            ("window", "matchmaking", "latest_or_window"),
+            ("pfsp_weighting", "matchmaking", "pfsp"),
+            ("promotion_score", "promotion", "score"),
+        ):
+            if name in changed and getattr(self, owner) != value:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}, but {owner} is {getattr(self, owner)}, "
+                    f"which does not use it; leave {name} out, or set {owner} to {value}"
+                )
         return self
 
 

@@ -79,16 +79,20 @@ def initial_policy(experiment: Experiment, copies: Path | None = None) -> Networ
     return policy
 
 
-def check_given_agents(experiment: Experiment) -> None:
+def check_given_agents(experiment: Experiment, copies: Path | None = None) -> None:
     """Check all agents that an experiment names, before anything starts.
+
+    Args:
+        experiment: The experiment.
+        copies: The folder of the copies of a run that is resumed; None for a new run.
 
     Raises:
         InputError: If one cannot be used.
     """
     if experiment.on_pettingzoo:
         return
-    given_members(experiment)
-    initial_policy(experiment)
+    given_members(experiment, copies)
+    initial_policy(experiment, copies)
 
 
 def copy_given_agents(experiment: Experiment, folder: Path) -> None:

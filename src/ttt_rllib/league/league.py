@@ -65,8 +65,8 @@ class LeagueSettings:
         save_steps: Moves between snapshots.
         swap_steps: Moves between changes of the opponents.
         pfsp_weighting: A key of `matchmaking.WEIGHTINGS`.
-        promotion: What makes the learner a snapshot when one is due: its mean score against those
-            that may be drawn, a NashConv that is no greater than their mean, or nothing.
+        promotion: What makes the learner a snapshot when one is due: its mean score against the
+            snapshots that may be drawn, a NashConv that is no greater than their mean, or nothing.
         promotion_score: Least mean score, in [-1, 1]; draws count 0.
         members: Opponents from the start.
         seed: All randomness follows from it.
@@ -139,6 +139,8 @@ class League:
     def update(self, policy: NetworkPolicy, moves: int) -> dict[str, float]:
         """Take note of an iteration: add a snapshot and change the opponents if that is due.
 
+        A snapshot that is not promoted is tried again when opponents or snapshots are due next.
+
         Args:
             policy: The learner, after the iteration.
             moves: Moves that it has been trained with.
@@ -150,15 +152,19 @@ class League:
         figures: dict[str, float] = {}
         if is_save or is_swap:
             learner = snapshot(policy, moves)
-            results = self._results(learner, self._pool)
-            figures |= self._score_figures(results)
-            if is_save and self._is_promoted(learner, results):
-                self._add(learner)
-                self._next_save = _next_multiple(moves, self._settings.save_steps)
-                results = self._results(learner, self._pool)
-                figures |= self._rating_figures()
+            candidates = self._candidates()
+            results = self._results(learner, [self._pool[number] for number in candidates])
+            figures |= _score_figures(results)
+            if is_save:
+                wait = self._settings.save_steps
+                if self._is_promoted(learner, results, candidates):
+                    self._add(learner)
+                    figures |= self._rating_figures()
+                else:
+                    wait = min(wait, self._settings.swap_steps)
+                self._next_save = _next_multiple(moves, wait)
             if is_swap:
-                self._swap(results)
+                self._swap(results, candidates)
                 self._next_swap = _next_multiple(moves, self._settings.swap_steps)
         return {**figures, LEAGUE_SNAPSHOTS: float(len(self._snapshots))}
 
@@ -231,39 +237,37 @@ class League:
             snapshots = snapshots[-self._settings.window :]
         return [*self._fixed, *snapshots]
 
-    def _swap(self, results: Results) -> None:
-        candidates = self._candidates()
+    def _swap(self, results: Results, candidates: list[int]) -> None:
+        """Draw the opponents of the next moves, among them perhaps a snapshot made just now."""
+        scores = results.scores
+        if (now := self._candidates()) != candidates:
+            # The newest is the learner itself.
+            known = dict(zip(candidates, scores.tolist(), strict=True))
+            scores = np.array([known.get(number, 0.0) for number in now])
         self._opponents = ()
-        if candidates:
-            odds = uniform_odds(len(candidates))
+        if now:
+            odds = uniform_odds(len(now))
             if self._settings.matchmaking == "pfsp":
-                odds = pfsp_odds(results.scores[candidates], self._settings.pfsp_weighting)
+                odds = pfsp_odds(scores, self._settings.pfsp_weighting)
             rng = np.random.default_rng([self._settings.seed, self._swaps])
             drawn = shares_of_opponents(odds, OPPONENTS_AT_ONCE, rng)
-            self._opponents = tuple(candidates[number] for number in drawn)
+            self._opponents = tuple(now[number] for number in drawn)
         self._swaps += 1
 
-    def _is_promoted(self, learner: Member, results: Results) -> bool:
-        """Tell whether the learner deserves to be an opponent of those that come."""
-        candidates = self._candidates()
-        if self._settings.promotion == "always" or not candidates:
+    def _is_promoted(self, learner: Member, results: Results, candidates: list[int]) -> bool:
+        """Tell whether the learner is good enough to be an opponent of those that come.
+
+        It is compared with snapshots only: no learner that explores scores enough against a perfect
+        player.
+        """
+        places = [place for place, one in enumerate(candidates) if one in set(self._snapshots)]
+        if self._settings.promotion == "always" or not places:
             return True
         if self._settings.promotion == "score":
-            mean = float(results.scores[candidates].mean())
+            mean = float(results.scores[places].mean())
             return mean >= self._settings.promotion_score - ROUNDING
-        rivals = [self._nash_conv(self._pool[number]) for number in candidates]
+        rivals = [self._nash_conv(self._pool[candidates[place]]) for place in places]
         return self._nash_conv(learner) <= float(np.mean(rivals)) + ROUNDING
-
-    def _score_figures(self, results: Results) -> dict[str, float]:
-        candidates = self._candidates()
-        if not candidates:
-            return {}
-        scores = results.scores[candidates]
-        return {
-            LEAGUE_MEAN_SCORE: float(scores.mean()),
-            LEAGUE_MIN_SCORE: float(scores.min()),
-            LEAGUE_WIN_RATE: float(results.win_rates[candidates].mean()),
-        }
 
     def _rating_figures(self) -> dict[str, float]:
         """Return how the newest snapshot, which is the learner, is rated."""
@@ -281,8 +285,18 @@ class League:
             return sampled_results(
                 member.policy, policies, seed=self._settings.seed, num_games=SAMPLED_GAMES
             )
-        tables = [self._table(opponent) for opponent in opponents]
-        return exact_results(solved.positions, self._table(member), tables)
+        table = self._table(member)
+        # In parts, since the tables of many members may be more than fit the memory.
+        size = max(1, TABLE_BYTES // table.nbytes)
+        parts = [
+            exact_results(
+                solved.positions,
+                table,
+                [self._table(opponent) for opponent in opponents[start : start + size]],
+            )
+            for start in range(0, max(1, len(opponents)), size)
+        ]
+        return Results(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
     def _nash_conv(self, member: Member) -> float:
         return sweep(solve_or_raise(self._game).positions, self._table(member)).nash_conv
@@ -297,6 +311,16 @@ class League:
         while len(self._tables) * table.nbytes > max(TABLE_BYTES, table.nbytes):
             del self._tables[next(iter(self._tables))]
         return table
+
+
+def _score_figures(results: Results) -> dict[str, float]:
+    if not len(results.scores):
+        return {}
+    return {
+        LEAGUE_MEAN_SCORE: float(results.scores.mean()),
+        LEAGUE_MIN_SCORE: float(results.scores.min()),
+        LEAGUE_WIN_RATE: float(results.win_rates.mean()),
+    }
 
 
 def _perfect(game: Game) -> tuple[str, ...]:

@@ -18,8 +18,8 @@ WEIGHTINGS: dict[str, Callable[[Vector], Vector]] = {
     "hard": lambda share: (1.0 - share) ** 2,
     "variance": lambda share: share * (1.0 - share),
 }
-"""How much an opponent matters, by the learner's share of the points against it, in [0, 1]:
-against those who beat it, or against those who are its equals."""
+"""How much an opponent matters, by the learner's share of the points against it, in [0, 1]: those
+that beat the learner, or its equals."""
 
 ODDS_LEFT = 0.01
 """Even an opponent that is beaten always is played on this share of a uniform one's boards: a

@@ -49,6 +49,8 @@ def find_player(name: str, game: Game, copy: Path | None = None) -> Member:
         policy = fixed_player(name, game)
         return Member(name, policy, policy_sha256(policy))
     place = copy or Path(name)
+    if copy is not None and not copy.exists():
+        raise InputError(f"{copy}: the run's copy of {name} is missing; put that agent there")
     if not place.exists():
         raise InputError(
             f"{name}: neither a fixed player ({', '.join(FIXED_PLAYERS)}) nor a run, checkpoint or "

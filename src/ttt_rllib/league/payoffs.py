@@ -119,7 +119,7 @@ def payoffs(policies: Sequence[Policy], *, seed: int = 0, num_games: int = PAIR_
     """Return the results of all pairs: exact on a solved game, sampled on a larger one.
 
     Args:
-        policies: `K` players of one game, who draw their moves from their probabilities.
+        policies: `K` players of one game, which draw their moves from their probabilities.
         seed: That of the sampled games.
         num_games: Sampled games of a pair; an even number, 2 or more.
 
@@ -172,7 +172,7 @@ def sampled_results(
     """Return the results of sampled games, half of those of a pair in each seat.
 
     Args:
-        policy: The player, who draws its moves as the others do.
+        policy: The player, which draws its moves as the others do.
         opponents: The `K` others.
         seed: All randomness follows from it and from the number of the opponent.
         num_games: Against each; an even number, 2 or more.

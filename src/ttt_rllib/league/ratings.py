@@ -24,8 +24,8 @@ CERTAIN = 1e-6
 """A score this close to a win of every game counts as this far from it: the rating of a player
 that always wins would be infinite. It is 2,400 points."""
 
-SUPPORT = 1e-6
-"""A player whose greatest weight in any equilibrium is below this is in none."""
+SUPPORT = 0.5
+"""A player whose counted weight is below this, of 1, is in no equilibrium."""
 
 
 def elo_gap(score: float) -> float:
@@ -53,7 +53,7 @@ def elo_ratings(
         scores: `[K, K]` antisymmetric mean scores in [-1, 1].
         anchors: Players whose rating is given, at least one, so that pools compare.
         highest: No rating is above this; None is no limit. For the rating of a perfect player,
-            as nobody scores more than half the points against it.
+            as no player scores more than half the points against it.
 
     Returns:
         `[K]` ratings in Elo points.
@@ -113,16 +113,7 @@ def max_entropy_nash(scores: Matrix) -> Vector:
         `[K]` weights, 0 or greater, with the sum 1.
     """
     count = len(scores)
-    # No player scores more than 0 against an equilibrium: the value of a symmetric game.
-    polytope = {
-        "A_ub": scores,
-        "b_ub": np.zeros(count),
-        "A_eq": np.ones((1, count)),
-        "b_eq": np.ones(1),
-        "bounds": (0.0, 1.0),
-    }
-    extremes = np.array([linprog(-row, **polytope).x for row in np.eye(count)])
-    support = np.flatnonzero(extremes.diagonal() > SUPPORT)
+    support = _nash_support(scores)
     if len(support) == 1:
         return np.eye(count)[support[0]]
     columns = scores[:, support]
@@ -146,6 +137,25 @@ def max_entropy_nash(scores: Matrix) -> Vector:
     weights = np.zeros(count)
     weights[support], _ = _softmax(-found.x @ columns)
     return weights
+
+
+def _nash_support(scores: Matrix) -> npt.NDArray[np.intp]:
+    """Return the players that have weight in some equilibrium, by one linear program.
+
+    The equilibria are the weights against which no player scores more than 0, the value of a
+    symmetric game. Their multiples are a cone, in which a player has a weight of 1 or more
+    somewhere if it has any; the sum of such weights has all of them at once.
+    """
+    count = len(scores)
+    zeros, unit = np.zeros((count, count)), np.eye(count)
+    found = linprog(
+        np.repeat([0.0, -1.0], count),
+        # Weights and, below them, what is counted of them: at most 1 each.
+        A_ub=np.block([[scores, zeros], [-unit, unit]]),
+        b_ub=np.zeros(2 * count),
+        bounds=[(0.0, None)] * count + [(0.0, 1.0)] * count,
+    )
+    return np.flatnonzero(found.x[count:] > SUPPORT)
 
 
 def _softmax(logits: Vector) -> tuple[Vector, float]:

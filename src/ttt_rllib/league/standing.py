@@ -6,7 +6,7 @@ Shapes: `K` players.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,21 @@ class Standing:
         return self.payoffs.scores @ self.nash_weights
 
     @property
+    def rows(self) -> list[tuple[str, ...]]:
+        """Name, rating, mean score, Nash weight and Nash average as text, in `order`."""
+        means = self.payoffs.scores.mean(axis=1)
+        return [
+            (
+                self.players[number].name,
+                f"{self.ratings[number]:.0f}",
+                _signed(means[number]),
+                f"{self.nash_weights[number]:.3f}",
+                _signed(self.nash_scores[number]),
+            )
+            for number in self.order
+        ]
+
+    @property
     def order(self) -> list[int]:
         """Numbers of the players, the highest rating first, then the better Nash average."""
         # Equals differ in the last digits.
@@ -81,12 +96,17 @@ class Standing:
         return sorted(range(len(self.players)), key=lambda one: (-ratings[one], -averages[one]))
 
 
+def _signed(score: float) -> str:
+    """Return a score with its sign and three digits; 0 has none of either sign."""
+    return f"{round(float(score), 3) + 0.0:+.3f}"
+
+
 def rated(members: Sequence[Member], payoffs: Payoffs) -> Standing:
     """Rate a pool in which the random player is, and the perfect one if there is one.
 
     The random player has 0 points, and the perfect one as many as its score against the random
-    player says, whoever else is in the pool: so ratings of different pools compare. No other is
-    rated above the perfect player, since nobody scores more than half the points against it.
+    player says, in any pool; the ratings of all others depend a little on the pool. No other is
+    rated above the perfect player, since no player scores more than half the points against it.
 
     Args:
         members: `K` players.
@@ -148,21 +168,27 @@ def read_standing(path: Path) -> Standing | None:
         return None
     try:
         data = read_json_file(path)
-        if data["format_version"] != FORMAT_VERSION:
-            raise InputError(f"{path}: is of format {data['format_version']}, not {FORMAT_VERSION}")
-        players = data["players"]
-        matrices = (np.array(data[key], float) for key in ("x_wins", "o_wins", "standard_errors"))
-        payoffs = Payoffs(*matrices)
-        if {matrix.shape for matrix in vars(payoffs).values()} != {(len(players),) * 2}:
-            raise InputError(f"{path}: damaged: its matrices are not of {len(players)} players")
-        return Standing(
-            players=tuple(Player(one["name"], one["sha256"], one["moves"]) for one in players),
-            payoffs=payoffs,
-            ratings=np.array([one["rating"] for one in players], float),
-            nash_weights=np.array([one["nash_weight"] for one in players], float),
-        )
+        version = data["format_version"]
+        standing = _standing(data) if version == FORMAT_VERSION else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: damaged: {error}") from None
+    if standing is None:
+        raise InputError(f"{path}: is of format {version}, not {FORMAT_VERSION}")
+    return standing
+
+
+def _standing(data: Mapping[str, Any]) -> Standing:
+    players = data["players"]
+    matrices = (np.array(data[key], float) for key in ("x_wins", "o_wins", "standard_errors"))
+    payoffs = Payoffs(*matrices)
+    if {matrix.shape for matrix in vars(payoffs).values()} != {(len(players),) * 2}:
+        raise ValueError(f"its matrices are not of {len(players)} players")
+    return Standing(
+        players=tuple(Player(one["name"], one["sha256"], one["moves"]) for one in players),
+        payoffs=payoffs,
+        ratings=np.array([one["rating"] for one in players], float),
+        nash_weights=np.array([one["nash_weight"] for one in players], float),
+    )
 
 
 def write_standing(standing: Standing, path: Path) -> None:

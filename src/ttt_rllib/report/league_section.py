@@ -1,10 +1,10 @@
-"""What the report says about a league, and a tournament's page about a pool: ratings and pairs."""
+"""What the report says about a league: ratings, and the scores of all pairs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ttt_rllib.league.standing import LEAGUE_FILE, Standing, read_standing
+from ttt_rllib.league.standing import LEAGUE_FILE, read_standing
 from ttt_rllib.metrics import (
     LEAGUE_MEAN_SCORE,
     LEAGUE_MIN_SCORE,
@@ -18,14 +18,15 @@ from ttt_rllib.report.charts.line_chart import Line, line_chart
 from ttt_rllib.runs.metrics_csv import Curves
 from ttt_rllib.runs.record import RunRecord
 
-__all__ = ["DRAWN_HERE", "LeagueSection", "league_section", "standing_rows"]
+__all__ = ["DRAWN_HERE", "LeagueSection", "league_section"]
 
 DRAWN_HERE = (LEAGUE_RATING, LEAGUE_MEAN_SCORE, LEAGUE_MIN_SCORE, LEAGUE_WIN_RATE)
-"""Metrics that need no figure of their own elsewhere."""
+"""Metrics that need no figure elsewhere."""
 
 SCORES: tuple[tuple[str, str, Tone], ...] = (
     (LEAGUE_MEAN_SCORE, "mean", "win"),
     (LEAGUE_MIN_SCORE, "against the best opponent", "loss"),
+    (LEAGUE_WIN_RATE, "share of games won", "draw"),
 )
 
 
@@ -36,7 +37,7 @@ class LeagueSection:
     Attributes:
         gallery: The curves.
         matrix: The scores of all pairs.
-        rows: Of the table of ratings; see `standing_rows`.
+        rows: Of the table of ratings; see `Standing.rows`.
     """
 
     gallery: Gallery
@@ -62,23 +63,7 @@ def league_section(record: RunRecord) -> LeagueSection | None:
         standing.payoffs.scores[order][:, order],
         "Exact, of the move probabilities." if standing.payoffs.is_exact else "Sampled.",
     )
-    return LeagueSection(Gallery(_curves(record.curves)), matrix, standing_rows(standing))
-
-
-def standing_rows(standing: Standing) -> list[tuple[str, ...]]:
-    """Return place, name, rating, mean score, Nash weight and Nash average, the best first."""
-    means = standing.payoffs.scores.mean(axis=1)
-    return [
-        (
-            str(place),
-            standing.players[number].name,
-            f"{standing.ratings[number]:.0f}",
-            f"{means[number]:+.3f}",
-            f"{standing.nash_weights[number]:.3f}",
-            f"{standing.nash_scores[number] + 0.0:+.3f}",
-        )
-        for place, number in enumerate(standing.order, 1)
-    ]
+    return LeagueSection(Gallery(_curves(record.curves)), matrix, standing.rows)
 
 
 def _curves(curves: Curves) -> tuple[Figure, ...]:

@@ -13,6 +13,7 @@ from ttt_rllib.metrics import (
     DRAW_RATE,
     EVAL_S,
     ITERATION,
+    LEAGUE_S,
     LEARN_S,
     LEARNER_CPU_S,
     LEARNER_MEMORY_MB,
@@ -70,6 +71,7 @@ PHASES: tuple[tuple[str, str, Tone], ...] = (
     (SAMPLE_S, "sampling", "win"),
     (LEARN_S, "learning", "ink"),
     (SYNC_S, "sending weights", "loss"),
+    (LEAGUE_S, "league", "faint"),
     (EVAL_S, "exact evaluation", "draw"),
 )
 
@@ -209,7 +211,8 @@ def _line(curves: Curves, metric: str, name: str, tone: Tone) -> Line:
 
 
 def _phases(curves: Curves) -> list[Bar]:
-    sums = [(float(np.nansum(curves[metric])), name, tone) for metric, name, tone in PHASES]
+    known = [phase for phase in PHASES if curves.has(phase[0])]
+    sums = [(float(np.nansum(curves[metric])), name, tone) for metric, name, tone in known]
     return [Bar(name, seconds, f"{seconds:.1f}", tone) for seconds, name, tone in sums]
 
 

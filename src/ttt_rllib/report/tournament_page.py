@@ -10,7 +10,6 @@ from ttt_envs.game import Game
 from ttt_rllib.league.standing import Standing
 from ttt_rllib.report.charts.figure import stylesheet
 from ttt_rllib.report.charts.heat_map import heat_map
-from ttt_rllib.report.league_section import standing_rows
 
 __all__ = ["tournament_page"]
 
@@ -41,6 +40,6 @@ def tournament_page(game: Game, standing: Standing) -> str:
         if payoffs.is_exact
         else "Sampled; the standard error of a pair's score is up to "
         f"{float(payoffs.standard_errors.max()):.2f}.",
-        rows=standing_rows(standing),
+        rows=standing.rows,
         figure=heat_map("Score of the row as X against the column as O", names, pairs),
     )

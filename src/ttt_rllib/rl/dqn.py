@@ -38,6 +38,7 @@ class SelfPlayDQNConfig(SelfPlayConfig, DQNConfig):
     """DQNConfig for board games; call `self_play` to choose the game."""
 
     MODULE = BoardQNetwork
+    HAS_Q_HEAD = True
     LEARNER = SelfPlayDQNLearner
     EXPLORATION = staticmethod(epsilon_greedy_exploration)
 

@@ -16,7 +16,7 @@ from ray.rllib.policy.sample_batch import MultiAgentBatch
 from ttt_envs.game import TIC_TAC_TOE, Game
 from ttt_rllib.league.league import League, LeagueSettings
 from ttt_rllib.league.standing import LEAGUE_FILE, write_standing
-from ttt_rllib.metrics import LATE_ENV_RUNNERS, LEARN_S, SAMPLE_S, SYNC_S, RunLabels
+from ttt_rllib.metrics import LATE_ENV_RUNNERS, LEAGUE_S, LEARN_S, SAMPLE_S, SYNC_S, RunLabels
 from ttt_rllib.rl.eager_torch import eager_determinism
 from ttt_rllib.rl.env_runner import TorchBoardEnvRunner, board_spaces
 from ttt_rllib.rl.env_runner_group import board_env_runner_group, merge_samples
@@ -72,21 +72,29 @@ class SelfPlayMixin(ExactEvaluationMixin):
         learned_s = time.perf_counter()
         weights = current_weights(self.learner_group)
         self.env_runner.set_state(weights)
-        league_figures: dict[str, float] = {}
-        if self._league is not None:
-            league_figures = self._league.update(self.network_of(MODULE_ID), self.moves())
+        league_figures, league_s = self._update_league()
         requests.use(weights)
         # The env runners need not wait for evaluation, checkpoint and Tune.
         requests.ask(*self.moves_to_sample())
         phases = {
             SAMPLE_S: sampled_s - start_s,
             LEARN_S: learned_s - sampled_s,
-            SYNC_S: time.perf_counter() - learned_s,
+            SYNC_S: time.perf_counter() - learned_s - league_s,
         }
+        if self._league is not None:
+            phases[LEAGUE_S] = league_s
         self.record_iteration(phases, batch.env_steps())
         self._figures |= league_figures
         if self.config.num_env_runners > 0:
             self._figures[LATE_ENV_RUNNERS] = requests.num_late
+
+    def _update_league(self) -> tuple[dict[str, float], float]:
+        """Let the league take note of the iteration; return its figures, and the seconds."""
+        start_s = time.perf_counter()
+        if self._league is None:
+            return {}, 0.0
+        figures = self._league.update(self.network_of(MODULE_ID), self.moves())
+        return figures, time.perf_counter() - start_s
 
     def restore_env_runners(self, env_runner_group: Any) -> list[int]:
         """Let restarted env runners take part again, and return their numbers.
@@ -125,11 +133,12 @@ class SelfPlayMixin(ExactEvaluationMixin):
 class SelfPlayConfig(ConfigBase):
     """An AlgorithmConfig for board games on `TorchBoardEnvRunner`; call `self_play` for the game.
 
-    A subclass names its `MODULE` and `LEARNER` classes, and a function as its `EXPLORATION`, which
-    returns the sampler of moves for a share of random moves.
+    A subclass names its `MODULE` and `LEARNER` classes, whether that module has a Q head, and a
+    function as its `EXPLORATION`, which returns the sampler of moves for a share of random moves.
     """
 
     MODULE: type[Any]
+    HAS_Q_HEAD = False
     LEARNER: type[Any]
     EXPLORATION: Callable[[float], ActionSampler]
 
@@ -221,6 +230,7 @@ class SelfPlayConfig(ConfigBase):
             exploring_starts=env["exploring_starts"],
             num_boards=self.num_envs_per_env_runner,
             opponents_share=0.0 if self.league is None else self.league.opponents_share,
+            has_q_head=self.HAS_Q_HEAD,
             seed=None if self.seed is None else (int(self.seed), int(self.in_evaluation)),
             explore=self.explore,
             columns=self.columns(),

@@ -52,6 +52,7 @@ class SamplerSettings:
         exploration: Returns, for a share of random moves, the sampler of moves.
         opponents_share: Share of the boards on which the learner plays opponents, once there are
             any, in [0, 1].
+        has_q_head: Whether the network has a Q head.
     """
 
     game: Game
@@ -63,6 +64,7 @@ class SamplerSettings:
     columns: Callable[[Games], Columns]
     exploration: Callable[[float], ActionSampler]
     opponents_share: float = 0.0
+    has_q_head: bool = False
 
 
 class SampledGames(NamedTuple):
@@ -106,7 +108,9 @@ class BoardSampler:
         Args:
             opponents: The other players; none = the learner plays both seats everywhere.
         """
-        self._players = OpponentPlayers(opponents, self.settings.game.num_actions)
+        self._players = OpponentPlayers(
+            opponents, self.settings.game.num_actions, has_q_head=self.settings.has_q_head
+        )
 
     @property
     def weights_seq_no(self) -> int:

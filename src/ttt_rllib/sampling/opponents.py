@@ -55,22 +55,26 @@ class ReceivedOpponents:
 class OpponentPlayers:
     """All opponents of a sampler: networks are evaluated together, others play by themselves.
 
-    A network explores as the learner does where it was trained: its logits go through the
-    learner's choice of moves.
+    The outputs of networks with the learner's kind of head go through the learner's choice of
+    moves, so that a snapshot explores as the learner does. All others, networks of another
+    algorithm too, draw moves from their own probabilities.
 
     Args:
         policies: The opponents; their numbers are their places.
         num_actions: Actions `A` of the game.
+        has_q_head: Whether the learner has a Q head.
     """
 
-    def __init__(self, policies: Sequence[Policy], num_actions: int) -> None:
+    def __init__(
+        self, policies: Sequence[Policy], num_actions: int, *, has_q_head: bool = False
+    ) -> None:
         self._num_actions = num_actions
         self._count = len(policies)
         groups: dict[Any, list[int]] = {}
         self._policies: dict[int, Policy] = {}
         for number, policy in enumerate(policies):
-            if isinstance(policy, NetworkPolicy):
-                kind = (policy.hidden_sizes, policy.activation, policy.has_q_head)
+            if isinstance(policy, NetworkPolicy) and policy.has_q_head == has_q_head:
+                kind = (policy.hidden_sizes, policy.activation)
                 groups.setdefault(kind, []).append(number)
             else:
                 self._policies[number] = policy
@@ -104,7 +108,7 @@ class OpponentPlayers:
         actions: npt.NDArray[np.int64],
         rng: np.random.Generator,
     ) -> None:
-        """Let those move that are no networks; see `Opponents`."""
+        """Choose moves for the opponents that play by themselves; see `Opponents`."""
         for number, policy in self._policies.items():
             rows = np.flatnonzero(numbers == number)
             if len(rows):

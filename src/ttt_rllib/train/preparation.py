@@ -98,7 +98,8 @@ def find_job(
         raise InputError(
             f"{run.experiment}: differs from the experiment given: {differs}; choose another --name"
         )
-    return Job(experiment, storage, name, run)
+    job = Job(experiment, storage, name, run)
+    return _with_its_agents(job, run)
 
 
 def resume_job(path: Path, file: Path | None, overrides: tuple[str, ...], name: str | None) -> Job:
@@ -119,7 +120,18 @@ def resume_job(path: Path, file: Path | None, overrides: tuple[str, ...], name: 
             f"{run.experiment}: differs from {file}: {differs}; leave the file out to resume, or "
             "start a new run"
         )
-    return Job(saved, run.path.parent.parent, earlier=run)
+    return _with_its_agents(Job(saved, run.path.parent.parent, earlier=run), run)
+
+
+def _with_its_agents(job: Job, run: RunDir) -> Job:
+    """Return the job, once the run's copies of given agents are known to be there.
+
+    Raises:
+        InputError: If one is missing or damaged, and the run is not done.
+    """
+    if not job.is_done:
+        check_given_agents(job.experiment, run.given_agents)
+    return job
 
 
 def check_keep_dashboard(settings: Ray, address: str | None) -> None:
