@@ -46,7 +46,7 @@ def hashes_on_runners(algorithm):
     )
 
 
-@pytest.mark.parametrize("kind", ["ppo", "dqn"])
+@pytest.mark.parametrize("kind", ["ppo", pytest.param("dqn", marks=pytest.mark.long)])
 def test_snapshots_never_change_and_every_runner_plays_exactly_them(build, kind):
     algorithm = build(kind, num_env_runners=2, self_play=SETTINGS)
     created = {}
@@ -66,6 +66,7 @@ def test_snapshots_never_change_and_every_runner_plays_exactly_them(build, kind)
     assert set(wanted) <= known
 
 
+@pytest.mark.long
 def test_a_restarted_runner_plays_the_same_opponents_again(build):
     algorithm = build(num_env_runners=1, self_play=SETTINGS)
     for _ in range(4):
@@ -80,7 +81,12 @@ def test_a_restarted_runner_plays_the_same_opponents_again(build):
 
 
 @pytest.mark.parametrize(
-    ("num_env_runners", "beside"), [(0, False), (2, False), (2, True)], ids=str
+    ("num_env_runners", "beside"),
+    [
+        (0, False),
+        pytest.param(2, False, marks=pytest.mark.long),
+        pytest.param(2, True, marks=pytest.mark.long),
+    ],
 )
 def test_a_restored_league_run_equals_the_uninterrupted_one(
     build, tmp_path, num_env_runners, beside
