@@ -25,6 +25,7 @@ BENCHMARKS = (
     "end_to_end",
     "scaling",
     "startup",
+    "cold",
     "env_runners",
     "search",
     "seeds",
@@ -36,6 +37,9 @@ BENCHMARKS = (
 
 PARTS = {"seeds": "unexploitable"}
 """What is measured within another, and only by itself where it is asked for."""
+
+COMPARED = "cold"
+"""Wants a checkout of an earlier version, and is measured only where it is asked for."""
 
 OWN_PAGE = "scaling"
 """Published on a page of its own, docs/scaling.md, so a run of all the others leaves it out."""
@@ -81,7 +85,8 @@ def main(
 
 def _by_default(quick: bool) -> list[str]:
     """Return what is measured where nothing is named; a quick run shows that all of it works."""
-    return [name for name in BENCHMARKS if name not in PARTS and (quick or name != OWN_PAGE)]
+    left_out = {*PARTS, COMPARED, *(() if quick else (OWN_PAGE,))}
+    return [name for name in BENCHMARKS if name not in left_out]
 
 
 def _here(name: str, quick: bool) -> list[dict[str, Any]]:
