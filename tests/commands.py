@@ -25,6 +25,7 @@ __all__ = [
     "RAY_AND_TORCH",
     "ROOT",
     "STARTED",
+    "THOROUGH",
     "end_started",
     "finish",
     "loaded_by",
@@ -46,6 +47,10 @@ RAY_AND_TORCH = ("ray", "torch")
 
 FINISH_S = 600.0
 """More than any command takes that a test waits for, on a slow and busy machine."""
+
+THOROUGH = bool(os.environ.get("THOROUGH"))
+"""Whether tests that repeat something at random do so as often as was published; otherwise they
+take a half or less, since `.ci/run` has an hour and a half on any machine."""
 
 EXIT_S = 60.0
 """How long Ray's processes may take to end after their driver, at niceness 15 on busy cores."""

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy._core._multiarray_umath import __cpu_features__
 
-from tests.commands import run_program
+from tests.commands import THOROUGH, run_program
 
 # What OpenBLAS calls them: it knows Prescott's kernel, the plainest one, by an older name too.
 NAMES = {"Prescott": {"Prescott", "Katmai"}, "Haswell": {"Haswell"}}
@@ -62,9 +62,9 @@ def kernel() -> str | None:
     ("name", "files"),
     [
         ("Prescott", QUICK),
-        pytest.param("Haswell", ALL, marks=pytest.mark.long),
+        pytest.param("Haswell", ALL if THOROUGH else QUICK, marks=pytest.mark.long),
     ],
-    ids=["Prescott", "Haswell-all"],
+    ids=["Prescott", "Haswell"],
 )
 def test_figures_hold_under_another_blas_kernel(name, files, tmp_path):
     if platform.machine() != "x86_64" or kernel() is None:

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tests.commands import (
+    THOROUGH,
     finish,
     own_lines,
     run_command,
@@ -81,7 +82,7 @@ search:
 """
 )
 CLOCKS = {metric.name for metric in METRICS if metric.name.startswith("perf/")}
-KILLS = 2
+KILLS = 3 if THOROUGH else 2
 
 
 def train(folder, experiment, **options):
@@ -359,7 +360,9 @@ def test_a_search_with_a_failed_trial_is_not_done_and_tries_it_again_when_resume
 # ---- a population that is killed -------------------------------------------------------------
 
 
-def test_a_population_that_was_killed_twice_has_every_iteration_and_exploit_once(tmp_path):
+def test_a_population_that_was_killed_again_and_again_has_every_iteration_and_exploit_once(
+    tmp_path,
+):
     process, run = train(tmp_path, POPULATION)
 
     def exploits():

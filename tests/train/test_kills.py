@@ -1,7 +1,7 @@
 """SIGKILL of the driver at any moment: a search that was killed equals one that was not.
 
 The moments are random; `KILLS_SEED=... pytest -m long tests/train/test_kills.py` repeats those of
-a failure, whose seed the test prints. `KILLS=10` kills more often.
+a failure, whose seed the test prints. `THOROUGH=1` kills more often.
 """
 
 import csv
@@ -16,12 +16,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.commands import EXIT_S, start_command, start_program
+from tests.commands import EXIT_S, THOROUGH, start_command, start_program
 from ttt_rllib.runs.metrics_csv import MetricsCsv
 
 pytestmark = pytest.mark.long
 
-KILLS = int(os.environ.get("KILLS") or 5)
+KILLS = 10 if THOROUGH else 5
 ITERATIONS = 24
 MAX_DELAY_S = 4.0
 """The latest moment of a kill after the rows it waits for, where it waits for none."""

@@ -2,7 +2,7 @@
 
 A copy of the run directory at any moment is what a kill leaves. What happens, and when, is random
 but the same each time; `MOVES_SEED=$RANDOM pytest -m long tests/tuning/test_moved_runs.py` tries
-other sequences.
+other sequences, `THOROUGH=1` twice as many.
 """
 
 import csv
@@ -23,6 +23,7 @@ from ray.util.placement_group import (
 )
 from rich.console import Console
 
+from tests.commands import THOROUGH
 from tests.tuning.chained import ChainedTrainable
 from ttt_rllib.agents.bundle import load_bundle
 from ttt_rllib.config.loading import load_experiment
@@ -38,7 +39,7 @@ from ttt_rllib.tuning import run as tuning_run
 
 pytestmark = pytest.mark.long
 
-SEQUENCES = 100
+SEQUENCES = 100 if THOROUGH else 50
 ITERATIONS = 6
 KEPT = 2
 SEARCH = f"""
