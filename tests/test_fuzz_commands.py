@@ -2,7 +2,7 @@
 
 Each input is a sound one with a fault: an experiment, a path, a bundle or a run directory.
 The same ones each time, so that a failure is about the change under test;
-`FUZZ_SEED=$RANDOM pytest tests/test_fuzz_commands.py` tries others, and `-m long` more than a thousand.
+`FUZZ_SEED=$RANDOM pytest tests/test_fuzz_commands.py` tries others, and `-m long` many more.
 """
 
 from __future__ import annotations

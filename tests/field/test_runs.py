@@ -360,7 +360,7 @@ def test_a_search_with_a_failed_trial_is_not_done_and_tries_it_again_when_resume
 # ---- a population that is killed -------------------------------------------------------------
 
 
-def test_a_population_that_was_killed_again_and_again_has_every_iteration_and_exploit_once(
+def test_a_population_that_was_killed_often_has_every_iteration_and_exploit_once(
     tmp_path,
 ):
     process, run = train(tmp_path, POPULATION)
