@@ -10,7 +10,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linprog, minimize
 
 __all__ = ["ELO_SCALE", "elo_gap", "elo_ratings", "max_entropy_nash"]
 
@@ -73,6 +72,7 @@ def elo_ratings(
     limit = None if highest is None else highest / ELO_SCALE
     if not len(free):
         return ratings * ELO_SCALE
+    from scipy.optimize import minimize  # 0.4 s, which trials without a league need not spend
 
     def loss(some: Vector) -> tuple[float, Vector]:
         """Return the negative log-likelihood of all pairs and its gradient by the free ratings."""
@@ -116,6 +116,8 @@ def max_entropy_nash(scores: Matrix) -> Vector:
     support = _nash_support(scores)
     if len(support) == 1:
         return np.eye(count)[support[0]]
+    from scipy.optimize import minimize
+
     columns = scores[:, support]
 
     def loss(prices: Vector) -> tuple[float, Vector]:
@@ -146,6 +148,8 @@ def _nash_support(scores: Matrix) -> npt.NDArray[np.intp]:
     symmetric game. Their multiples are a cone, in which a player has a weight of 1 or more
     somewhere if it has any; the sum of such weights has all of them at once.
     """
+    from scipy.optimize import linprog
+
     count = len(scores)
     zeros, unit = np.zeros((count, count)), np.eye(count)
     found = linprog(
