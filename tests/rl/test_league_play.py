@@ -28,7 +28,12 @@ EXPERIMENT = """
 training: {train_batch_size_per_learner: 512, minibatch_size: 256, num_epochs: 1}
 env_runners: {num_env_runners: 1, num_cpus_per_env_runner: 0.5, num_envs_per_env_runner: 64}
 evaluation: {evaluation_interval: 5}
-self_play: {matchmaking: pfsp, save_steps: 2_000, swap_steps: 1_000, promotion: always, members: [one_ply, MEMBER]}
+self_play:
+  matchmaking: pfsp
+  save_steps: 2_000
+  swap_steps: 1_000
+  promotion: always
+  members: [one_ply, MEMBER]
 stop: {iterations: 40}
 checkpoint: {checkpoint_frequency: 4}
 """
