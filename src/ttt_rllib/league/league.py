@@ -260,7 +260,8 @@ class League:
         It is compared with snapshots only: no learner that explores scores enough against a perfect
         player.
         """
-        places = [place for place, one in enumerate(candidates) if one in set(self._snapshots)]
+        snapshots = set(self._snapshots)
+        places = [place for place, one in enumerate(candidates) if one in snapshots]
         if self._settings.promotion == "always" or not places:
             return True
         if self._settings.promotion == "score":

@@ -53,8 +53,8 @@ def find_player(name: str, game: Game, copy: Path | None = None) -> Member:
         raise InputError(f"{copy}: the run's copy of {name} is missing; put that agent there")
     if not place.exists():
         raise InputError(
-            f"{name}: neither a fixed player ({', '.join(FIXED_PLAYERS)}) nor a run, checkpoint or "
-            f"bundle{did_you_mean(name, list(FIXED_PLAYERS))}"
+            f"{name}: neither a fixed player nor a run, checkpoint or bundle"
+            f"{did_you_mean(name, list(FIXED_PLAYERS))}"
         )
     try:
         agent = find_bundle(place).policy

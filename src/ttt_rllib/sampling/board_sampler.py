@@ -172,7 +172,7 @@ class BoardSampler:
         count = len(self._players)
         if not count or not self.settings.opponents_share:
             return None
-        # Rounded up or down such that the mean over many batches is right.
+        # Rounded up or down at random, so that the mean over many batches is right.
         num_games = int(num_boards * self.settings.opponents_share + rng.random())
         of_game = np.full(num_boards, -1)
         # In ascending order; whose share is rounded up changes from batch to batch.
