@@ -94,10 +94,17 @@ class Boards:
             actions: `[N]` integers in 0..A-1. They must be legal and the games must not
                 be over: this is the hot path and does not check.
         """
-        stones = self.mover | self._stone(actions)
-        won = has_line(self.game, stones)
-        after = Boards(self.game, self.opponent, stones)
+        after = self.place(actions)
+        won = has_line(self.game, after.opponent)
         return Step(after, won, won | (after.legal_bits() == 0))
+
+    def place(self, actions: Actions) -> Boards:
+        """Return the positions after one ply on every board, without looking who has won.
+
+        Args:
+            actions: As for `step`.
+        """
+        return Boards(self.game, self.opponent, self.mover | self._stone(actions))
 
     def random_actions(self, rng: np.random.Generator) -> npt.NDArray[np.intp]:
         """`[N]` uniformly random legal actions; every board must have one."""
