@@ -56,7 +56,6 @@ CHUNK = 1 << 17
 MERGED_BY_CHUNKS = 4
 """Equal positions of different chunks are held at the same time; this many copies are allowed."""
 NO_ACTIONS = np.zeros(0, np.uint8)
-NO_ROWS = np.zeros(0, np.int32)
 
 
 class WalkLimits(NamedTuple):
@@ -84,14 +83,16 @@ class Layer(NamedTuple):
         results: `[n]` int8, the agent's result where the game is over, else `ONGOING`.
         expanded: `[d]` rows of the positions in which moves were made.
         actions: `[d]` uint8, the agent's moves; empty where the opponent moves.
-        children: Rows of the next layer: `[d]` where the agent moves, `[d, A]` where the opponent
-            does, `NO_CHILD` where illegal.
+        children: `[d, A]` rows of the next layer, `NO_CHILD` where illegal; `[d, 1]` where the
+            agent moves.
+        is_agents: Whether it is the agent that moves.
     """
 
     results: Results
     expanded: Rows
     actions: Bytes
     children: npt.NDArray[np.int32]
+    is_agents: bool
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def walk_reached(
         incomplete_reason=walk.reason,
         scores=tuple(float(score) for score in walk.scores),
         moves_sha256=walk.digest.hexdigest(),
-        layers=(*walk.layers, Layer(walk.results, NO_ROWS, NO_ACTIONS, NO_ROWS)),
+        layers=(*walk.layers, walk.last_layer()),
     )
 
 
@@ -200,7 +201,7 @@ class _Walk:
         try:
             if agent_moves:
                 actions = self._add_agents_moves(merger, rows)
-                children = self.disk.full((len(rows),), NO_CHILD, np.int32)
+                children = self.disk.full((len(rows), 1), NO_CHILD, np.int32)
             else:
                 actions = NO_ACTIONS
                 self._add_all_moves(merger, rows)
@@ -212,10 +213,15 @@ class _Walk:
         except (_PositionLimitError, DiskLimitError) as error:
             self._end(f"{error} at {self.positions:,} positions, in ply {len(self.layers) + 1}")
             return
-        self.layers.append(Layer(*kept, children))
+        self.layers.append(Layer(*kept, children, agent_moves))
         self.positions += len(keys)
         self.keys, self.shares = keys, shares
         self._judge(agent_moves)
+
+    def last_layer(self) -> Layer:
+        """Return the present ply, in which no moves were made."""
+        children = np.zeros((0, self.game.num_actions), np.int32)
+        return Layer(self.results, children[:, 0], NO_ACTIONS, children, False)
 
     def _end(self, reason: str) -> None:
         self.reason = reason or self.reason
@@ -240,7 +246,7 @@ class _Walk:
             boards = self._boards(rows[part])
             moves[part] = self.agent(boards)
             children = position_keys(boards.place(moves[part]))
-            merger.add(children, self.shares[:, rows[part]], part)
+            merger.add(children, self.shares[:, rows[part]], (part, 0))
         self.digest.update(self.keys[rows].astype("<u8").tobytes())
         self.digest.update(moves.tobytes())
         return moves
