@@ -14,9 +14,11 @@ from ttt_rllib.agents.bundle import Bundle, BundleError
 from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run_command, warn
 from ttt_rllib.errors import InputError
 from ttt_rllib.evaluation.evaluate_agent import Report, evaluate_agent
-from ttt_rllib.evaluation.sampled import NUM_GAMES, SEED, SampledReport
+from ttt_rllib.evaluation.sampled import NUM_GAMES, SEED
 from ttt_rllib.evaluation.text import format_report
-from ttt_rllib.exact.evaluation import NOT_PROVABLE, ExactReport
+from ttt_rllib.evaluation.walk_lines import WalkLines
+from ttt_rllib.exact.evaluation import NOT_PROVABLE
+from ttt_rllib.exact.walks import MAX_POSITIONS
 from ttt_rllib.runs.bundles import find_bundle
 from ttt_rllib.runs.certificate_json import (
     CERTIFICATE_FILE,
@@ -48,10 +50,17 @@ def evaluate(
         int, typer.Option(help="Sampled games against each player, where the game is large.")
     ] = NUM_GAMES,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampled games.")] = SEED,
+    max_positions: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Positions to reach for a proof in each seat, where the game is large."
+        ),
+    ] = MAX_POSITIONS,
 ) -> None:
-    """Measure an agent exactly, and check its certificate if it has one.
+    """Measure an agent, prove what can be proved, and check its certificate if it has one.
 
-    In a game with too many positions for that, sample games against three fixed players.
+    Where the game has too many positions to know all, those that opponents can bring the agent to
+    are walked, and games are sampled against three fixed players.
 
     Exit codes: 0 done, 1 the agent falls short or its certificate is wrong, 2 no agent.
     """
@@ -62,7 +71,13 @@ def evaluate(
     except (BundleError, InputError) as error:
         warn(f"error: {error}")
         raise typer.Exit(EXIT_BAD_INPUT) from None
-    report = evaluate_agent(bundle.policy, seed=seed, num_games=games)
+    report = evaluate_agent(
+        bundle.policy,
+        seed=seed,
+        num_games=games,
+        max_positions=max_positions,
+        on_ply=WalkLines(),
+    )
     print(
         json.dumps(_as_json(bundle, report), indent=2) if as_json else format_report(bundle, report)
     )
@@ -76,24 +91,22 @@ def _judge(
     stored: AgentCertificate | None,
     require: Requirement | None,
 ) -> int:
-    code = EXIT_DONE
-    if isinstance(report, SampledReport):
-        if stored is not None:
-            warn(f"{agent / CERTIFICATE_FILE}: cannot be checked: {NOT_PROVABLE}")
-            code = EXIT_FAILED
-        if require is not None:
-            warn(f"{agent}: cannot be proved {require}: {NOT_PROVABLE}")
-            code = EXIT_FAILED
-        return code
+    certificate = report.certificate
+    wrong = []
     if stored is not None:
-        matches = same_certificate(certificate_of(bundle, report), stored)
-        if not matches:
-            warn(f"{agent / CERTIFICATE_FILE}: does not hold for this agent")
-            code = EXIT_FAILED
-    if require is not None and not getattr(report.certificate, require):
-        warn(f"{agent}: not {require}")
-        code = EXIT_FAILED
-    return code
+        if certificate is None:
+            wrong.append(f"{agent / CERTIFICATE_FILE}: cannot be checked: {NOT_PROVABLE}")
+        elif not same_certificate(certificate_of(bundle, certificate), stored):
+            wrong.append(f"{agent / CERTIFICATE_FILE}: does not hold for this agent")
+    if require is not None:
+        is_proved = None if certificate is None else getattr(certificate, require)
+        if is_proved is None:
+            wrong.append(f"{agent}: cannot be proved {require}: {NOT_PROVABLE}")
+        elif not is_proved:
+            wrong.append(f"{agent}: not {require}")
+    for sentence in wrong:
+        warn(sentence)
+    return EXIT_FAILED if wrong else EXIT_DONE
 
 
 def _check_games(games: int) -> None:
@@ -104,15 +117,14 @@ def _check_games(games: int) -> None:
 
 
 def _as_json(bundle: Bundle, report: Report) -> dict[str, Any]:
-    exact = report if isinstance(report, ExactReport) else None
-    sampled = report if isinstance(report, SampledReport) else None
+    certificate, sampled = report.certificate, report.sampled
     return {
         "game": asdict(bundle.policy.game),
         "weights_sha256": bundle.weights_sha256,
         "agent_sha256": bundle.agent_sha256,
         "provenance": bundle.provenance,
         "metrics": report.metrics(),
-        "certificate": certificate_of(bundle, exact).as_json() if exact else None,
+        "certificate": certificate_of(bundle, certificate).as_json() if certificate else None,
         "sampled": sampled.as_json() if sampled else None,
     }
 

@@ -16,7 +16,7 @@ from ttt_rllib.agents.onnx import INSTALL, OPSET, TOLERANCE, build_model, compar
 from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run_command, warn
 from ttt_rllib.errors import InputError, file_error
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
-from ttt_rllib.exact.evaluation import ExactReport, solved_game
+from ttt_rllib.exact.evaluation import solved_game
 from ttt_rllib.runs.bundles import find_bundle
 from ttt_rllib.runs.certificate_json import CERTIFICATE_FILE, certificate_of, write_certificate
 from ttt_rllib.text_files import read_json_file
@@ -124,9 +124,9 @@ def _fill(folder: Path, bundle: Bundle, *, with_onnx: bool) -> str | None:
     """
     save_bundle(bundle.policy, folder, bundle.provenance)
     if solved_game(bundle.policy.game) is not None:
-        report = evaluate_agent(bundle.policy)
-        if isinstance(report, ExactReport):
-            write_certificate(folder / CERTIFICATE_FILE, certificate_of(bundle, report))
+        certificate = evaluate_agent(bundle.policy).certificate
+        if certificate is not None:
+            write_certificate(folder / CERTIFICATE_FILE, certificate_of(bundle, certificate))
     return _add_onnx(folder / ONNX_FILE, bundle) if with_onnx else None
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 __all__ = [
+    "BEST_RESPONSE_O",
+    "BEST_RESPONSE_X",
     "BETTER",
     "CONSECUTIVE_UNEXPLOITABLE_EVALS",
     "CPU_S",
@@ -53,6 +55,7 @@ __all__ = [
     "PENALISED_MOVES",
     "POLICY_LOSS",
     "Q_MEAN",
+    "REFUTED_REPLY_RATE",
     "RENAMED_METRICS",
     "RETURN_MEAN",
     "RUNNER_CPU_S",
@@ -66,6 +69,7 @@ __all__ = [
     "SCORE_VS_RANDOM",
     "SCORE_VS_RANDOM_O",
     "SCORE_VS_RANDOM_X",
+    "SHORTEST_REFUTATION",
     "STRENGTH_GROUPS",
     "SYNC_S",
     "TD_ERROR",
@@ -110,6 +114,10 @@ NASH_CONV_GREEDY = "exact/nash_conv_greedy"
 NASH_CONV = "exact/nash_conv"
 CONSECUTIVE_UNEXPLOITABLE_EVALS = "exact/consecutive_unexploitable_evals"
 OPTIMAL_MOVE_RATE = "exact/optimal_move_rate"
+BEST_RESPONSE_X = "exact/best_response_x"
+BEST_RESPONSE_O = "exact/best_response_o"
+REFUTED_REPLY_RATE = "exact/refuted_reply_rate"
+SHORTEST_REFUTATION = "exact/shortest_refutation"
 LOSING_POSITIONS = "exact/losing_positions"
 SCORE_VS_RANDOM_X = "exact/score_vs_random_x"
 SCORE_VS_RANDOM_O = "exact/score_vs_random_o"
@@ -222,6 +230,32 @@ METRICS = (
         "Positions worth less than the game value that the greedy agent can be led into.",
         "lower",
         gauge=True,
+    ),
+    Metric(
+        BEST_RESPONSE_X,
+        "-1 to 1",
+        "Score of the best opponent that plays X against the greedy agent.",
+        "lower",
+    ),
+    Metric(
+        BEST_RESPONSE_O,
+        "-1 to 1",
+        "Score of the best opponent that plays O against the greedy agent.",
+        "lower",
+    ),
+    Metric(
+        REFUTED_REPLY_RATE,
+        "0 to 1",
+        "Share of the opponents' moves in all positions they can bring about after which the "
+        "greedy agent still gets the game value; of games too large to enumerate.",
+        "higher",
+    ),
+    Metric(
+        SHORTEST_REFUTATION,
+        "plies",
+        "Shortest game found in which the greedy agent does not get the game value; of games too "
+        "large to enumerate.",
+        "higher",
     ),
     Metric(
         SCORE_VS_RANDOM_X,

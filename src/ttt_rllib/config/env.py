@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from ttt_envs.game import Game
-from ttt_rllib.config.section import Section
+from ttt_rllib.config.section import Section, Share
 
 if TYPE_CHECKING:
     from ttt_rllib.config.pettingzoo_envs import Traits
@@ -76,6 +76,9 @@ class Opening(Section):
     random_plies: tuple[NonNegativeInt, NonNegativeInt] = (0, 8)
     """Least and greatest number of uniformly random plies with which a game begins; the default is
     reduced to what a small board allows."""
+    refuted_starts: Share = 0.0
+    """Share of games that begin in a position of a game in which the last evaluation found the agent
+    beaten."""
 
     @model_validator(mode="after")
     def _check(self) -> Opening:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.exact.evaluation import NOT_PROVABLE, solved_game
-from ttt_rllib.metrics import EXACT_GROUPS
+from ttt_rllib.exact.reached import not_walkable_reason
+from ttt_rllib.metrics import EXACT_GROUPS, PENALISED_MOVES
 
-__all__ = ["check_exact_settings", "not_exact_reason"]
+__all__ = ["check_exact_settings", "not_exact_reason", "not_provable_reason"]
 
-EXACT_LIMITS = ("consecutive_unexploitable_evals", "optimal_move_rate")
-"""Limits of `stop` that exact evaluation measures."""
+PROVABLE = (PENALISED_MOVES,)
+"""Objectives that need a proof and not the table of the game."""
 
 UNKNOWN_GAME = (
     "the rules of this environment are not known here, so there is no agent/ and no proof"
@@ -18,7 +21,7 @@ UNKNOWN_GAME = (
 
 
 def not_exact_reason(experiment: Experiment) -> str | None:
-    """Return why agents cannot be evaluated exactly, as a clause; None where they can.
+    """Return why not every figure of an agent is exact, as a clause; None where all are.
 
     The game is solved for it, which takes seconds where it is nearly too large. An environment
     of PettingZoo's is made, because only the environment itself tells its rules.
@@ -29,33 +32,39 @@ def not_exact_reason(experiment: Experiment) -> str | None:
     return UNKNOWN_GAME if game is None else NOT_PROVABLE
 
 
+def not_provable_reason(experiment: Experiment) -> str | None:
+    """Return why an agent cannot be proved unexploitable, as a clause; None where it can."""
+    game = experiment.env.game
+    return UNKNOWN_GAME if game is None else not_walkable_reason(game)
+
+
 def check_exact_settings(experiment: Experiment) -> None:
     """Refuse a limit or an objective that can never be measured: it would be waited for in vain.
 
     Raises:
         InputError: If exact evaluation is needed and there is none for this game.
     """
-    limits = [name for name in EXACT_LIMITS if getattr(experiment.stop, name)]
-    objective = experiment.objective[0] if experiment.search else None
     promotions = {experiment.self_play.promotion}
     if experiment.search and (searched := experiment.search.space.get("self_play.promotion")):
         promotions |= set(searched.values)
-    if "exploitability" in promotions:
-        reason = not_exact_reason(experiment)
-        if reason is not None:
-            raise InputError(
-                f"self_play.promotion exploitability can never be measured: {reason}; set it to "
-                "score or always"
-            )
-    if not limits and not (objective and objective.startswith(EXACT_GROUPS)):
-        return
-    reason = not_exact_reason(experiment)
-    if reason is None:
-        return
-    if limits:
+    if "exploitability" in promotions and (reason := not_exact_reason(experiment)):
         raise InputError(
-            f"stop.{limits[0]} can never be met: {reason}; stop by moves, train_s or iterations"
+            f"self_play.promotion exploitability can never be measured: {reason}; set it to "
+            "score or always"
         )
-    raise InputError(
-        f"search.objective {objective} can never be measured: {reason}; set one of eval/ or play/"
-    )
+    limits: dict[str, Callable[[Experiment], str | None]] = {
+        "consecutive_unexploitable_evals": not_provable_reason,
+        "optimal_move_rate": not_exact_reason,
+    }
+    for name, reason_of in limits.items():
+        if getattr(experiment.stop, name) and (reason := reason_of(experiment)):
+            raise InputError(
+                f"stop.{name} can never be met: {reason}; stop by moves, train_s or iterations"
+            )
+    objective = experiment.objective[0] if experiment.search else ""
+    reason_of = not_exact_reason if objective not in PROVABLE else not_provable_reason
+    if objective.startswith(EXACT_GROUPS) and (reason := reason_of(experiment)):
+        raise InputError(
+            f"search.objective {objective} can never be measured: {reason}; set one of eval/ or "
+            "play/"
+        )

@@ -249,6 +249,11 @@ class Experiment(Section):
                 "RLlib's own learner learns, which fails where its shards of a batch differ in "
                 "their numbers of games: set it to 0 or 1"
             )
+        if self.opening.refuted_starts:
+            raise ValueError(
+                f"opening.refuted_starts is {self.opening.refuted_starts:g}; with env.pettingzoo "
+                "games begin as the environment begins them: set it to 0"
+            )
         if self.opening.random_plies == NO_OPENING.random_plies:
             return self
         if "random_plies" in self.opening.model_fields_set:
@@ -273,4 +278,5 @@ class Experiment(Section):
                 f"opening.random_plies is {list(self.opening.random_plies)}; a game of "
                 f"{most + 1} squares takes at most {most}"
             )
-        return self.model_copy(update={"opening": Opening(random_plies=(0, most))})
+        opening = self.opening.model_copy(update={"random_plies": (0, most)})
+        return self.model_copy(update={"opening": opening})

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
 
 from ttt_rllib.config.section import Section
 from ttt_rllib.errors import did_you_mean
+from ttt_rllib.exact.walks import MAX_POSITIONS
 from ttt_rllib.metrics import BETTER
 
 __all__ = ["Checkpoint", "Evaluation", "Stop"]
@@ -17,8 +18,25 @@ class Evaluation(Section):
     """How often the agent is evaluated."""
 
     evaluation_interval: NonNegativeInt = 1
-    """Iterations between evaluations; 0 = never. Games too large to enumerate are evaluated by
-    sampled matches against fixed players instead of exactly."""
+    """Iterations between evaluations; 0 = never. In a game too large to enumerate, what opponents
+    can bring the agent to is walked where that takes about a second, and matches against fixed
+    players are sampled."""
+    certificate: Literal["end", "never"] | PositiveInt = "end"
+    """When an agent of a game too large to enumerate is walked whatever it takes: at the end of the
+    run, never, or a number: also at every so many evaluations."""
+    max_positions: PositiveInt = MAX_POSITIONS
+    """Positions reached in a seat before a certificate is given up; 1 million take about a second
+    and 20 MB of disk, those of larger networks longer."""
+
+    @property
+    def certificate_interval(self) -> int:
+        """Evaluations between certificates during training; 0 = there are none."""
+        return self.certificate if isinstance(self.certificate, int) else 0
+
+    @property
+    def certificate_positions(self) -> int:
+        """Positions to reach for the certificate at the end; 0 = there is to be none."""
+        return 0 if self.certificate == "never" else self.max_positions
 
 
 class Stop(Section):

@@ -1,32 +1,25 @@
 """The proof that an agent never falls below what its seat can guarantee.
 
 A deterministic agent can only come to few positions: those reached when it moves by its policy
-and the opponent makes any moves. If none of them is worth less than the seat's game value, no
-opponent can do better than perfect play: the agent is unexploitable (its NashConv is 0). In
-tic-tac-toe this means that it never loses.
-Shapes: `P` positions, `A` actions.
+and the opponent makes any moves. If no game among them ends worse for it than the seat's game value,
+no opponent can do better than perfect play: the agent is unexploitable (its NashConv is 0). In
+tic-tac-toe this means that it never loses. The value of the game need not be known: results that
+the agent guarantees in both seats and that add up to 0 are the value.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from itertools import islice
 
-import numpy as np
-import numpy.typing as npt
-
-from ttt_envs.boards import Mask
-from ttt_envs.positions import Positions
-from ttt_rllib.exact.solver import Solution
-from ttt_rllib.exact.tables import Table
+from ttt_rllib.exact.evaluation import TableFacts
+from ttt_rllib.exact.reached import ReachedSet
+from ttt_rllib.exact.walks import Seat, Walks
 
 __all__ = ["MAX_LOSING_LINES", "Certificate", "LosingLine", "certify"]
 
 MAX_LOSING_LINES = 50
 """A certificate lists at most this many losing lines; it counts all of them."""
-
-Seat = Literal["x", "o"]
-SEATS: tuple[Seat, Seat] = ("x", "o")
 
 
 @dataclass(frozen=True)
@@ -48,122 +41,95 @@ class LosingLine:
 class Certificate:
     """What was checked, and the verdict.
 
+    Where not all positions were reached, a figure is None unless it is known nevertheless.
+
     Attributes:
-        unexploitable: No reachable position is worth less than the seat's game value.
-        perfect: The agent's move keeps the value of every decision position of the game.
-        game_value: Value of the empty board for X, in {-1, 0, +1}.
+        unexploitable: No opponent gets more from the agent than the game's value, in either seat;
+            None where the walk ended before that was decided.
+        perfect: The agent's move keeps the value of every decision position of the game; None
+            where the game is too large to tell.
+        game_value: Value of the empty board for X, in {-1, 0, +1}; None where it is not known.
+        guaranteed_as_x: The agent's result as X against its best response.
+        guaranteed_as_o: The same as O.
         positions_as_x: Positions reached with the agent as X and any opponent.
         positions_as_o: The same with the agent as O.
-        losing_positions: How many of these are worth less than the seat's game value.
+        incomplete_as_x: A clause that says why there may be more of them; empty if these are all.
+        incomplete_as_o: The same with the agent as O.
+        moves_sha256_as_x: Digest of the agent's moves in all positions that it can come to as X;
+            see `ReachedSet`.
+        moves_sha256_as_o: The same as O.
+        replies: Moves of the opponents in all these positions, of both seats.
+        losing_replies: Those after which an opponent can bring the agent below its game value.
+        losing_positions: Reached positions worth less than the seat's game value if both sides
+            play perfectly from there.
         decision_positions: Decision positions of the game.
         mistakes: Decision positions in which the agent's move gives value away.
-        losing_line_count: Complete games that end below the seat's game value.
-        losing_lines: The shortest of them, shortest first; see `certify`.
+        losing_line_count: Complete games that end below the seat's game value, where all are
+            known; exact below 2^53.
+        losing_lines: The shortest ones found, shortest first.
     """
 
-    unexploitable: bool
-    perfect: bool
-    game_value: int
+    unexploitable: bool | None
+    perfect: bool | None
+    game_value: int | None
+    guaranteed_as_x: int | None
+    guaranteed_as_o: int | None
     positions_as_x: int
     positions_as_o: int
-    losing_positions: int
-    decision_positions: int
-    mistakes: int
-    losing_line_count: int
+    incomplete_as_x: str
+    incomplete_as_o: str
+    moves_sha256_as_x: str | None
+    moves_sha256_as_o: str | None
+    replies: int | None
+    losing_replies: int | None
+    losing_positions: int | None
+    decision_positions: int | None
+    mistakes: int | None
+    losing_line_count: int | None
     losing_lines: tuple[LosingLine, ...]
 
 
 def certify(
-    positions: Positions, solution: Solution, greedy: Table, max_lines: int = MAX_LOSING_LINES
+    walks: Walks, facts: TableFacts | None = None, max_lines: int = MAX_LOSING_LINES
 ) -> Certificate:
-    """Check a deterministic agent in every position that it can reach.
+    """Return what the walks prove.
 
     Args:
-        positions: All positions of the game.
-        solution: Their values.
-        greedy: `[P, A]` in {0, 1}, one move per decision position.
-        max_lines: The greatest number of losing lines to list; listing them takes most of the time.
+        walks: Those of both seats.
+        facts: What the table of the whole game tells; None where there is none.
+        max_lines: The greatest number of losing lines to list.
     """
-    allowed = {seat: _allowed_moves(positions, greedy, seat) for seat in SEATS}
-    reached = {seat: _reached(positions, allowed[seat]) for seat in SEATS}
-    worse = {seat: _below_game_value(positions, solution, seat) for seat in SEATS}
-    lines: list[LosingLine] = []
-    count = 0
-    for seat in SEATS:
-        ends = worse[seat] & positions.terminal
-        found, total = _losing_lines(positions, allowed[seat], ends, seat, max_lines)
-        lines += found
-        count += total
+    found = walks.refutations
+    lines = [
+        LosingLine("x" if refutations.reached.agent_is_x else "o", line.moves, line.result)
+        for refutations in found
+        for line in islice(refutations.shortest(), max_lines)
+    ]
     lines.sort(key=lambda line: (len(line.moves), line.seat, line.moves))
-    kept = solution.optimal[greedy > 0]
-    losing = sum(int((reached[seat] & worse[seat]).sum()) for seat in SEATS)
+    is_complete = walks.is_complete
+    # An agent that can be exploited makes a mistake somewhere, wherever that is.
+    perfect = None if walks.is_unexploitable is not False else False
     return Certificate(
-        unexploitable=losing == 0,
-        perfect=bool(kept.all()),
-        game_value=solution.game_value,
-        positions_as_x=int(reached["x"].sum()),
-        positions_as_o=int(reached["o"].sum()),
-        losing_positions=losing,
-        decision_positions=len(positions.decisions),
-        mistakes=int((~kept).sum()),
-        losing_line_count=count,
+        unexploitable=walks.is_unexploitable,
+        perfect=facts.mistakes == 0 if facts else perfect,
+        game_value=walks.game_value,
+        guaranteed_as_x=walks.guaranteed_as_x,
+        guaranteed_as_o=walks.guaranteed_as_o,
+        positions_as_x=walks.as_x.positions,
+        positions_as_o=walks.as_o.positions,
+        incomplete_as_x=walks.as_x.incomplete_reason,
+        incomplete_as_o=walks.as_o.incomplete_reason,
+        moves_sha256_as_x=_digest(walks.as_x),
+        moves_sha256_as_o=_digest(walks.as_o),
+        replies=walks.as_x.num_replies + walks.as_o.num_replies if is_complete else None,
+        losing_replies=sum(one.good_replies for one in found) if is_complete else None,
+        losing_positions=facts.losing_positions if facts else None,
+        decision_positions=facts.decision_positions if facts else None,
+        mistakes=facts.mistakes if facts else None,
+        losing_line_count=sum(one.games for one in found) if is_complete else None,
         losing_lines=tuple(lines[:max_lines]),
     )
 
 
-def _agent_to_move(positions: Positions, seat: Seat) -> Mask:
-    return positions.x_to_move if seat == "x" else ~positions.x_to_move
-
-
-def _allowed_moves(positions: Positions, greedy: Table, seat: Seat) -> Mask:
-    agent = _agent_to_move(positions, seat)[:, None]
-    return positions.legal & (~agent | (greedy > 0))
-
-
-def _reached(positions: Positions, allowed: Mask) -> Mask:
-    reached = np.zeros(len(positions), np.bool_)
-    reached[0] = True
-    for rows in positions.plies():
-        moves = reached[rows, None] & allowed[rows]
-        reached[positions.children[rows][moves]] = True
-    return reached
-
-
-def _below_game_value(positions: Positions, solution: Solution, seat: Seat) -> Mask:
-    agent = _agent_to_move(positions, seat)
-    values = np.where(agent, solution.values, -solution.values)
-    seat_value = solution.game_value if seat == "x" else -solution.game_value
-    return values < seat_value
-
-
-def _losing_lines(
-    positions: Positions, allowed: Mask, ends: Mask, seat: Seat, max_lines: int
-) -> tuple[list[LosingLine], int]:
-    """List the shortest lines into `ends`, and count them all.
-
-    Lines are grown breadth first, and only where an end can still be reached.
-    """
-    ways = _ways_to(positions, allowed, ends)
-    lines: list[LosingLine] = []
-    frontier: list[tuple[int, tuple[int, ...]]] = [(0, ())] if ways[0] else []
-    while frontier and len(lines) < max_lines:
-        grown = []
-        for row, moves in frontier:
-            if ends[row]:
-                result = 0 if not positions.lost[row] else -1
-                lines.append(LosingLine(seat, moves, result))
-            for action in np.flatnonzero(allowed[row]):
-                child = int(positions.children[row, action])
-                if ways[child]:
-                    grown.append((child, (*moves, int(action))))
-        frontier = grown
-    return lines, int(ways[0])
-
-
-def _ways_to(positions: Positions, allowed: Mask, ends: Mask) -> npt.NDArray[np.int64]:
-    """`[P]` number of lines from each position into `ends`."""
-    ways = ends.astype(np.int64)
-    for rows in reversed(list(positions.plies())):
-        onward = np.where(allowed[rows], ways[positions.children[rows]], 0).sum(axis=1)
-        ways[rows] += onward
-    return ways
+def _digest(reached: ReachedSet) -> str | None:
+    return None if reached.incomplete_reason else reached.moves_sha256

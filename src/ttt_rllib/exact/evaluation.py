@@ -6,33 +6,45 @@ Shapes: `P` positions, `A` actions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
+
+from ttt_envs.boards import Mask
 from ttt_envs.game import Game
 from ttt_envs.positions import Positions, TooManyPositionsError, enumerate_positions
-from ttt_rllib.exact.certificate import MAX_LOSING_LINES, Certificate, certify
 from ttt_rllib.exact.exploitability import sweep
+from ttt_rllib.exact.known_values import known_value
 from ttt_rllib.exact.scores import Ceilings, Outcome, outcome, score_ceilings
 from ttt_rllib.exact.solver import Solution, solve
 from ttt_rllib.exact.tables import Table, check_table, greedy_table, uniform_table
+from ttt_rllib.exact.walks import Walks
 from ttt_rllib.metrics import (
+    BEST_RESPONSE_O,
+    BEST_RESPONSE_X,
     LOSING_POSITIONS,
     NASH_CONV,
     NASH_CONV_GREEDY,
     NORMALIZED_SCORE_O,
     NORMALIZED_SCORE_X,
     OPTIMAL_MOVE_RATE,
+    REFUTED_REPLY_RATE,
     SCORE_VS_RANDOM_O,
     SCORE_VS_RANDOM_X,
+    SHORTEST_REFUTATION,
 )
 
 __all__ = [
+    "NOTHING_KNOWN",
     "NOT_PROVABLE",
     "ExactReport",
     "SolvedGame",
+    "TableFacts",
     "evaluate",
+    "evaluate_walks",
+    "game_value",
     "solve_or_raise",
     "solved_game",
     "unsolved_reason",
@@ -57,57 +69,107 @@ class SolvedGame(NamedTuple):
     ceilings: Ceilings
 
 
+class TableFacts(NamedTuple):
+    """What only the table of the whole game tells about an agent that plays its best moves.
+
+    Attributes:
+        losing_positions: Positions to which opponents can bring it, in both seats, and which are
+            worth less than the seat's game value if both sides play perfectly from there.
+        decision_positions: Decision positions of the game.
+        mistakes: Those in which the agent's move gives value away.
+    """
+
+    losing_positions: int
+    decision_positions: int
+    mistakes: int
+
+
 @dataclass(frozen=True)
 class ExactReport:
-    """The exact figures of a policy.
+    """The exact figures of a policy; those that the size of the game forbids are None.
 
     Attributes:
         nash_conv_greedy: NashConv of the most probable moves, in [0, 4].
         nash_conv: NashConv of the move probabilities themselves, in [0, 4].
-        optimal_move_rate: Share of the decision positions whose greedy move keeps the value.
+        best_response_x: Score of the best opponent that plays X against the most probable moves.
+        best_response_o: The same of the best opponent that plays O.
+        facts: What the table of the whole game tells about the most probable moves.
+        refuted_reply_rate: Share of the opponents' moves in all reached positions after which the
+            greedy agent still gets what its seat is worth, whatever follows.
+        shortest_refutation: Plies of the shortest game found in which it does not.
         vs_random_x: Result of the greedy agent as X against the uniformly random player.
         vs_random_o: The same with the agent as O; the outcome is still seen by X.
         ceilings: The best possible scores against the random player.
-        certificate: The proof, or the losing lines.
     """
 
-    nash_conv_greedy: float
-    nash_conv: float
-    optimal_move_rate: float
-    vs_random_x: Outcome
-    vs_random_o: Outcome
-    ceilings: Ceilings
-    certificate: Certificate
+    nash_conv_greedy: float | None
+    nash_conv: float | None
+    best_response_x: float | None
+    best_response_o: float | None
+    facts: TableFacts | None
+    refuted_reply_rate: float | None
+    shortest_refutation: int | None
+    vs_random_x: Outcome | None
+    vs_random_o: Outcome | None
+    ceilings: Ceilings | None
 
     @property
-    def score_vs_random_x(self) -> float:
+    def optimal_move_rate(self) -> float | None:
+        """Share of the decision positions whose greedy move keeps the value, in [0, 1]."""
+        if self.facts is None:
+            return None
+        return 1.0 - self.facts.mistakes / self.facts.decision_positions
+
+    @property
+    def score_vs_random_x(self) -> float | None:
         """Mean score of the greedy agent as X against random, in [-1, 1]."""
-        return self.vs_random_x.score
+        return None if self.vs_random_x is None else self.vs_random_x.score
 
     @property
-    def score_vs_random_o(self) -> float:
+    def score_vs_random_o(self) -> float | None:
         """Mean score of the greedy agent as O against random, in [-1, 1]."""
-        return -self.vs_random_o.score
+        return None if self.vs_random_o is None else -self.vs_random_o.score
 
     def metrics(self) -> dict[str, float]:
-        """Return the figures by their metric names.
+        """Return the figures that are known, by their metric names.
 
         A normalised score is left out where its ceiling is not above 0, for example where
         the second player always loses: the quotient would say nothing.
         """
+        as_x, as_o = self.score_vs_random_x, self.score_vs_random_o
         figures = {
             NASH_CONV_GREEDY: self.nash_conv_greedy,
             NASH_CONV: self.nash_conv,
+            BEST_RESPONSE_X: self.best_response_x,
+            BEST_RESPONSE_O: self.best_response_o,
             OPTIMAL_MOVE_RATE: self.optimal_move_rate,
-            LOSING_POSITIONS: self.certificate.losing_positions,
-            SCORE_VS_RANDOM_X: self.score_vs_random_x,
-            SCORE_VS_RANDOM_O: self.score_vs_random_o,
+            LOSING_POSITIONS: self.facts.losing_positions if self.facts else None,
+            REFUTED_REPLY_RATE: self.refuted_reply_rate,
+            SHORTEST_REFUTATION: self.shortest_refutation,
+            SCORE_VS_RANDOM_X: as_x,
+            SCORE_VS_RANDOM_O: as_o,
         }
-        if self.ceilings.as_x > 0.0:
-            figures[NORMALIZED_SCORE_X] = self.score_vs_random_x / self.ceilings.as_x
-        if self.ceilings.as_o > 0.0:
-            figures[NORMALIZED_SCORE_O] = self.score_vs_random_o / self.ceilings.as_o
-        return figures
+        if self.ceilings is not None:
+            for name, score, ceiling in (
+                (NORMALIZED_SCORE_X, as_x, self.ceilings.as_x),
+                (NORMALIZED_SCORE_O, as_o, self.ceilings.as_o),
+            ):
+                if score is not None and ceiling > 0.0:
+                    figures[name] = score / ceiling
+        return {name: float(figure) for name, figure in figures.items() if figure is not None}
+
+
+NOTHING_KNOWN = ExactReport(*[None] * len(fields(ExactReport)))
+"""The report of an agent whose game can be neither solved nor walked."""
+
+
+def game_value(game: Game) -> int | None:
+    """Return the value of the empty board for X, in {-1, 0, +1}; None where it is not known."""
+    solved = solved_game(game)
+    if solved is not None:
+        return solved.solution.game_value
+    known = known_value(game)
+    return known.value if known else None
 
 
 def solved_game(game: Game | None) -> SolvedGame | None:
@@ -144,13 +206,12 @@ def _solved_or_reason(game: Game) -> SolvedGame | str:
         return str(error)
 
 
-def evaluate(solved: SolvedGame, table: Table, max_lines: int = MAX_LOSING_LINES) -> ExactReport:
-    """Measure a policy exactly.
+def evaluate(solved: SolvedGame, table: Table) -> ExactReport:
+    """Measure a policy of a solved game.
 
     Args:
         solved: The game, as `solve_or_raise` returns it.
         table: `[P, A]` move probabilities.
-        max_lines: The greatest number of losing lines that the certificate lists.
 
     Raises:
         ValueError: If the table is no policy of the game; see `check_table`.
@@ -158,13 +219,63 @@ def evaluate(solved: SolvedGame, table: Table, max_lines: int = MAX_LOSING_LINES
     positions, solution, uniform, ceilings = solved
     check_table(positions, table)
     greedy = greedy_table(positions, table)
-    certificate = certify(positions, solution, greedy, max_lines)
+    response = sweep(positions, greedy)
     return ExactReport(
-        nash_conv_greedy=sweep(positions, greedy).nash_conv,
+        nash_conv_greedy=response.nash_conv,
         nash_conv=sweep(positions, table).nash_conv,
-        optimal_move_rate=1.0 - certificate.mistakes / certificate.decision_positions,
+        best_response_x=response.as_x,
+        best_response_o=response.as_o,
+        facts=TableFacts(
+            losing_positions=_losing_positions(positions, solution, greedy),
+            decision_positions=len(positions.decisions),
+            mistakes=int((~solution.optimal[greedy > 0]).sum()),
+        ),
+        refuted_reply_rate=None,
+        shortest_refutation=None,
         vs_random_x=outcome(positions, greedy, uniform),
         vs_random_o=outcome(positions, uniform, greedy),
         ceilings=ceilings,
-        certificate=certificate,
     )
+
+
+def evaluate_walks(walks: Walks) -> ExactReport:
+    """Return the figures that need no table of the game: those of a deterministic agent.
+
+    Args:
+        walks: Those of both seats.
+    """
+    as_x, as_o = walks.guaranteed_as_x, walks.guaranteed_as_o
+    vs_random_x, vs_random_o = walks.vs_random or (None, None)
+    return ExactReport(
+        nash_conv_greedy=walks.nash_conv,
+        nash_conv=None,
+        best_response_x=None if as_o is None else -as_o,
+        best_response_o=None if as_x is None else -as_x,
+        facts=None,
+        refuted_reply_rate=walks.refuted_reply_rate,
+        shortest_refutation=walks.shortest_refutation,
+        vs_random_x=vs_random_x,
+        vs_random_o=vs_random_o,
+        ceilings=None,
+    )
+
+
+def _losing_positions(positions: Positions, solution: Solution, greedy: Table) -> int:
+    count = 0
+    for agents_turn, value in (
+        (positions.x_to_move, solution.game_value),
+        (~positions.x_to_move, -solution.game_value),
+    ):
+        allowed = positions.legal & (~agents_turn[:, None] | (greedy > 0))
+        values = np.where(agents_turn, solution.values, -solution.values)
+        count += int((_reached(positions, allowed) & (values < value)).sum())
+    return count
+
+
+def _reached(positions: Positions, allowed: Mask) -> Mask:
+    reached = np.zeros(len(positions), np.bool_)
+    reached[0] = True
+    for rows in positions.plies():
+        moves = reached[rows, None] & allowed[rows]
+        reached[positions.children[rows][moves]] = True
+    return reached

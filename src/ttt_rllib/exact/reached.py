@@ -29,7 +29,10 @@ from ttt_rllib.exact.tables import Table
 
 __all__ = [
     "NO_CHILD",
+    "ONGOING",
     "Layer",
+    "MovesOf",
+    "ProbabilitiesOf",
     "ReachedSet",
     "WalkLimits",
     "not_walkable_reason",
@@ -48,6 +51,7 @@ Results = npt.NDArray[np.int8]
 Shares = npt.NDArray[np.float64]
 """`[K, n]` probability of coming to each position in a game against each opponent."""
 
+RESULTS = (1, 0, -1)
 ONGOING = np.int8(2)
 """Instead of a result, which is -1, 0 or +1 for the agent."""
 NO_CHILD = -1
@@ -105,9 +109,10 @@ class ReachedSet:
         positions: Positions reached; those in which the game is over count.
         results: The agent's results of the games found, each in {-1, 0, +1}. The least is what a
             best response leaves to the agent, if the walk is complete.
+        num_replies: Moves that opponents made in them.
         incomplete_reason: A clause that says why not everything was reached; empty if it was.
-        scores: `[K]` the agent's mean scores against the opponents, in [-1, 1]; of an incomplete
-            walk they mean nothing.
+        outcomes: `[K, 3]` probabilities that the agent wins, draws and loses against each of the
+            opponents; of an incomplete walk they mean nothing.
         moves_sha256: Digest of the agent's moves. For each ply in which it is to move, the keys of
             the positions, ascending, as 8 bytes each, lowest first; then the moves, one byte each.
         layers: The positions by ply.
@@ -117,8 +122,9 @@ class ReachedSet:
     agent_is_x: bool
     positions: int
     results: frozenset[int]
+    num_replies: int
     incomplete_reason: str
-    scores: tuple[float, ...]
+    outcomes: npt.NDArray[np.float64]
     moves_sha256: str
     layers: tuple[Layer, ...]
 
@@ -158,8 +164,9 @@ def walk_reached(
         agent_is_x=agent_is_x,
         positions=walk.positions,
         results=frozenset(walk.found),
+        num_replies=walk.num_replies,
         incomplete_reason=walk.reason,
-        scores=tuple(float(score) for score in walk.scores),
+        outcomes=walk.outcomes,
         moves_sha256=walk.digest.hexdigest(),
         layers=(*walk.layers, walk.last_layer()),
     )
@@ -181,7 +188,8 @@ class _Walk:
         self.layers: list[Layer] = []
         self.positions = 1
         self.found: set[int] = set()
-        self.scores = np.zeros(len(opponents))
+        self.num_replies = 0
+        self.outcomes = np.zeros((len(opponents), len(RESULTS)))
         self.reason = ""
         self.is_ongoing = True
         self.digest = hashlib.sha256()
@@ -256,6 +264,7 @@ class _Walk:
         for part in _chunks(len(rows)):
             boards = self._boards(rows[part])
             parents, actions = np.nonzero(boards.legal_mask())
+            self.num_replies += len(parents)
             probabilities = [opponent(boards)[parents, actions] for opponent in self.opponents]
             shares = self.shares[:, rows[part]][:, parents]
             if probabilities:
@@ -271,11 +280,11 @@ class _Walk:
                 for part in _chunks(len(self.keys))
             ]
         )
-        for result in (-1, 0, 1):
+        for column, result in enumerate(RESULTS):
             ended = self.results == result
             if ended.any():
                 self.found.add(result)
-                self.scores += result * self.shares[:, ended].sum(axis=1)
+                self.outcomes[:, column] += self.shares[:, ended].sum(axis=1)
         bound = self.limits.stop_below
         if not (self.results == ONGOING).any():
             self._end("")

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ttt_rllib.exact.reached import NO_CHILD, Layer, ReachedSet
+from ttt_envs.boards import Boards
+from ttt_rllib.exact.reached import NO_CHILD, ONGOING, Layer, ReachedSet
 
 __all__ = ["Refutation", "Refutations", "find_refutations"]
 
@@ -45,8 +46,7 @@ class Refutations:
         reached: The positions.
         positions: Positions, the last ones of these games included, from which an opponent can
             bring the agent below the result.
-        replies: Moves of the opponent in all positions in which it is to move.
-        good_replies: Those of them from which it can still bring the agent below the result.
+        good_replies: Moves of the opponent after which it can still do so.
         games: Games that end below the result, as a number that is exact below 2^53.
         plies: For each ply `[n]` uint8, plies of the shortest way to the end of such a game;
             `NEVER` where there is none.
@@ -54,16 +54,21 @@ class Refutations:
 
     reached: ReachedSet
     positions: int
-    replies: int
     good_replies: int
     games: int
     plies: tuple[npt.NDArray[np.uint8], ...]
+
+    @property
+    def shortest_plies(self) -> int:
+        """Plies of the shortest of the games."""
+        return int(self.plies[0][0])
 
     def shortest(self) -> Iterator[Refutation]:
         """Yield the games, shorter ones first, those of a length in the order of their moves."""
         # A prefix with the length of the shortest game that it begins; ties go on with the first
         # moves, so that games of one length come in their order.
-        prefixes = [(int(self.plies[0][0]), (), 0)] if self.plies[0][0] != NEVER else []
+        start: tuple[int, tuple[int, ...], int] = (self.shortest_plies, (), 0)
+        prefixes = [start] if self.shortest_plies != NEVER else []
         while prefixes:
             length, moves, row = heapq.heappop(prefixes)
             ply = len(moves)
@@ -76,6 +81,38 @@ class Refutations:
                     heapq.heappush(prefixes, (ply + 1 + int(below), (*moves, action), child))
 
 
+    def sample(self, num_games: int, rng: np.random.Generator) -> Boards:
+        """Return the positions, but for the last ones, of some of the games.
+
+        Every move of the opponent with which it still succeeds is as likely as any other.
+
+        Args:
+            num_games: Number of games; one may be drawn twice.
+            rng: The source of all randomness.
+        """
+        boards = Boards.empty(self.reached.game, num_games)
+        rows = np.zeros(num_games, np.intp)
+        passed = []
+        for layer, below in zip(self.reached.layers, self.plies[1:], strict=False):
+            is_ongoing = layer.results[rows] == ONGOING
+            rows, boards = rows[is_ongoing], boards[is_ongoing]
+            if not len(rows):
+                break
+            passed.append(boards)
+            places = np.searchsorted(layer.expanded, rows)
+            children = layer.children[places]
+            is_good = (children != NO_CHILD) & (below[children] != NEVER)
+            chosen = np.where(is_good, rng.random(is_good.shape), -1.0).argmax(axis=1)
+            actions = layer.actions[places] if layer.is_agents else chosen
+            boards = boards.place(actions)
+            rows = children[np.arange(len(rows)), chosen]
+        return Boards(
+            self.reached.game,
+            np.concatenate([one.mover for one in passed]),
+            np.concatenate([one.opponent for one in passed]),
+        )
+
+
 def find_refutations(reached: ReachedSet, target: int) -> Refutations:
     """Find the games in which the agent's result is below `target`.
 
@@ -83,7 +120,7 @@ def find_refutations(reached: ReachedSet, target: int) -> Refutations:
         reached: A walk, complete or not; of an incomplete one, the games that it has found.
         target: The result that counts as kept, 0 or +1.
     """
-    positions = replies = good_replies = 0
+    positions = good_replies = 0
     all_plies: list[npt.NDArray[np.uint8]] = []
     below = _Below(np.zeros(0, np.uint8), np.zeros(0))
     for layer in reversed(reached.layers):
@@ -92,10 +129,8 @@ def find_refutations(reached: ReachedSet, target: int) -> Refutations:
         for start in range(0, len(layer.expanded), CHUNK):
             chunk = slice(start, start + CHUNK)
             children = layer.children[chunk]
-            is_legal = children != NO_CHILD
-            is_good = is_legal & (below.plies[children] != NEVER)
+            is_good = (children != NO_CHILD) & (below.plies[children] != NEVER)
             if not layer.is_agents:
-                replies += int(is_legal.sum())
                 good_replies += int(is_good.sum())
             shortest = np.where(is_good, below.plies[children], NEVER).min(axis=1)
             rows = layer.expanded[chunk]
@@ -105,7 +140,7 @@ def find_refutations(reached: ReachedSet, target: int) -> Refutations:
         all_plies.append(plies)
         below = _Below(plies, games)
     return Refutations(
-        reached, positions, replies, good_replies, int(below.games[0]), tuple(all_plies[::-1])
+        reached, positions, good_replies, int(below.games[0]), tuple(all_plies[::-1])
     )
 
 

@@ -77,7 +77,10 @@ def _self_play(experiment: Experiment, copies: Path | None) -> AlgorithmConfig:
         game=experiment.env.game,
         random_plies=experiment.opening.random_plies,
         exploring_starts=getattr(experiment.training, "exploring_starts", 0.0),
+        refuted_starts=experiment.opening.refuted_starts,
         exact_evaluation_interval=experiment.evaluation.evaluation_interval,
+        certificate_interval=experiment.evaluation.certificate_interval,
+        max_walk_positions=experiment.evaluation.max_positions,
         sample_beside_learning=experiment.env_runners.sample_beside_learning,
         league=_league(experiment, copies),
     )
@@ -98,6 +101,8 @@ def _pettingzoo(experiment: Experiment) -> AlgorithmConfig:
         partial(make_env, env.pettingzoo, env.kwargs),
         policies=experiment.multi_agent.policies,
         exact_evaluation_interval=experiment.evaluation.evaluation_interval,
+        certificate_interval=experiment.evaluation.certificate_interval,
+        max_walk_positions=experiment.evaluation.max_positions,
     )
     return config
 

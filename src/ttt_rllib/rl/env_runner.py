@@ -32,7 +32,7 @@ from ttt_envs.game import Game
 from ttt_rllib.agents.policies import Policy
 from ttt_rllib.sampling.board_sampler import BoardSampler, SampledGames
 from ttt_rllib.sampling.counters import SamplingCounters
-from ttt_rllib.sampling.env_runner import MODULE_ID, Sampled
+from ttt_rllib.sampling.env_runner import MODULE_ID, STARTS, Sampled
 from ttt_rllib.sampling.opponents import OPPONENTS, ReceivedOpponents
 from ttt_rllib.sampling.process_usage import ProcessUsage
 from ttt_rllib.sampling.rollout import Evaluation
@@ -203,6 +203,8 @@ class TorchBoardEnvRunner(EnvRunner, Checkpointable):
         if OPPONENTS in state:
             self.opponents = self._received.get(state[OPPONENTS])
             self._sampler.play_against(self.opponents)
+        if STARTS in state:
+            self._sampler.start_from(state[STARTS])
         if COMPONENT_RL_MODULE in state:
             weights = state[COMPONENT_RL_MODULE]
             # RLlib puts the weights into the object store once for all runners.

@@ -23,11 +23,19 @@ from ray.rllib.utils.metrics import (
     NUM_EPISODES,
 )
 
+from ttt_envs.boards import Boards
 from ttt_envs.game import Game
 from ttt_rllib.agents.bundle import BUNDLE_FOLDER, SAVED_AT, save_bundle
 from ttt_rllib.agents.policies import AgentPolicy, NetworkPolicy, policy_table
+from ttt_rllib.evaluation.in_training import (
+    POSITIONS_IN_TRAINING,
+    refuted_positions,
+    walk_in_training,
+)
 from ttt_rllib.evaluation.sampled import sampled_report
-from ttt_rllib.exact.evaluation import ExactReport, evaluate, solved_game
+from ttt_rllib.evaluation.test_positions import optimal_rates
+from ttt_rllib.exact.evaluation import ExactReport, evaluate, evaluate_walks, solved_game
+from ttt_rllib.exact.reached import not_walkable_reason
 from ttt_rllib.metrics import (
     CONSECUTIVE_UNEXPLOITABLE_EVALS,
     CPU_S,
@@ -60,6 +68,7 @@ __all__ = ["ExactEvaluationMixin"]
 UNEXPLOITABLE_EVALS_KEY = "consecutive_unexploitable_evals"
 TRAIN_S_KEY = "train_s"
 RESTARTS_KEY = "env_runner_restarts"
+REFUTED_KEY = "refuted_positions"
 
 
 class ExactEvaluationMixin(AlgorithmBase):
@@ -78,6 +87,7 @@ class ExactEvaluationMixin(AlgorithmBase):
         self._consecutive_unexploitable_evals = 0
         self._train_s = 0.0
         self._earlier_restarts = 0
+        self._refuted: Boards | None = None
         super().setup(config)  # type: ignore[safe-super]  # RLlib's
         set_torch_threads(self.config)
         if not self.config.broadcast_env_runner_states:
@@ -114,6 +124,7 @@ class ExactEvaluationMixin(AlgorithmBase):
             UNEXPLOITABLE_EVALS_KEY: self._consecutive_unexploitable_evals,
             TRAIN_S_KEY: self._train_s,
             RESTARTS_KEY: self._restarts(),
+            REFUTED_KEY: self._refuted,
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -123,6 +134,7 @@ class ExactEvaluationMixin(AlgorithmBase):
             UNEXPLOITABLE_EVALS_KEY, self._consecutive_unexploitable_evals
         )
         self._train_s = state.get(TRAIN_S_KEY, self._train_s)
+        self._refuted = state.get(REFUTED_KEY, self._refuted)
         # RLlib goes on counting those of this process, whatever state it takes over.
         self._earlier_restarts += state.get(RESTARTS_KEY, self._restarts()) - self._restarts()
 
@@ -148,11 +160,34 @@ class ExactEvaluationMixin(AlgorithmBase):
         return NetworkPolicy(self.game, weights, self.config.model_config["activation"])
 
     def exact_report(self) -> ExactReport | None:
-        """Measure the current agent exactly; None where the game is unknown or too large."""
-        solved = solved_game(self.game)
-        if solved is None:
+        """Measure the current agent exactly, as far as the size of its game allows.
+
+        None where the game is unknown, or can be neither solved nor walked.
+        """
+        if not self._is_measurable:
             return None
-        return evaluate(solved, policy_table(solved.positions, self.network_policy()), max_lines=0)
+        policy = self.network_policy()
+        solved = solved_game(policy.game)
+        report = evaluate(solved, policy_table(solved.positions, policy)) if solved else None
+        if report is not None and not self.config.refuted_starts:
+            return report
+        walks = walk_in_training(policy, self._walk_positions())
+        if self.config.refuted_starts:
+            self._refuted = refuted_positions(walks, self.iteration)
+        return report or evaluate_walks(walks)
+
+    @property
+    def _is_measurable(self) -> bool:
+        return self.game is not None and (
+            solved_game(self.game) is not None or not_walkable_reason(self.game) is None
+        )
+
+    def _walk_positions(self) -> int:
+        """Return how many positions this evaluation may reach in a seat."""
+        interval = self.config.certificate_interval
+        evaluations = (self.iteration + 1) // self.config.exact_evaluation_interval
+        is_due = interval and evaluations % interval == 0
+        return int(self.config.max_walk_positions if is_due else POSITIONS_IN_TRAINING)
 
     def save_to_path(self, path: Any = None, **kwargs: Any) -> str:
         """Save RLlib's checkpoint, and in it the agent's bundle under `agent/`.
@@ -253,7 +288,7 @@ class ExactEvaluationMixin(AlgorithmBase):
     def _exact_figures(self) -> dict[str, float]:
         """Measure the agent if that is due; otherwise report only the count so far."""
         interval = self.config.exact_evaluation_interval
-        if interval == 0 or solved_game(self.game) is None:
+        if interval == 0 or not self._is_measurable:
             return {}
         report = self.exact_report() if (self.iteration + 1) % interval == 0 else None
         if report is not None:
@@ -272,7 +307,8 @@ class ExactEvaluationMixin(AlgorithmBase):
         due = interval and (self.iteration + 1) % interval == 0
         if not due or self.game is None or solved_game(self.game) is not None:
             return {}
-        return sampled_report(self.network_policy()).metrics()
+        policy = self.network_policy()
+        return {**sampled_report(policy).metrics(), **optimal_rates(policy)}
 
     def _learner_figures(self, results: dict[str, Any]) -> dict[str, float]:
         """Return the figures of the learner, averaged over the modules if there are several."""

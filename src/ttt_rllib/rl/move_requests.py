@@ -15,9 +15,10 @@ from ray.exceptions import RayError, RayTaskError
 from ray.rllib.core import COMPONENT_LEARNER, COMPONENT_RL_MODULE
 from ray.rllib.utils.metrics import WEIGHTS_SEQ_NO
 
+from ttt_envs.boards import Boards
 from ttt_rllib.league.league import League
 from ttt_rllib.rl.hosts import AlgorithmHost
-from ttt_rllib.sampling.env_runner import Sampled
+from ttt_rllib.sampling.env_runner import STARTS, Sampled
 from ttt_rllib.sampling.opponents import OPPONENTS
 
 __all__ = ["MoveRequests", "current_weights"]
@@ -54,6 +55,7 @@ class MoveRequests:
     def __init__(self, algorithm: AlgorithmHost, league: League | None = None) -> None:
         self._algorithm = algorithm
         self._league = league
+        self._starts: Boards | None = None
         self._references: dict[str, Any] = {}
         self._weights: dict[str, Any] | None = None
         self._reference: Any = None
@@ -70,15 +72,20 @@ class MoveRequests:
         """Env runners that were asked in an earlier iteration and have not answered yet."""
         return len(self._late)
 
+    def start_from(self, positions: Boards | None) -> None:
+        """Let a share of the games begin in these positions, once new weights are used."""
+        self._starts = positions
+
     def use(self, weights: dict[str, Any]) -> None:
         """Play the moves that will be asked for with these weights.
 
         Args:
-            weights: As `current_weights` returns them, perhaps with the hashes of the opponents;
-                without those, the present opponents of the league play.
+            weights: As `current_weights` returns them, perhaps with the hashes of the opponents
+                and the positions to start from; else those of now.
         """
         opponents = () if self._league is None else self._league.opponents
-        self._weights = {OPPONENTS: tuple(one.sha256 for one in opponents), **weights}
+        hashes = tuple(one.sha256 for one in opponents)
+        self._weights = {OPPONENTS: hashes, STARTS: self._starts, **weights}
         if self._algorithm.config.num_env_runners > 0:
             # Every node fetches them once, however many env runners it has.
             references = [(sha256, self._stored(sha256)) for sha256 in self._weights[OPPONENTS]]
@@ -94,7 +101,11 @@ class MoveRequests:
     def get_state(self) -> dict[str, Any]:
         """Return what the next moves follow from, apart from the learners' weights."""
         is_asked = bool(self._asked)
-        state: dict[str, Any] = {"seq_no": self._seq_no, "calls": self._calls - is_asked}
+        state: dict[str, Any] = {
+            "seq_no": self._seq_no,
+            "calls": self._calls - is_asked,
+            "starts": self._starts,
+        }
         if is_asked and self._algorithm.config.sample_beside_learning:
             state["weights"] = self._asked_weights
         return state
@@ -108,6 +119,7 @@ class MoveRequests:
             self._late |= self._asked
         self._asked, self._weights = {}, None
         self._seq_no, self._calls = state.get("seq_no", -1), state.get("calls", 0)
+        self._starts = state.get("starts")
         if (weights := state.get("weights")) is not None:
             self.use(weights)
             self._are_restored = True
@@ -167,6 +179,7 @@ class MoveRequests:
             if self._league is not None:
                 pairs = [(one.sha256, one.policy) for one in self._league.opponents]
                 algorithm.env_runner.set_state({OPPONENTS: pairs})
+            algorithm.env_runner.set_state({STARTS: self._starts})
             answer = algorithm.env_runner.sample_games(num_moves, epsilon, call=call)
             if isinstance(answer, FloatingPointError):
                 raise answer

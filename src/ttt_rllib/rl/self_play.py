@@ -14,6 +14,7 @@ from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.policy.sample_batch import MultiAgentBatch
 
 from ttt_envs.game import TIC_TAC_TOE, Game
+from ttt_rllib.exact.walks import MAX_POSITIONS
 from ttt_rllib.league.league import League, LeagueSettings
 from ttt_rllib.league.standing import LEAGUE_FILE, write_standing
 from ttt_rllib.metrics import LATE_ENV_RUNNERS, LEAGUE_S, LEARN_S, SAMPLE_S, SYNC_S, RunLabels
@@ -73,6 +74,7 @@ class SelfPlayMixin(ExactEvaluationMixin):
         weights = current_weights(self.learner_group)
         self.env_runner.set_state(weights)
         league_figures, league_s = self._update_league()
+        requests.start_from(self._refuted)
         requests.use(weights)
         # The env runners need not wait for evaluation, checkpoint and Tune.
         requests.ask(*self.moves_to_sample())
@@ -145,6 +147,9 @@ class SelfPlayConfig(ConfigBase):
     def set_up_self_play(self) -> None:
         """Set what RLlib needs to know; a subclass calls this at the end of its constructor."""
         self.exact_evaluation_interval = 1
+        self.certificate_interval = 0
+        self.max_walk_positions = MAX_POSITIONS
+        self.refuted_starts = 0.0
         self.sample_beside_learning = False
         self.league: LeagueSettings | None = None
         self.run_labels = RunLabels()
@@ -173,7 +178,10 @@ class SelfPlayConfig(ConfigBase):
         game: Game | None = None,
         random_plies: tuple[int, int] | None = None,
         exploring_starts: float | None = None,
+        refuted_starts: float | None = None,
         exact_evaluation_interval: int | None = None,
+        certificate_interval: int | None = None,
+        max_walk_positions: int | None = None,
         sample_beside_learning: bool | None = None,
         league: LeagueSettings | None = None,
     ) -> Any:
@@ -183,7 +191,12 @@ class SelfPlayConfig(ConfigBase):
             game: The rules.
             random_plies: Least and greatest number of uniformly random opening plies.
             exploring_starts: Share of games whose first move after the opening is random.
+            refuted_starts: Share of games that begin in a position of a game in which the last
+                evaluation found the agent beaten.
             exact_evaluation_interval: Iterations between exact evaluations; 0 = never.
+            certificate_interval: Evaluations between those that reach as many positions as
+                `max_walk_positions` allows, where the game is too large to enumerate; 0 = none.
+            max_walk_positions: Positions that these reach in a seat before they give up.
             sample_beside_learning: Whether remote env runners play the moves of the next iteration
                 while the learners work on those of this one, so with weights that are one
                 iteration older.
@@ -205,12 +218,16 @@ class SelfPlayConfig(ConfigBase):
         ):
             if value is not None:
                 self.environment(env_config={**self.env_config, name: value})
-        if exact_evaluation_interval is not None:
-            self.exact_evaluation_interval = exact_evaluation_interval
-        if sample_beside_learning is not None:
-            self.sample_beside_learning = sample_beside_learning
-        if league is not None:
-            self.league = league
+        for name, value in (
+            ("refuted_starts", refuted_starts),
+            ("exact_evaluation_interval", exact_evaluation_interval),
+            ("certificate_interval", certificate_interval),
+            ("max_walk_positions", max_walk_positions),
+            ("sample_beside_learning", sample_beside_learning),
+            ("league", league),
+        ):
+            if value is not None:
+                setattr(self, name, value)
         return self
 
     def get_default_rl_module_spec(self) -> RLModuleSpec:
@@ -230,6 +247,7 @@ class SelfPlayConfig(ConfigBase):
             exploring_starts=env["exploring_starts"],
             num_boards=self.num_envs_per_env_runner,
             opponents_share=0.0 if self.league is None else self.league.opponents_share,
+            refuted_starts=self.refuted_starts,
             has_q_head=self.HAS_Q_HEAD,
             seed=None if self.seed is None else (int(self.seed), int(self.in_evaluation)),
             explore=self.explore,

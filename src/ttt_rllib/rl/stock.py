@@ -23,6 +23,7 @@ from ray.rllib.utils.schedules.scheduler import Scheduler
 
 from ttt_rllib.agents.policies import AgentPolicy, SeatPolicies
 from ttt_rllib.config.pettingzoo_envs import check_policies, traits_of
+from ttt_rllib.exact.walks import MAX_POSITIONS
 from ttt_rllib.metrics import EPSILON, LEARN_S, SAMPLE_S, SYNC_S, RunLabels
 from ttt_rllib.rl.actor_critic import BoardActorCritic
 from ttt_rllib.rl.dqn import REPLAY_BUFFER, SelfPlayDQN
@@ -95,6 +96,10 @@ class StockConfig(ConfigBase):
     def set_up_stock(self) -> None:
         """Set what every environment needs; a subclass calls this at the end of its constructor."""
         self.exact_evaluation_interval = 1
+        self.certificate_interval = 0
+        self.max_walk_positions = MAX_POSITIONS
+        # Games begin as the environment begins them.
+        self.refuted_starts = 0.0
         self.run_labels = RunLabels()
         # Tune would overwrite our "perf" with the machine's load under that name.
         self.debugging(log_sys_usage=False)
@@ -110,6 +115,8 @@ class StockConfig(ConfigBase):
         *,
         policies: Literal["shared", "separate"] = "shared",
         exact_evaluation_interval: int = 1,
+        certificate_interval: int = 0,
+        max_walk_positions: int = MAX_POSITIONS,
     ) -> Any:
         """Set the environment, the policies and when they are evaluated.
 
@@ -119,6 +126,8 @@ class StockConfig(ConfigBase):
             make_env: Returns a new environment that has passed `check_env`.
             policies: One module for all agents, or one for each, under the agent's name.
             exact_evaluation_interval: Iterations between exact evaluations; 0 = never.
+            certificate_interval: As for `SelfPlayConfig.self_play`.
+            max_walk_positions: As for `SelfPlayConfig.self_play`.
 
         Returns:
             This config.
@@ -147,6 +156,8 @@ class StockConfig(ConfigBase):
             },
         )
         self.exact_evaluation_interval = exact_evaluation_interval
+        self.certificate_interval = certificate_interval
+        self.max_walk_positions = max_walk_positions
         return self
 
 

@@ -17,7 +17,6 @@ from ttt_envs.game import Game
 from ttt_rllib.agents.bundle import Bundle
 from ttt_rllib.errors import InputError
 from ttt_rllib.exact.certificate import Certificate
-from ttt_rllib.exact.evaluation import ExactReport
 from ttt_rllib.runs.files import read_json, validated, write_json
 
 __all__ = [
@@ -32,7 +31,22 @@ __all__ = [
 
 CERTIFICATE_FILE = "certificate.json"
 
-Claim = Literal["perfect", "unexploitable", "exploitable"]
+Claim = Literal["perfect", "unexploitable", "exploitable", "undecided"]
+
+FORMAT_VERSION = 2
+EARLIER_DEFAULTS: dict[str, Any] = {
+    "format_version": 1,
+    "agent_sha256": None,
+    "guaranteed_as_x": None,
+    "guaranteed_as_o": None,
+    "incomplete_as_x": "",
+    "incomplete_as_o": "",
+    "moves_sha256_as_x": None,
+    "moves_sha256_as_o": None,
+    "replies": None,
+    "losing_replies": None,
+}
+"""What certificates of version 1 may lack; they are compared in what they have."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +59,22 @@ class AgentCertificate(Certificate):
         agent_sha256: Hash of everything that decides the agent's moves; None in certificates
             that were written before there was one.
         versions: Versions of the packages that made it, by name; they are not part of the claim.
+        format_version: Of the file.
     """
 
     game: Game
     weights_sha256: str
     agent_sha256: str | None
     versions: dict[str, str]
+    format_version: int = FORMAT_VERSION
 
     @property
     def claim(self) -> Claim:
         """The strongest claim that is proved."""
         if self.perfect:
             return "perfect"
+        if self.unexploitable is None:
+            return "undecided"
         return "unexploitable" if self.unexploitable else "exploitable"
 
     def is_about(self, bundle: Bundle) -> bool:
@@ -68,15 +86,15 @@ class AgentCertificate(Certificate):
         return asdict(self)
 
 
-def certificate_of(bundle: Bundle, report: ExactReport) -> AgentCertificate:
-    """Return the certificate of an agent.
+def certificate_of(bundle: Bundle, certificate: Certificate) -> AgentCertificate:
+    """Return a certificate with the name of the agent that it is about.
 
     Args:
         bundle: The agent.
-        report: Its exact evaluation.
+        certificate: What is proved about it.
     """
     return AgentCertificate(
-        **vars(report.certificate),
+        **vars(certificate),
         game=bundle.policy.game,
         weights_sha256=bundle.weights_sha256,
         agent_sha256=bundle.agent_sha256,
@@ -105,7 +123,15 @@ def read_certificate(path: Path) -> AgentCertificate | None:
     unknown = sorted(content.keys() - {field.name for field in fields(AgentCertificate)})
     if unknown:
         raise InputError(f"{path}: {unknown[0]}: no key of a certificate; remove it")
-    return validated(path, {"agent_sha256": None, **content}, AgentCertificate)
+    if "format_version" not in content:
+        content = {**EARLIER_DEFAULTS, **content}
+    certificate = validated(path, content, AgentCertificate)
+    if certificate.format_version not in (1, FORMAT_VERSION):
+        raise InputError(
+            f"{path}: format_version is {certificate.format_version}; this version of ttt_rllib "
+            f"reads {FORMAT_VERSION} and earlier ones"
+        )
+    return certificate
 
 
 def same_certificate(ours: AgentCertificate, theirs: AgentCertificate) -> bool:
@@ -113,8 +139,12 @@ def same_certificate(ours: AgentCertificate, theirs: AgentCertificate) -> bool:
 
     Args:
         ours: One that was just made.
-        theirs: One from a file; without `agent_sha256` it is compared in all that it has.
+        theirs: One from a file; one of version 1 is compared in all that it has.
     """
-    if theirs.agent_sha256 is None:
-        theirs = replace(theirs, agent_sha256=ours.agent_sha256)
+    if theirs.format_version == 1:
+        missing = [
+            name for name, default in EARLIER_DEFAULTS.items()
+            if getattr(theirs, name) == default
+        ]
+        theirs = replace(theirs, **{name: getattr(ours, name) for name in missing})
     return replace(ours, versions={}) == replace(theirs, versions={})

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ttt_envs.boards import random_openings
+from ttt_envs.boards import Boards, random_openings
 from ttt_envs.game import Game
 from ttt_rllib.agents.policies import Policy
 from ttt_rllib.sampling.columns import Columns
@@ -52,6 +52,7 @@ class SamplerSettings:
         exploration: Returns, for a share of random moves, the sampler of moves.
         opponents_share: Share of the boards on which the learner plays opponents, once there are
             any, in [0, 1].
+        refuted_starts: Share of the boards that begin in a position given to `start_from`.
         has_q_head: Whether the network has a Q head.
     """
 
@@ -64,6 +65,7 @@ class SamplerSettings:
     columns: Callable[[Games], Columns]
     exploration: Callable[[float], ActionSampler]
     opponents_share: float = 0.0
+    refuted_starts: float = 0.0
     has_q_head: bool = False
 
 
@@ -96,6 +98,7 @@ class BoardSampler:
     def __init__(self, settings: SamplerSettings, worker_index: int) -> None:
         self.settings = settings
         self._players = OpponentPlayers((), settings.game.num_actions)
+        self._starts: Boards | None = None
         self._weights_seq_no = 0
         self._calls = 0
         # Without a seed every worker draws its own; with one, all randomness follows from it.
@@ -111,6 +114,14 @@ class BoardSampler:
         self._players = OpponentPlayers(
             opponents, self.settings.game.num_actions, has_q_head=self.settings.has_q_head
         )
+
+    def start_from(self, positions: Boards | None) -> None:
+        """Let a share of the games begin in these positions; None = in none.
+
+        Args:
+            positions: In which no game is over.
+        """
+        self._starts = positions
 
     @property
     def weights_seq_no(self) -> int:
@@ -156,7 +167,7 @@ class BoardSampler:
                 # a small share of a batch must not grow to a game on every board.
                 games_per_move = games / moves if moves else 1.0 / self.settings.game.num_squares
                 boards = min(boards, math.ceil((num_moves - moves) * games_per_move))
-            openings = random_openings(self.settings.game, boards, self.settings.random_plies, rng)
+            openings = self._openings(boards, rng)
             versus = self._versus(boards, rng)
             played = play_games(openings, evaluate, choose, rng, start=start, versus=versus)
             columns.append(self.settings.columns(played))
@@ -166,6 +177,18 @@ class BoardSampler:
             o_wins += played.o_wins
         merged = {key: np.concatenate([part[key] for part in columns]) for key in columns[0]}
         return SampledGames(merged, moves, games, x_wins, o_wins)
+
+    def _openings(self, num_boards: int, rng: np.random.Generator) -> Boards:
+        """Return positions to begin with: random ones, and some of those that were given."""
+        settings = self.settings
+        openings = random_openings(settings.game, num_boards, settings.random_plies, rng)
+        if self._starts is None or not settings.refuted_starts:
+            return openings
+        # Rounded up or down at random, so that the mean over many batches is right.
+        count = int(num_boards * settings.refuted_starts + rng.random())
+        given = self._starts[rng.integers(len(self._starts), size=count)]
+        openings.mover[:count], openings.opponent[:count] = given.mover, given.opponent
+        return openings
 
     def _versus(self, num_boards: int, rng: np.random.Generator) -> Versus | None:
         """Share the boards out among the opponents, and balance the learner's seats on each."""

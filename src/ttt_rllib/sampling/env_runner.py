@@ -21,10 +21,12 @@ from ttt_rllib.sampling.network import NumpyNetwork
 from ttt_rllib.sampling.opponents import OPPONENTS, ReceivedOpponents
 from ttt_rllib.sampling.process_usage import ProcessUsage
 
-__all__ = ["MODULE_ID", "RL_MODULE", "WEIGHTS_SEQ_NO", "BoardEnvRunner", "Sampled"]
+__all__ = ["MODULE_ID", "RL_MODULE", "STARTS", "WEIGHTS_SEQ_NO", "BoardEnvRunner", "Sampled"]
 
 RL_MODULE, WEIGHTS_SEQ_NO = "rl_module", "weights_seq_no"
 """RLlib's keys in the state that it sends, and ours of the one module."""
+STARTS = "starts"
+"""Key of the positions in which a share of the games begin, in the state; None = there are none."""
 MODULE_ID = "main"
 """The one policy that plays both seats."""
 
@@ -82,7 +84,7 @@ class BoardEnvRunner:
         self._counter.set_default_tags({"rllib": type(self).__name__})
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Take over weights, their number, and the opponents, where the state has them.
+        """Take over weights, their number, opponents and starts, where the state has them.
 
         Args:
             state: As RLlib sends it; the weights may be a reference to the object store.
@@ -93,6 +95,8 @@ class BoardEnvRunner:
         if OPPONENTS in state:
             self.opponents = self._received.get(state[OPPONENTS])
             self._sampler.play_against(self.opponents)
+        if STARTS in state:
+            self._sampler.start_from(state[STARTS])
         weights = state.get(RL_MODULE)
         if weights is None:
             return

@@ -18,7 +18,7 @@ from ttt_rllib.config.loading import dump_experiment, with_settings
 from ttt_rllib.errors import InputError
 from ttt_rllib.evaluation.evaluate_agent import Report, evaluate_agent
 from ttt_rllib.evaluation.text import verdict
-from ttt_rllib.exact.evaluation import ExactReport
+from ttt_rllib.evaluation.walk_lines import WalkLines
 from ttt_rllib.metrics import EVAL_S, LEARN_S, MOVES, SAMPLE_S, SYNC_S, TRAIN_S, flatten
 from ttt_rllib.runs.certificate_json import certificate_of, write_certificate
 from ttt_rllib.runs.directory import RunDir
@@ -59,7 +59,7 @@ def finalize_run(
     best = outcome.best
     if best and (best.folder / METRICS_FILE).is_file():
         write_atomic(run.metrics, (best.folder / METRICS_FILE).read_text(encoding="utf-8"))
-    evaluated = _evaluate(run, best.checkpoint if best else None)
+    evaluated = _evaluate(experiment, run, best.checkpoint if best else None)
     if experiment.search and best:
         write_trials(run.table, experiment, outcome.trials)
         write_atomic(run.best, _best_experiment(experiment, best))
@@ -72,8 +72,10 @@ def finalize_run(
     return evaluated
 
 
-def _evaluate(run: RunDir, checkpoint: Path | None) -> tuple[Bundle, Report] | None:
-    """Move the agent of a checkpoint into its place, and measure it."""
+def _evaluate(
+    experiment: Experiment, run: RunDir, checkpoint: Path | None
+) -> tuple[Bundle, Report] | None:
+    """Move the agent of a checkpoint into its place, measure it, and prove what can be proved."""
     # There is no bundle if the game is not one of ours.
     if checkpoint is None or not (checkpoint / BUNDLE_FOLDER).is_dir():
         return None
@@ -83,9 +85,13 @@ def _evaluate(run: RunDir, checkpoint: Path | None) -> tuple[Bundle, Report] | N
     shutil.rmtree(run.agent, ignore_errors=True)
     part.rename(run.agent)
     bundle = load_bundle(run.agent)
-    report = evaluate_agent(bundle.policy)
-    if isinstance(report, ExactReport):
-        write_certificate(run.certificate, certificate_of(bundle, report))
+    report = evaluate_agent(
+        bundle.policy,
+        max_positions=experiment.evaluation.certificate_positions,
+        on_ply=WalkLines(),
+    )
+    if report.certificate is not None:
+        write_certificate(run.certificate, certificate_of(bundle, report.certificate))
     return bundle, report
 
 

@@ -1,0 +1,59 @@
+"""What is known about an agent at each evaluation while it is trained, which must not take long."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ttt_envs.boards import Boards
+from ttt_rllib.agents.policies import Policy
+from ttt_rllib.evaluation.matches import greedy_actions
+from ttt_rllib.exact.evaluation import game_value
+from ttt_rllib.exact.walks import Walks, walk_both_seats
+
+__all__ = ["POSITIONS_IN_TRAINING", "refuted_positions", "walk_in_training"]
+
+POSITIONS_IN_TRAINING = 500_000
+"""Positions that are reached in a seat, which takes about a second."""
+
+QUICK_POSITIONS = 50_000
+"""If there are more, a refutation is searched for first."""
+
+GAMES = 256
+"""Refutations of a seat from whose positions games may start."""
+
+
+def walk_in_training(policy: Policy, max_positions: int = POSITIONS_IN_TRAINING) -> Walks:
+    """Walk what opponents can bring an agent to, as far as that is quick.
+
+    Args:
+        policy: The agent, which plays its most probable moves.
+        max_positions: Positions to reach in a seat.
+    """
+    return walk_both_seats(
+        policy.game,
+        lambda boards: greedy_actions(policy, boards),
+        game_value=game_value(policy.game),
+        max_positions=max_positions,
+        quick_positions=QUICK_POSITIONS,
+    )
+
+
+def refuted_positions(walks: Walks, seed: int) -> Boards | None:
+    """Return positions of games that opponents win, or draw where the agent's seat is worth more.
+
+    Args:
+        walks: The agent's.
+        seed: All randomness follows from it.
+
+    Returns:
+        All positions of some games but for their ends; None if there is no such game.
+    """
+    rng = np.random.default_rng(seed)
+    parts = [found.sample(GAMES, rng) for found in walks.refutations]
+    if not parts:
+        return None
+    return Boards(
+        parts[0].game,
+        np.concatenate([part.mover for part in parts]),
+        np.concatenate([part.opponent for part in parts]),
+    )

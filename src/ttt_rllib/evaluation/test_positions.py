@@ -1,0 +1,1 @@
+def optimal_rates(agent): return {}
