@@ -14,6 +14,7 @@ from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.policy.sample_batch import MultiAgentBatch
 
 from ttt_envs.game import TIC_TAC_TOE, Game
+from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.league.league import League, LeagueSettings
 from ttt_rllib.league.standing import LEAGUE_FILE, write_standing
 from ttt_rllib.metrics import LATE_ENV_RUNNERS, LEAGUE_S, LEARN_S, SAMPLE_S, SYNC_S, RunLabels
@@ -126,7 +127,8 @@ class SelfPlayMixin(ExactEvaluationMixin):
         """Take over a state made by `get_state`."""
         super().set_state(state)
         if self._league is not None and LEAGUE in state:
-            self._league.set_state(state[LEAGUE], self.config.model_config["activation"])
+            activation = self.config.model_config["activation"]
+            self._league.set_state(state[LEAGUE], activation, self.config.env_config["inputs"])
         self._requests.set_state(state.get(SAMPLING, {}))
 
 
@@ -165,12 +167,15 @@ class SelfPlayConfig(ConfigBase):
         self.reporting(min_sample_timesteps_per_iteration=0, min_time_s_per_iteration=0)
         self.environment(disable_env_checking=True)
         self.multi_agent(policies={MODULE_ID}, policy_mapping_fn=shared_policy_mapping_fn)
-        self.self_play(game=TIC_TAC_TOE, random_plies=(0, 8), exploring_starts=0.0)
+        self.self_play(
+            game=TIC_TAC_TOE, random_plies=(0, 8), exploring_starts=0.0, inputs=PLAIN_INPUTS
+        )
 
     def self_play(
         self,
         *,
         game: Game | None = None,
+        inputs: Inputs | None = None,
         random_plies: tuple[int, int] | None = None,
         exploring_starts: float | None = None,
         exact_evaluation_interval: int | None = None,
@@ -181,6 +186,7 @@ class SelfPlayConfig(ConfigBase):
 
         Args:
             game: The rules.
+            inputs: What the network sees and may choose.
             random_plies: Least and greatest number of uniformly random opening plies.
             exploring_starts: Share of games whose first move after the opening is random.
             exact_evaluation_interval: Iterations between exact evaluations; 0 = never.
@@ -192,19 +198,18 @@ class SelfPlayConfig(ConfigBase):
         Returns:
             This config.
         """
-        if game is not None:
-            observation_space, action_space = board_spaces(game)
-            self.environment(
-                observation_space=observation_space,
-                action_space=action_space,
-                env_config={**self.env_config, "game": game},
-            )
         for name, value in (
+            ("game", game),
+            ("inputs", inputs),
             ("random_plies", random_plies),
             ("exploring_starts", exploring_starts),
         ):
             if value is not None:
                 self.environment(env_config={**self.env_config, name: value})
+        observation_space, action_space = board_spaces(
+            self.env_config["game"], self.env_config["inputs"]
+        )
+        self.environment(observation_space=observation_space, action_space=action_space)
         if exact_evaluation_interval is not None:
             self.exact_evaluation_interval = exact_evaluation_interval
         if sample_beside_learning is not None:
@@ -231,6 +236,7 @@ class SelfPlayConfig(ConfigBase):
             num_boards=self.num_envs_per_env_runner,
             opponents_share=0.0 if self.league is None else self.league.opponents_share,
             has_q_head=self.HAS_Q_HEAD,
+            inputs=env["inputs"],
             seed=None if self.seed is None else (int(self.seed), int(self.in_evaluation)),
             explore=self.explore,
             columns=self.columns(),

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ttt_envs.boards import random_openings
 from ttt_envs.game import Game
+from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.policies import Policy
 from ttt_rllib.sampling.columns import Columns
 from ttt_rllib.sampling.network import ILLEGAL_LOGIT
@@ -53,6 +54,7 @@ class SamplerSettings:
         opponents_share: Share of the boards on which the learner plays opponents, once there are
             any, in [0, 1].
         has_q_head: Whether the network has a Q head.
+        inputs: What the network sees and may choose.
     """
 
     game: Game
@@ -65,6 +67,7 @@ class SamplerSettings:
     exploration: Callable[[float], ActionSampler]
     opponents_share: float = 0.0
     has_q_head: bool = False
+    inputs: Inputs = PLAIN_INPUTS
 
 
 class SampledGames(NamedTuple):
@@ -109,7 +112,10 @@ class BoardSampler:
             opponents: The other players; none = the learner plays both seats everywhere.
         """
         self._players = OpponentPlayers(
-            opponents, self.settings.game.num_actions, has_q_head=self.settings.has_q_head
+            opponents,
+            self.settings.game.num_actions,
+            has_q_head=self.settings.has_q_head,
+            inputs=self.settings.inputs,
         )
 
     @property
@@ -141,7 +147,8 @@ class BoardSampler:
             num_games: Least number of games; without either, one round of all boards.
             epsilon: Share of random moves, for algorithms that explore by it.
             explore: Whether to explore; None = as in the settings.
-            random_actions: Whether to play uniformly at random instead.
+            random_actions: Whether to play uniformly at random instead, among the moves that
+                the network may choose.
             call: How many times these weights have been played with before; None counts here.
         """
         columns: list[Columns] = []
@@ -158,7 +165,15 @@ class BoardSampler:
                 boards = min(boards, math.ceil((num_moves - moves) * games_per_move))
             openings = random_openings(self.settings.game, boards, self.settings.random_plies, rng)
             versus = self._versus(boards, rng)
-            played = play_games(openings, evaluate, choose, rng, start=start, versus=versus)
+            played = play_games(
+                openings,
+                evaluate,
+                choose,
+                rng,
+                start=start,
+                versus=versus,
+                inputs=self.settings.inputs,
+            )
             columns.append(self.settings.columns(played))
             moves += played.num_moves
             games += played.num_games
