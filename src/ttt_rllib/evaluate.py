@@ -108,6 +108,7 @@ def _as_json(bundle: Bundle, report: Report) -> dict[str, Any]:
     sampled = report if isinstance(report, SampledReport) else None
     return {
         "game": asdict(bundle.policy.game),
+        "inputs": list(bundle.policy.inputs.names),
         "weights_sha256": bundle.weights_sha256,
         "agent_sha256": bundle.agent_sha256,
         "provenance": bundle.provenance,

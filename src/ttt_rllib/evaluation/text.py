@@ -27,6 +27,8 @@ def format_report(bundle: Bundle, report: Report) -> str:
         + ", gravity" * game.gravity,
         f"weights               sha256 {bundle.weights_sha256[:16]}...",
     ]
+    if knowledge := bundle.policy.inputs.described:
+        lines.append(LABEL.format("knowledge") + knowledge)
     if isinstance(report, SampledReport):
         reason = unsolved_reason(game) or ""
         return "\n".join([*lines, *_wrapped("not exact, because", reason), *_sampled(report)])
