@@ -116,20 +116,27 @@ def new_network() -> Callable[..., Any]:
     import numpy as np
 
     from ttt_envs import TIC_TAC_TOE, Game
+    from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
     from ttt_rllib.agents.policies import NetworkPolicy
 
     def make(
-        game: Game = TIC_TAC_TOE, *, seed: int = 0, q_head: bool = False, activation: str = "relu"
+        game: Game = TIC_TAC_TOE,
+        *,
+        seed: int = 0,
+        q_head: bool = False,
+        activation: str = "relu",
+        inputs: Inputs = PLAIN_INPUTS,
     ) -> NetworkPolicy:
         rng = np.random.default_rng(seed)
         heads = {"q": game.num_actions} if q_head else {"policy": game.num_actions, "value": 1}
-        sizes = {"trunk.0": (2 * game.num_squares, 16), "trunk.1": (16, 12)}
+        planes = 4 if inputs.threat_planes else 2
+        sizes = {"trunk.0": (planes * game.num_squares, 16), "trunk.1": (16, 12)}
         sizes |= {head: (12, outputs) for head, outputs in heads.items()}
         weights = {}
-        for name, (inputs, outputs) in sizes.items():
-            weights[f"{name}.weight"] = rng.normal(size=(outputs, inputs)).astype(np.float32)
+        for name, (width, outputs) in sizes.items():
+            weights[f"{name}.weight"] = rng.normal(size=(outputs, width)).astype(np.float32)
             weights[f"{name}.bias"] = rng.normal(size=outputs).astype(np.float32)
-        return NetworkPolicy(game, weights, activation)
+        return NetworkPolicy(game, weights, activation, inputs)
 
     return make
 
@@ -173,6 +180,8 @@ def _built(
     seed: int = 0,
     self_play: dict[str, Any] | None = None,
     initialize_from: str | None = None,
+    env: str | dict[str, Any] = "tic_tac_toe",
+    model: dict[str, Any] | None = None,
     **training: Any,
 ) -> Any:
     """Build a small algorithm."""
@@ -183,6 +192,8 @@ def _built(
         {
             "seed": seed,
             "algorithm": name,
+            "env": env,
+            "model": model or {},
             "training": {**TRAINING[name], **training},
             "env_runners": {
                 "num_env_runners": num_env_runners,

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,16 @@ import typer
 
 from tests.commands import RAY_AND_TORCH, run_command, run_program
 from tests.in_process import call
-from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, enumerate_positions
+from ttt_envs import (
+    CONNECT_FOUR,
+    TIC_TAC_TOE,
+    Boards,
+    Game,
+    enumerate_positions,
+    random_openings,
+)
 from ttt_rllib.agents.bundle import Bundle, load_bundle, save_bundle
+from ttt_rllib.agents.inputs import Inputs
 from ttt_rllib.agents.onnx import OPSET, TOLERANCE, build_model, compare
 from ttt_rllib.agents.policies import NetworkPolicy, SeatPolicies
 from ttt_rllib.export import export
@@ -68,10 +77,13 @@ def decisions(game=TIC_TAC_TOE):
     return positions.boards[positions.decisions]
 
 
-def ask(model, boards):
+def ask(model, boards, mask=None):
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     observation = boards.observe().reshape(len(boards), -1).astype(np.float32)
-    feed = {"observation": observation, "action_mask": boards.legal_mask()}
+    feed = {
+        "observation": observation,
+        "action_mask": boards.legal_mask() if mask is None else mask,
+    }
     return session.run(["probabilities", "value"], feed)
 
 
@@ -97,6 +109,76 @@ def test_onnx_equals_numpy_in_all_4520_positions_and_in_any_batch(new_agent, kin
         assert np.ptp(probabilities.max(axis=1)) > 0.1
     alone, _ = ask(model, boards[17:18])
     assert np.abs(alone - policy(boards[17:18])).max() <= close
+
+
+KNOWING = [Inputs(True, False), Inputs(False, True), Inputs(True, True)]
+
+
+@pytest.mark.parametrize(
+    "game",
+    [
+        TIC_TAC_TOE,
+        Game(4, 4, 4, gravity=True),
+        CONNECT_FOUR,
+        Game(4, 3, 3, gravity=True),
+        Game(2, 5, 3),
+        Game(3, 3, 1),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("q_head", [False, True])
+@pytest.mark.parametrize("inputs", KNOWING, ids=lambda inputs: inputs.described)
+def test_onnx_knows_of_threats_what_the_agent_knows_after_any_number_of_plies(
+    new_network, tmp_path, game, q_head, inputs
+):
+    policy = new_network(game, q_head=q_head, inputs=inputs, seed=3)
+    model = build_model(as_bundle(policy))
+    rng, reached = np.random.default_rng(0), []
+    for ply in range(game.num_squares):
+        # Few games of random moves get to the last plies, and none of lines of one square.
+        boards = random_openings(game, 5_000, (ply, ply), rng)
+        reached.append(boards[boards.ply == ply][:60])
+    if game.connect > 1:
+        assert all(len(boards) > 1 for boards in reached)
+    for boards in reached:
+        if not len(boards):
+            continue
+        probabilities, values = ask(model, boards)
+        magnitude = max(1.0, np.abs(policy.logits(boards)).max())
+        assert np.abs(probabilities - policy(boards)).max() <= 1e-5 * magnitude
+        assert np.abs(values - policy.values(boards)).max() <= 1e-5 * magnitude
+        assert not probabilities[~inputs.allowed_mask(boards)].any()
+    (tmp_path / "agent.onnx").write_bytes(model)
+    assert compare(tmp_path / "agent.onnx", as_bundle(policy)).greatest <= TOLERANCE
+
+
+@pytest.mark.parametrize("q_head", [False, True])
+def test_a_model_that_knows_less_or_more_than_the_agent_is_found_out(new_network, tmp_path, q_head):
+    path = tmp_path / "agent.onnx"
+    plain = new_network(q_head=q_head)
+    obeys = replace(plain, inputs=Inputs(tactical_rule=True))
+    for one, other in ((plain, obeys), (obeys, plain)):
+        path.write_bytes(build_model(as_bundle(one)))
+        assert compare(path, as_bundle(one)).greatest <= TOLERANCE
+        assert compare(path, as_bundle(other)).greatest > 1_000 * TOLERANCE
+
+
+def test_the_rule_chooses_among_the_moves_that_the_mask_leaves(new_network):
+    policy = new_network(inputs=Inputs(tactical_rule=True))
+    model = build_model(as_bundle(policy))
+    # X on 0, 1 and O on 3, 4: X wins with 2, else parries on 5.
+    boards = Boards(TIC_TAC_TOE, np.array([0b11], np.uint64), np.array([0b11000], np.uint64))
+    for left, chosen in (((2, 5, 8), {2}), ((5, 8), {5}), ((6, 8), {6, 8})):
+        mask = np.isin(np.arange(9), left)[None]
+        probabilities, _ = ask(model, boards, mask)
+        assert set(np.flatnonzero(probabilities[0])) == chosen
+
+
+def test_the_model_says_what_the_agent_knows(new_network):
+    model = onnx.load_from_string(build_model(as_bundle(new_network(inputs=KNOWING[2]))))
+    about = {prop.key: prop.value for prop in model.metadata_props}
+    assert about["inputs"] == '["threat_planes", "tactical_rule"]'
+    assert [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim] == [0, 18]
 
 
 def test_the_model_says_what_it_is_by_onnx_itself(new_network):

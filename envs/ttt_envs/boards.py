@@ -15,7 +15,16 @@ import numpy.typing as npt
 
 from ttt_envs.game import Game
 
-__all__ = ["Actions", "Bits", "Boards", "Mask", "Step", "has_line", "random_openings"]
+__all__ = [
+    "Actions",
+    "Bits",
+    "Boards",
+    "Mask",
+    "Step",
+    "has_line",
+    "random_openings",
+    "unpack_bits",
+]
 
 Bits = npt.NDArray[np.uint64]
 Mask = npt.NDArray[np.bool_]
@@ -74,7 +83,7 @@ class Boards:
 
     def legal_mask(self) -> Mask:
         """`[N, A]` bool, True where legal."""
-        return _unpack(self.legal_bits(), self.game.num_actions).view(np.bool_)
+        return unpack_bits(self.legal_bits(), self.game.num_actions).view(np.bool_)
 
     def observe(self) -> npt.NDArray[np.int8]:
         """`[N, rows, cols, 2]` int8 in {0, 1}: the mover's stones, then the opponent's.
@@ -83,8 +92,8 @@ class Boards:
         """
         game = self.game
         planes = np.empty((len(self), game.num_squares, 2), np.int8)
-        planes[:, :, 0] = _unpack(self.mover, game.num_squares)
-        planes[:, :, 1] = _unpack(self.opponent, game.num_squares)
+        planes[:, :, 0] = unpack_bits(self.mover, game.num_squares)
+        planes[:, :, 1] = unpack_bits(self.opponent, game.num_squares)
         return planes.reshape(len(self), game.rows, game.cols, 2)
 
     def step(self, actions: Actions) -> Step:
@@ -171,8 +180,13 @@ def random_openings(
     return boards
 
 
-def _unpack(bits: Bits, count: int) -> npt.NDArray[np.uint8]:
-    """`[N, count]` uint8 in {0, 1}: the lowest `count` bits of each bitboard."""
+def unpack_bits(bits: Bits, count: int) -> npt.NDArray[np.uint8]:
+    """`[N, count]` uint8 in {0, 1}: the lowest `count` bits of each bitboard.
+
+    Args:
+        bits: `[N]` uint64 bitboards.
+        count: Bits to unpack, at most 64.
+    """
     little = bits.astype("<u8", copy=False)
     return np.unpackbits(
         little.view(np.uint8).reshape(-1, 8), axis=1, count=count, bitorder="little"

@@ -10,7 +10,13 @@ import numpy as np
 from ttt_envs.boards import Bits, Boards
 from ttt_envs.game import Game
 
-__all__ = ["line_completing_squares", "safe_actions", "threat_actions", "winning_actions"]
+__all__ = [
+    "line_completing_squares",
+    "safe_actions",
+    "tactical_actions",
+    "threat_actions",
+    "winning_actions",
+]
 
 
 ONE = np.uint64(1)
@@ -35,23 +41,32 @@ def threat_actions(boards: Boards) -> Bits:
     return _actions(boards, line_completing_squares(boards.game, boards.opponent))
 
 
+def tactical_actions(boards: Boards, completing: tuple[Bits, Bits] | None = None) -> Bits:
+    """`[N]` uint64: the legal actions that the tactical rule leaves.
+
+    They are those that win at once if there are any; else those after which the opponent cannot
+    win at once if there are any; else all.
+
+    Args:
+        boards: `[N]` positions in which the game is not over.
+        completing: `line_completing_squares` of the mover and of the opponent, where they are
+            known already.
+    """
+    own, others = completing or (
+        line_completing_squares(boards.game, boards.mover),
+        line_completing_squares(boards.game, boards.opponent),
+    )
+    wins, safe = _actions(boards, own), _safe_actions(boards, others)
+    return np.where(wins != 0, wins, np.where(safe != 0, safe, boards.legal_bits()))
+
+
 def safe_actions(boards: Boards) -> Bits:
     """`[N]` uint64: the legal actions after which the opponent cannot win at once.
 
     Args:
         boards: `[N]` positions in which the game is not over.
     """
-    game = boards.game
-    landing, fatal = _landing(boards), line_completing_squares(boards.game, boards.opponent)
-    safe = _columns(game, landing)
-    threats = _columns(game, landing & fatal)
-    only_one = threats & (threats - ONE) == 0
-    # Only a stone on the threatened square itself averts the threat.
-    safe = np.where(threats == 0, safe, np.where(only_one, threats, NOTHING))
-    if game.gravity:
-        # A stone lifts the opponent's next one to the square above.
-        safe &= ~_columns(game, landing & fatal << np.uint64(game.cols))
-    return safe
+    return _safe_actions(boards, line_completing_squares(boards.game, boards.opponent))
 
 
 def line_completing_squares(game: Game, stones: Bits) -> Bits:
@@ -73,6 +88,21 @@ def line_completing_squares(game: Game, stones: Bits) -> Bits:
                     rest &= stone
             squares |= rest << np.uint64(missing * distance)
     return squares
+
+
+def _safe_actions(boards: Boards, fatal: Bits) -> Bits:
+    """Return the safe actions; the opponent would win on the squares that are `fatal`."""
+    game = boards.game
+    landing = _landing(boards)
+    safe = _columns(game, landing)
+    threats = _columns(game, landing & fatal)
+    only_one = threats & (threats - ONE) == 0
+    # Only a stone on the threatened square itself averts the threat.
+    safe = np.where(threats == 0, safe, np.where(only_one, threats, NOTHING))
+    if game.gravity:
+        # A stone lifts the opponent's next one to the square above.
+        safe &= ~_columns(game, landing & fatal << np.uint64(game.cols))
+    return safe
 
 
 def _actions(boards: Boards, squares: Bits) -> Bits:

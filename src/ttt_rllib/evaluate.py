@@ -120,6 +120,7 @@ def _as_json(bundle: Bundle, report: Report) -> dict[str, Any]:
     certificate, sampled = report.certificate, report.sampled
     return {
         "game": asdict(bundle.policy.game),
+        "inputs": list(bundle.policy.inputs.names),
         "weights_sha256": bundle.weights_sha256,
         "agent_sha256": bundle.agent_sha256,
         "provenance": bundle.provenance,

@@ -4,27 +4,35 @@ import io
 import json
 import pickle
 import zipfile
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.commands import RAY_AND_TORCH, run_program
-from ttt_envs import TIC_TAC_TOE, Game, enumerate_positions
+from ttt_envs import TIC_TAC_TOE, Game, enumerate_positions, random_openings
 from ttt_rllib.agents.bundle import Bundle, BundleError, load_bundle, save_bundle, weights_sha256
+from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.policies import NetworkPolicy, SeatPolicies
 from ttt_rllib.runs.bundles import find_bundle
 from ttt_rllib.runs.checkpoints import write_manifest
 from ttt_rllib.runs.summary import SUMMARY_FILE, write_summary
 
 
-def network(game=TIC_TAC_TOE, seed=0):
+def network(game=TIC_TAC_TOE, seed=0, inputs=PLAIN_INPUTS):
     rng = np.random.default_rng(seed)
-    sizes = {"trunk.0": (2 * game.num_squares, 8), "policy": (8, game.num_actions), "value": (8, 1)}
+    planes = 4 if inputs.threat_planes else 2
+    sizes = {
+        "trunk.0": (planes * game.num_squares, 8),
+        "policy": (8, game.num_actions),
+        "value": (8, 1),
+    }
     weights = {}
-    for name, (inputs, outputs) in sizes.items():
-        weights[f"{name}.weight"] = rng.normal(size=(outputs, inputs)).astype(np.float32)
+    for name, (width, outputs) in sizes.items():
+        weights[f"{name}.weight"] = rng.normal(size=(outputs, width)).astype(np.float32)
         weights[f"{name}.bias"] = rng.normal(size=outputs).astype(np.float32)
-    return NetworkPolicy(game, weights, "relu")
+    return NetworkPolicy(game, weights, "relu", inputs)
 
 
 def seats(game=TIC_TAC_TOE, seed=0):
@@ -264,6 +272,69 @@ def test_the_agents_hash_tells_agents_apart_that_have_the_same_weights():
     bundles = [Bundle(policy, {}) for policy in (relu, tanh, lines_of_two, both)]
     assert len({bundle.agent_sha256 for bundle in bundles}) == 4
     assert len({bundle.weights_sha256 for bundle in bundles[:3]}) == 1
+
+
+# ---- inputs ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("inputs", [Inputs(True, False), Inputs(False, True), Inputs(True, True)])
+def test_a_loaded_bundle_has_its_inputs_and_plays_the_same(tmp_path, inputs):
+    game = Game(4, 4, 4, gravity=True)
+    policy = network(game, inputs=inputs)
+    saved = save_bundle(policy, tmp_path, {})
+    agent = json.loads((tmp_path / "agent.json").read_text())
+    assert agent["architecture"]["inputs"] == list(inputs.names)
+    loaded = load_bundle(tmp_path)
+    assert loaded.policy.inputs == inputs
+    assert loaded.agent_sha256 == saved.agent_sha256
+    boards = random_openings(game, 200, (0, 15), np.random.default_rng(0))
+    assert np.array_equal(loaded.policy(boards), policy(boards))
+
+
+def test_an_agent_without_knowledge_has_the_description_and_hash_of_one_from_before(tmp_path):
+    bundle = save_bundle(network(), tmp_path, {})
+    agent = json.loads((tmp_path / "agent.json").read_text())
+    assert agent["architecture"] == {"network": "mlp", "activation": "relu", "seats": "shared"}
+    # Written by version 0.2.0 before there were inputs.
+    known = load_bundle(Path(__file__).parents[2] / "docs" / "agents" / "ppo")
+    assert known.policy.inputs == PLAIN_INPUTS
+    obeys = replace(network(), inputs=Inputs(tactical_rule=True))
+    assert Bundle(obeys, {}).agent_sha256 != bundle.agent_sha256
+    assert Bundle(obeys, {}).weights_sha256 == bundle.weights_sha256
+
+
+PLAIN = {"network": "mlp", "activation": "relu", "seats": "shared"}
+
+
+@pytest.mark.parametrize(
+    ("saved", "architecture", "complaint"),
+    [
+        (PLAIN_INPUTS, {**PLAIN, "inputs": ["tactical_rule"]}, "the architecture was changed"),
+        (Inputs(False, True), PLAIN, "the game or the architecture was changed"),
+        (PLAIN_INPUTS, {**PLAIN, "inputs": ["threat_planes"]}, "trunk.0.weight is (8, 18), inputs"),
+        (Inputs(True, False), PLAIN, "trunk.0.weight is (8, 36), inputs are 18"),
+        (PLAIN_INPUTS, {**PLAIN, "inputs": ["forks"]}, "inputs has 'forks'; known are threat_pla"),
+        (PLAIN_INPUTS, {**PLAIN, "inputs": []}, "inputs is []; it names one or more of"),
+        (PLAIN_INPUTS, {**PLAIN, "inputs": None}, "inputs is None, not a list of names"),
+        (PLAIN_INPUTS, {**PLAIN, "inputs": "tactical_rule"}, "not a list of names"),
+        (PLAIN_INPUTS, {**PLAIN, "inputs": {"tactical_rule": True}}, "not a list of names"),
+        (PLAIN_INPUTS, {**PLAIN, "inputs": ["tactical_rule"] * 2}, "each once"),
+    ],
+)
+def test_edited_inputs_are_refused(tmp_path, saved, architecture, complaint):
+    save_bundle(network(inputs=saved), tmp_path, {})
+    edit(tmp_path, architecture=architecture)
+    with pytest.raises(BundleError) as error:
+        load_bundle(tmp_path)
+    assert complaint in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_seats_with_inputs_are_refused(tmp_path):
+    save_bundle(seats(), tmp_path, {})
+    edit(tmp_path, architecture={**PLAIN, "seats": "separate", "inputs": ["tactical_rule"]})
+    with pytest.raises(BundleError, match="networks of separate seats have no such inputs"):
+        load_bundle(tmp_path)
 
 
 def test_a_bundle_loads_and_plays_where_importing_ray_or_torch_raises(bundle):

@@ -15,7 +15,9 @@ from ttt_envs import (
     enumerate_positions,
     random_openings,
 )
+from ttt_rllib.agents.inputs import Inputs
 from ttt_rllib.agents.policies import (
+    GreedyPolicy,
     NetworkPolicy,
     PerfectPolicy,
     RandomPolicy,
@@ -111,6 +113,65 @@ def test_logits_of_any_size_give_probabilities_without_overflow():
     assert np.isfinite(table).all()
     assert table.sum(axis=1) == pytest.approx(np.ones(len(boards)), abs=1e-12)
     assert table.max() > 0.999
+
+
+# ---- inputs ------------------------------------------------------------------------------
+
+
+def wide_weights(game, *, threat_planes, q_head=False):
+    """Random weights of a network of one layer, as wide as its inputs."""
+    rng, width = np.random.default_rng(5), (4 if threat_planes else 2) * game.num_squares
+    heads = {"q": game.num_actions} if q_head else {"policy": game.num_actions, "value": 1}
+    return {
+        name: array
+        for head, out in heads.items()
+        for name, array in dense(rng, head, width, out, 1.0).items()
+    }
+
+
+@pytest.mark.parametrize("game", [TIC_TAC_TOE, Game(4, 4, 4, gravity=True)], ids=str)
+@pytest.mark.parametrize("inputs", [Inputs(True, False), Inputs(False, True), Inputs(True, True)])
+def test_a_network_weighs_its_planes_and_chooses_among_the_allowed_moves(game, inputs):
+    weights = wide_weights(game, threat_planes=inputs.threat_planes)
+    policy = NetworkPolicy(game, weights, "relu", inputs)
+    boards = random_openings(game, 300, (0, game.num_squares - 1), np.random.default_rng(0))
+    planes, allowed = inputs.planes(boards).astype(float), inputs.allowed_mask(boards)
+    logits = planes @ weights["policy.weight"].T.astype(float) + weights["policy.bias"]
+    odds = np.exp(logits) * allowed
+    expected = odds / odds.sum(axis=1, keepdims=True)
+    assert policy(boards) == pytest.approx(expected, abs=1e-5)
+    assert policy.logits(boards) == pytest.approx(logits, abs=1e-4)
+    values = planes @ weights["value.weight"][0].astype(float) + weights["value.bias"][0]
+    assert policy.values(boards) == pytest.approx(values, abs=1e-4)
+    greedy = GreedyPolicy(policy)(boards).argmax(axis=1)
+    assert np.array_equal(greedy, np.where(allowed, logits, -np.inf).argmax(axis=1))
+    plain = random_weights(game, ()) if inputs.threat_planes else weights
+    assert np.abs(policy(boards) - NetworkPolicy(game, plain, "relu")(boards)).max() > 0.5
+
+
+@pytest.mark.parametrize("inputs", [Inputs(True, False), Inputs(False, True), Inputs(True, True)])
+def test_a_q_heads_move_and_value_are_those_of_the_allowed_moves(inputs):
+    game = Game(4, 4, 4, gravity=True)
+    weights = wide_weights(game, threat_planes=inputs.threat_planes, q_head=True)
+    policy = NetworkPolicy(game, weights, "relu", inputs)
+    boards = random_openings(game, 300, (0, game.num_squares - 1), np.random.default_rng(0))
+    q_values = inputs.planes(boards) @ weights["q.weight"].T.astype(float) + weights["q.bias"]
+    masked = np.where(inputs.allowed_mask(boards), q_values, -np.inf)
+    assert np.array_equal(policy(boards).argmax(axis=1), masked.argmax(axis=1))
+    assert (policy(boards).max(axis=1) == 1.0).all()
+    assert policy.values(boards) == pytest.approx(masked.max(axis=1), abs=1e-4)
+    is_bound = masked.max(axis=1) < np.where(boards.legal_mask(), q_values, -np.inf).max(axis=1)
+    assert is_bound.any() == inputs.tactical_rule, "the rule forbids some move of greatest value"
+
+
+def test_networks_of_separate_seats_have_no_inputs_beyond_the_stones():
+    plain = NetworkPolicy(TIC_TAC_TOE, random_weights(TIC_TAC_TOE, (8,)), "relu")
+    obeys = NetworkPolicy(TIC_TAC_TOE, plain.weights, "relu", Inputs(tactical_rule=True))
+    for seats in ((plain, obeys), (obeys, plain), (obeys, obeys)):
+        with pytest.raises(
+            ValueError, match="inputs has tactical_rule; networks of separate seats"
+        ):
+            SeatPolicies(*seats)
 
 
 # ---- every policy ------------------------------------------------------------------------

@@ -54,6 +54,13 @@ BAD = {
     "stop: {optimal_move_rate: 2}": "stop.optimal_move_rate: is 2; ",
     "{env: {pettingzoo: tictactoe_v3}, training: {exploring_starts: 0.5}}": "training."
     "exploring_starts is 0.5; with env.pettingzoo",
+    "{env: {pettingzoo: tictactoe_v3}, model: {threat_planes: true}}": "model.threat_planes is "
+    "true; with env.pettingzoo the network sees what the environment shows it",
+    "{env: {pettingzoo: tictactoe_v3}, model: {tactical_rule: true}}": "model.tactical_rule is "
+    "true; with env.pettingzoo the environment's own mask says which moves may be chosen",
+    "{env: {pettingzoo: tictactoe_v3}, search: {model.tactical_rule: {choice: [true, false]}}}": "search: "
+    "with model.tactical_rule=true: model.tactical_rule is true; with env.pettingzoo",
+    "model: {threat_planes: 1}": "model.threat_planes: is 1; ",
     "opening: 3": "opening: is 3; ",
     "search: {training.lrr: {choice: [1e-3]}}": "search: with training.lrr=0.001: training.lrr: "
     "unknown key; did you mean training.lr?",

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game, random_openings
-from ttt_envs.threats import line_completing_squares, safe_actions, threat_actions, winning_actions
+from ttt_envs.threats import (
+    line_completing_squares,
+    safe_actions,
+    tactical_actions,
+    threat_actions,
+    winning_actions,
+)
 
 GAMES = (
     TIC_TAC_TOE,
@@ -72,6 +78,21 @@ def test_safe_actions_equal_playing_each_and_trying_every_answer(game):
             assert bool(int(safe[row]) >> action & 1) == (not can_win)
             kinds.add(can_win)
     assert kinds == ({False, True} if game.connect > 1 else set())
+
+
+@pytest.mark.parametrize(
+    ("x", "o", "allowed"),
+    [
+        pytest.param((0, 1), (3, 4), [2], id="X wins with 2, though O threatens 5"),
+        pytest.param((1, 5), (0, 8), [4], id="X parries on 4"),
+        pytest.param((1, 3, 7), (0, 2, 4), [5, 6, 8], id="O wins on 6 or 8 whatever X does"),
+        pytest.param((0,), (1,), [2, 3, 4, 5, 6, 7, 8], id="nobody threatens"),
+    ],
+)
+def test_the_tactical_rule_by_hand(x, o, allowed):
+    stones = [np.array([sum(1 << square for square in side)], np.uint64) for side in (x, o)]
+    (actions,) = tactical_actions(Boards(TIC_TAC_TOE, *stones)).tolist()
+    assert [square for square in range(9) if actions >> square & 1] == allowed
 
 
 def test_a_gap_in_a_connect_four_row_is_a_win_by_hand_and_a_square_in_the_air_is_not():

@@ -11,6 +11,7 @@ from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Game
 from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
 from ttt_rllib.agents.bundle import Bundle, load_bundle, save_bundle
 from ttt_rllib.agents.fixed_players import ALPHA_BETA_DEPTH
+from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.policies import NetworkPolicy, RandomPolicy, policy_table
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.evaluation.matches import play_match
@@ -112,6 +113,21 @@ def test_the_description_fits_80_columns_even_with_a_million_games(game, tmp_pat
     records = [line for line in text.splitlines() if "won-drawn-lost" in line]
     assert len(records) == 3
     assert max(map(len, records)) + 2 * 15 <= 80
+
+
+def test_the_description_says_what_the_agent_knows_of_the_game(new_network, tmp_path):
+    both = Inputs(threat_planes=True, tactical_rule=True)
+    for inputs, lines in (
+        (both, ["knowledge             sees threats, obeys the tactical rule"]),
+        (Inputs(tactical_rule=True), ["knowledge             obeys the tactical rule"]),
+        (PLAIN_INPUTS, []),
+    ):
+        bundle = save_bundle(new_network(CONNECT_FOUR, inputs=inputs), tmp_path / "agent", {})
+        text = format_report(bundle, evaluate_agent(bundle.policy, num_games=2))
+        assert [line for line in text.splitlines() if line.startswith("knowledge")] == lines
+    save_bundle(new_network(CONNECT_FOUR, inputs=both), tmp_path / "agent", {})
+    said = json.loads(evaluate(tmp_path / "agent", "--games", 2, "--json").stdout)
+    assert said["inputs"] == ["threat_planes", "tactical_rule"]
 
 
 # ---- the command ---------------------------------------------------------------------------

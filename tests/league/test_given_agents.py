@@ -5,6 +5,7 @@ import pytest
 from tests.in_process import call
 from ttt_envs import CONNECT_FOUR
 from ttt_rllib.agents.bundle import policy_sha256, save_bundle
+from ttt_rllib.agents.inputs import Inputs
 from ttt_rllib.agents.policies import SeatPolicies
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
@@ -22,6 +23,8 @@ def folder(tmp_path, monkeypatch, new_network):
     save_bundle(new_network(), tmp_path / "agent", {"moves": 7})
     save_bundle(new_network(q_head=True), tmp_path / "q", {})
     save_bundle(new_network(activation="tanh"), tmp_path / "tanh", {})
+    save_bundle(new_network(inputs=Inputs(threat_planes=True)), tmp_path / "sees", {})
+    save_bundle(new_network(inputs=Inputs(tactical_rule=True)), tmp_path / "obeys", {})
     save_bundle(new_network(CONNECT_FOUR), tmp_path / "large", {})
     save_bundle(SeatPolicies(new_network(), new_network(seed=1)), tmp_path / "seats", {})
     return tmp_path
@@ -54,12 +57,39 @@ def test_a_run_plays_its_copies_when_the_originals_are_gone(folder, new_network)
         ("agent", {"algorithm": "dqn"}, "agent is an agent of ppo; set algorithm to ppo"),
         ("seats", {}, "initialize_from: seats has a network for each seat"),
         ("tanh", {}, r"hidden layers of \[16, 12\] with tanh, the model \[16, 12\] with relu"),
+        (
+            "sees",
+            {},
+            "initialize_from: model.threat_planes is false; sees was trained with true: set it to "
+            "true$",
+        ),
+        ("obeys", {}, "model.tactical_rule is false; obeys was trained with true"),
+        (
+            "agent",
+            {"model": {"hidden_sizes": [16, 12], "tactical_rule": True}},
+            "model.tactical_rule is true; agent was trained with false: set it to false$",
+        ),
         ("agent", {"model": {}}, r"\[16, 12\] with relu, the model \[128, 128\] with relu"),
     ],
 )
 def test_weights_that_do_not_fit_are_refused(folder, path, changes, complaint):
     with pytest.raises(InputError, match=complaint):
         initial_policy(experiment(initialize_from=path, **changes))
+
+
+def test_members_may_have_other_inputs_and_initial_weights_those_of_the_model(folder):
+    given = experiment(
+        model={"hidden_sizes": [16, 12], "threat_planes": True},
+        self_play={"matchmaking": "uniform", "members": ["agent", "sees", "obeys"]},
+        initialize_from="sees",
+    )
+    assert [member.policy.inputs.names for member in given_members(given)] == [
+        (),
+        ("threat_planes",),
+        ("tactical_rule",),
+    ]
+    copy_given_agents(given, folder / "copies")
+    assert initial_policy(given, folder / "copies").inputs == Inputs(threat_planes=True)
 
 
 @pytest.mark.parametrize(

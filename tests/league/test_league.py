@@ -7,6 +7,7 @@ import pytest
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE
 from ttt_rllib.agents.bundle import policy_sha256, save_bundle
+from ttt_rllib.agents.inputs import Inputs
 from ttt_rllib.agents.policies import NetworkPolicy
 from ttt_rllib.errors import InputError
 from ttt_rllib.league import league as module
@@ -192,6 +193,18 @@ def test_a_state_whose_snapshot_was_changed_is_refused(learners):
     state["snapshots"][1]["weights"] = learners[5].weights
     with pytest.raises(ValueError, match="snapshot-200 of the league is not the player"):
         new_league().set_state(state, "relu")
+
+
+def test_snapshots_keep_their_inputs_through_a_state(new_network):
+    inputs = Inputs(threat_planes=True, tactical_rule=True)
+    first = grown([new_network(seed=seed, inputs=inputs) for seed in range(2)])
+    assert {member.policy.inputs for member in first.snapshots} == {inputs}
+    second = new_league()
+    second.set_state(first.get_state(), "relu", inputs)
+    hashes = [[one.sha256 for one in league.snapshots] for league in (first, second)]
+    assert hashes[0] == hashes[1]
+    with pytest.raises(ValueError, match="snapshot-100 of the league is not the player"):
+        new_league().set_state(first.get_state(), "relu", Inputs(threat_planes=True))
 
 
 def test_standing_survives_its_file(tmp_path, learners):

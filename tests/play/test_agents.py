@@ -9,6 +9,7 @@ import pytest
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game
 from ttt_rllib.agents.bundle import SAVED_AT, BundleError, load_bundle, save_bundle
+from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.errors import InputError
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.play.agents import (
@@ -20,6 +21,9 @@ from ttt_rllib.play.agents import (
     list_agents,
     newest_run,
 )
+from ttt_rllib.play.command import _show_list
+from ttt_rllib.play.terminal.dialogue import Dialogue
+from ttt_rllib.play.web.replies import agents_reply
 from ttt_rllib.runs.certificate_json import CERTIFICATE_FILE, certificate_of, write_certificate
 from ttt_rllib.runs.checkpoints import write_manifest
 from ttt_rllib.runs.summary import SUMMARY_FILE, write_summary
@@ -98,6 +102,32 @@ def test_a_verdict_is_that_of_a_certificate_of_this_agent(results):
     for text in ('{"perfect": true}', "[]", "{", ""):
         (run / CERTIFICATE_FILE).write_text(text)
         assert list_agents(results).find("ppo~done").verdict is None
+
+
+def test_what_an_agent_knows_is_said_wherever_it_can_be_chosen(tmp_path, new_network, capsys):
+    known = Inputs(threat_planes=True, tactical_rule=True)
+    for name, inputs in (("knows", known), ("plain", PLAIN_INPUTS)):
+        save_bundle(new_network(inputs=inputs), tmp_path / "ppo" / name / "agent", {})
+    certify(tmp_path / "ppo" / "knows", perfect=False, unexploitable=True)
+    words = "sees threats, obeys the tactical rule"
+    agents = list_agents(tmp_path)
+    assert [agents.find(slug).knowledge for slug in ("ppo~knows", "ppo~plain", "perfect")] == [
+        words,
+        "",
+        "",
+    ]
+    _show_list(tmp_path)
+    lines = capsys.readouterr().out.splitlines()
+    assert f"ppo~knows (unexploitable; {words})" in lines
+    assert "ppo~plain" in lines
+    about = {reply.id: reply.about for reply in agents_reply(agents, "perfect").agents}
+    assert about["ppo~knows"] == (
+        "Cannot be beaten: proven. It sees threats and obeys the tactical rule."
+    )
+    assert about["ppo~plain"] == "Trained; it has no certificate."
+    for slug, said in (("ppo~knows", True), ("ppo~plain", False)):
+        dialogue = Dialogue(agents.find(slug), np.random.default_rng(0), width=200)
+        assert (words in dialogue.introduction()) == said
 
 
 @pytest.mark.parametrize("slug", ["../ppo/done", "ppo/done", "ppo~broken", "/etc", "", "x" * 999])

@@ -14,6 +14,7 @@ import pytest
 
 from ttt_envs import TIC_TAC_TOE
 from ttt_rllib.agents.bundle import load_bundle, save_bundle
+from ttt_rllib.agents.inputs import PLAIN_INPUTS
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import dump_experiment
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
@@ -174,8 +175,16 @@ def write_search(run, trials, *, exploits=(), **search):
 def new_run(tmp_path, new_network, new_summary):
     """Return a function that writes a run of a random network, or of no agent."""
 
-    def make(name="one", *, agent=True, game=TIC_TAC_TOE, has_summary=True, **settings):
-        policy = new_network(game) if agent else None
+    def make(
+        name="one",
+        *,
+        agent=True,
+        game=TIC_TAC_TOE,
+        inputs=PLAIN_INPUTS,
+        has_summary=True,
+        **settings,
+    ):
+        policy = new_network(game, inputs=inputs) if agent else None
         summary = new_summary() if has_summary else None
         return write_run(tmp_path / "ppo" / name, summary, policy, **settings)
 

@@ -13,6 +13,7 @@ import typer
 from tests.commands import RAY_AND_TORCH, run_command
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards
 from ttt_rllib.agents.bundle import load_bundle, save_bundle
+from ttt_rllib.agents.inputs import Inputs
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.report.command import report, write_report
@@ -228,6 +229,12 @@ def test_settings_that_differ_are_shown_beside_their_defaults(new_run, read_page
         ["search.training.lr.loguniform", "[0.0001, 0.01]", "none"],
     ]
     assert page.all("p", class_="subject")[0].text == "double DQN, Tic-tac-toe"
+
+
+def test_the_page_says_first_what_the_agent_knows_of_the_game(new_run, read_page):
+    page = read_page(write_report(new_run(inputs=Inputs(threat_planes=True, tactical_rule=True))))
+    said = "PPO, Tic-tac-toe, sees threats, obeys the tactical rule"
+    assert page.all("p", class_="subject")[0].text == said
 
 
 def test_a_failed_run_without_an_agent_says_so_and_shows_its_error_as_text(new_run, read_page):

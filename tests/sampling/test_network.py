@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, random_openings
+from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game, random_openings
 from ttt_rllib.agents import mlp
+from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
+from ttt_rllib.agents.policies import NetworkPolicy
 from ttt_rllib.rl.actor_critic import BoardActorCritic
 from ttt_rllib.rl.env_runner import board_spaces
 from ttt_rllib.rl.q_network import BoardQNetwork
@@ -13,8 +15,8 @@ from ttt_rllib.sampling.network import NumpyNetwork
 from ttt_rllib.sampling.rollout import flat_observations, greedy_actions
 
 
-def module_of(kind, game, *, hidden_sizes=(128, 128), activation="relu"):
-    observation_space, action_space = board_spaces(game)
+def module_of(kind, game, *, hidden_sizes=(128, 128), activation="relu", inputs=PLAIN_INPUTS):
+    observation_space, action_space = board_spaces(game, inputs)
     torch.manual_seed(0)
     return kind(
         observation_space=observation_space,
@@ -41,6 +43,27 @@ def test_outputs_equal_those_of_the_torch_module(kind, game, hidden_sizes, activ
     assert np.abs(ours.values - values.numpy()).max() < 1e-5
     # Illegal moves have the same outputs to the last bit.
     assert (ours.logits[~legal] < -1e8).all()
+
+
+@pytest.mark.parametrize("inputs", [Inputs(True, False), Inputs(False, True), Inputs(True, True)])
+@pytest.mark.parametrize("game", [TIC_TAC_TOE, Game(4, 4, 4, gravity=True)], ids=str)
+@pytest.mark.parametrize("kind", [BoardActorCritic, BoardQNetwork])
+def test_with_knowledge_torch_env_runner_and_agent_choose_the_same_moves(kind, game, inputs):
+    module = module_of(kind, game, hidden_sizes=(32,), inputs=inputs)
+    boards = random_openings(game, 500, (0, game.num_squares - 1), np.random.default_rng(0))
+    observations = flat_observations(boards, inputs)
+    with torch.inference_mode():
+        logits, values = (part.numpy() for part in module.evaluate(torch.from_numpy(observations)))
+    ours = NumpyNetwork(module.get_state(), "relu").evaluate(observations)
+    agent = NetworkPolicy(game, module.get_state(), "relu", inputs)
+    allowed = inputs.allowed_mask(boards)
+    assert np.array_equal(logits > -1e8, allowed)
+    assert np.array_equal(ours.logits > -1e8, allowed)
+    assert np.abs(ours.logits[allowed] - logits[allowed]).max() < 1e-5
+    assert np.abs(agent.logits(boards)[allowed] - logits[allowed]).max() < 1e-5
+    assert np.array_equal(agent(boards).argmax(axis=1), logits.argmax(axis=1))
+    for own in (ours.values, agent.values(boards)):
+        assert np.abs(own - values).max() < 1e-5
 
 
 def test_a_network_that_diverged_is_noticed_when_moves_are_sampled_from_it():

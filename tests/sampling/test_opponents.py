@@ -11,6 +11,7 @@ import ray
 from ttt_envs import TIC_TAC_TOE, Boards, random_openings
 from ttt_rllib.agents.bundle import policy_sha256
 from ttt_rllib.agents.fixed_players import fixed_player
+from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.policies import GreedyPolicy
 from ttt_rllib.sampling.board_sampler import BoardSampler, SamplerSettings
 from ttt_rllib.sampling.columns import (
@@ -26,6 +27,7 @@ from ttt_rllib.sampling.rollout import (
     Ply,
     Versus,
     advantages_and_targets,
+    flat_observations,
     play_games,
     sample_actions,
 )
@@ -282,6 +284,61 @@ def test_a_network_of_the_other_algorithm_plays_its_own_policy(new_network, q_he
     players.choose(boards, numbers, actions, np.random.default_rng(0))
     found = np.bincount(actions, minlength=9) / len(actions)
     assert found == pytest.approx(other(boards[:1])[0], abs=0.02)
+
+
+KNOWING = Inputs(threat_planes=True, tactical_rule=True)
+KINDS_OF_INPUTS = [PLAIN_INPUTS, Inputs(True, False), Inputs(False, True), KNOWING]
+
+
+@pytest.mark.parametrize("own", KINDS_OF_INPUTS, ids=lambda inputs: inputs.described or "plain")
+def test_only_networks_with_the_learners_inputs_share_its_observations(new_network, own):
+    policies = [
+        new_network(inputs=inputs, seed=seed) for seed, inputs in enumerate(KINDS_OF_INPUTS)
+    ]
+    boards = random_openings(TIC_TAC_TOE, 8_000, (5, 5), np.random.default_rng(3))[:1]
+    boards = boards[np.zeros(8_000, int)]
+    numbers = np.repeat(np.arange(4), 2_000)
+    players = OpponentPlayers(policies, 9, inputs=own)
+    logits = players.logits(flat_observations(boards, own), numbers)
+    unmoved = -1
+    actions = np.full(8_000, unmoved)
+    players.choose(boards, numbers, actions, np.random.default_rng(0))
+    for number, (policy, inputs) in enumerate(zip(policies, KINDS_OF_INPUTS, strict=True)):
+        rows = numbers == number
+        if inputs == own:
+            odds = np.exp(logits[rows][0] - logits[rows][0].max())
+            assert odds / odds.sum() == pytest.approx(policy(boards[:1])[0], abs=1e-5)
+            assert set(actions[rows].tolist()) == {unmoved}
+        else:
+            assert not logits[rows].any()
+            found = np.bincount(actions[rows], minlength=9) / rows.sum()
+            assert found == pytest.approx(policy(boards[:1])[0], abs=0.04)
+
+
+def test_a_sampler_plays_against_networks_that_see_more_and_less(new_network):
+    network = new_network(inputs=KNOWING)
+    sampler = BoardSampler(settings(inputs=KNOWING, opponents_share=1.0, explore=False), 0)
+    sampler.play_against([new_network(seed=1, inputs=inputs) for inputs in KINDS_OF_INPUTS])
+    seen = []
+
+    def watched(games):
+        seen.append(games)
+        return ppo_columns(games, gamma=1.0, lambda_=0.8)
+
+    sampler.settings = replace(sampler.settings, columns=watched)
+    sampler.sample(NumpyNetwork(network.weights, "relu").evaluate, num_games=64)
+    (games,) = seen
+    is_forbidden = np.concatenate(
+        [
+            ply.observations[np.arange(len(ply.actions)), 36 + ply.actions] == 0
+            for ply in games.plies
+        ]
+    )
+    is_learners = np.concatenate([ply.is_learners for ply in games.plies])
+    numbers = np.concatenate([games.versus.of_game[ply.games] for ply in games.plies])
+    obey = is_learners | (numbers >= 2)
+    assert not is_forbidden[obey].any()
+    assert is_forbidden[~obey].any(), "the others may make moves that the learner may not"
 
 
 def test_a_snapshot_plays_its_best_moves_where_the_learner_does(new_network):

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game, random_openings
+from ttt_rllib.agents.inputs import Inputs
 from ttt_rllib.sampling.network import ILLEGAL_LOGIT
 from ttt_rllib.sampling.rollout import (
     Evaluation,
@@ -194,6 +195,24 @@ def test_exploring_starts_mix_uniform_moves_into_the_softmax_in_the_first_ply_on
     assert abs(first.explored.mean() - share) <= 4 * np.sqrt(share * (1 - share) / num_games)
     assert np.exp(first.logp) == pytest.approx(policy[first.actions], abs=1e-5)
     assert not any(ply.explored.any() for ply in others)
+
+
+@pytest.mark.parametrize("inputs", [Inputs(True, False), Inputs(False, True), Inputs(True, True)])
+def test_games_show_the_planes_and_every_move_is_an_allowed_one(inputs):
+    game = Game(4, 4, 4, gravity=True)
+    rng = np.random.default_rng(0)
+    openings = random_openings(game, 200, (0, 15), rng)
+    played = play_games(openings, arbitrary(4), half_random, rng, inputs=inputs)
+    boards = openings
+    num_bound = 0
+    for ply in played.plies:
+        planes, allowed = inputs.planes(boards), inputs.allowed_mask(boards)
+        assert np.array_equal(ply.observations[:, :-4], planes)
+        assert np.array_equal(ply.observations[:, -4:], allowed)
+        assert allowed[np.arange(len(boards)), ply.actions].all()
+        num_bound += int((allowed != boards.legal_mask()).any(axis=1).sum())
+        boards = boards.step(ply.actions).boards[~ply.done]
+    assert (num_bound > 100) == inputs.tactical_rule
 
 
 def test_flat_observations_are_stones_of_mover_and_opponent_then_the_mask():

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ttt_envs.game import Game
+from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.policies import AgentPolicy, NetworkPolicy, Policy, SeatPolicies, Weights
 from ttt_rllib.text_files import read_json_file
 
@@ -65,7 +66,10 @@ SAVED_AT = "saved_at"
 A copy keeps it, whereas file times change.
 """
 
-ARCHITECTURE = {"network", "activation", "seats"}
+INPUTS_KEY = "inputs"
+"""Key of an architecture: what the agent knows of the game. It is there only if that is anything,
+so that the hashes of agents from before there was such knowledge are what they were."""
+ARCHITECTURE = {"network", "activation", "seats", INPUTS_KEY}
 MLP = "mlp"
 SHARED, SEPARATE = "shared", "separate"
 """The values of `seats` in an architecture: one network plays both, or each has its own."""
@@ -188,14 +192,14 @@ def load_bundle(folder: Path) -> Bundle:
 
 def _description(policy: AgentPolicy) -> dict[str, Any]:
     """Return what decides a move beside the weights, as it stands in agent.json."""
-    return {
-        "game": asdict(policy.game),
-        "architecture": {
-            "network": MLP,
-            "activation": policy.activation,
-            "seats": SEPARATE if isinstance(policy, SeatPolicies) else SHARED,
-        },
+    architecture: dict[str, Any] = {
+        "network": MLP,
+        "activation": policy.activation,
+        "seats": SEPARATE if isinstance(policy, SeatPolicies) else SHARED,
     }
+    if policy.inputs.names:
+        architecture[INPUTS_KEY] = list(policy.inputs.names)
+    return {"game": asdict(policy.game), "architecture": architecture}
 
 
 def _game(described: Any) -> Game:
@@ -262,7 +266,7 @@ def _check_size(path: Path) -> None:
         raise ValueError(f"it unpacks to {unpacked:,} bytes; a network has a few million")
 
 
-def _policy(game: Game, weights: Weights, architecture: dict[str, str]) -> AgentPolicy:
+def _policy(game: Game, weights: Weights, architecture: dict[str, Any]) -> AgentPolicy:
     """Build the network, or the network of each seat.
 
     Raises:
@@ -277,8 +281,10 @@ def _policy(game: Game, weights: Weights, architecture: dict[str, str]) -> Agent
     activation = architecture["activation"]
     # Bundles that were written before seats could differ do not have the key.
     seats = architecture.get("seats", SHARED)
+    is_plain = INPUTS_KEY not in architecture
+    inputs = PLAIN_INPUTS if is_plain else Inputs.of_names(architecture[INPUTS_KEY])
     if seats == SHARED:
-        policy = NetworkPolicy(game, weights, activation)
+        policy = NetworkPolicy(game, weights, activation, inputs)
         _check_shapes(policy)
         return policy
     if seats != SEPARATE:
@@ -287,14 +293,14 @@ def _policy(game: Game, weights: Weights, architecture: dict[str, str]) -> Agent
     for name, array in weights.items():
         seat, _, name_in_seat = name.partition(".")
         of_seat[seat][name_in_seat] = array
-    policies = {seat: NetworkPolicy(game, own, activation) for seat, own in of_seat.items()}
+    policies = {seat: NetworkPolicy(game, own, activation, inputs) for seat, own in of_seat.items()}
     for policy in policies.values():
         _check_shapes(policy)
     return SeatPolicies(**policies)
 
 
 def _check_shapes(policy: NetworkPolicy) -> None:
-    width = 2 * policy.game.num_squares
+    width = policy.inputs.width(policy.game)
     layer = 0
     while f"trunk.{layer}.weight" in policy.weights:
         width = _check_layer(policy.weights, f"trunk.{layer}", width)

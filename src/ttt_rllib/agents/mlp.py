@@ -58,22 +58,22 @@ class MLP:
         """The number `A` of actions."""
         return len(self._heads[1]) - (not self.has_q_head)
 
-    def __call__(self, stones: npt.NDArray[np.int8]) -> Array:
+    def __call__(self, planes: npt.NDArray[np.int8]) -> Array:
         """Return `[n, A]` Q-values, or `[n, A + 1]` logits and, in the last column, values.
 
         Args:
-            stones: `[n, 2 * squares]`, see `Boards.observe`.
+            planes: `[n, width]`, see `Inputs.planes`.
         """
         weight, bias = self._heads
-        outputs = np.empty((len(stones), len(bias)), np.float32)
-        for start in range(0, len(stones), ROWS):
+        outputs = np.empty((len(planes), len(bias)), np.float32)
+        for start in range(0, len(planes), ROWS):
             rows = slice(start, start + ROWS)
-            np.matmul(self._hidden(stones[rows]), weight, out=outputs[rows])
+            np.matmul(self._hidden(planes[rows]), weight, out=outputs[rows])
         outputs += bias
         return outputs
 
-    def _hidden(self, stones: npt.NDArray[np.int8]) -> Array:
-        hidden = stones.astype(np.float32)
+    def _hidden(self, planes: npt.NDArray[np.int8]) -> Array:
+        hidden = planes.astype(np.float32)
         for weight, bias in self._trunk:
             hidden = hidden @ weight
             hidden += bias

@@ -2,17 +2,18 @@
 
     observation  [batch, 2 S] float32 in {0, 1}, `Boards.observe()`, one row per position
     action_mask  [batch, A]   bool, True where legal
-    probabilities [batch, A]  float32, 0 where illegal; a Q network gives its move 1
+    probabilities [batch, A]  float32, 0 where not allowed; a Q network gives its move 1
     value        [batch]      float32, the agent's estimate, +1 = the mover wins
 
-Every row must have a legal action. onnx and onnxruntime are imported only when needed.
+Every row must have a legal action. What the agent knows of threats is computed inside the model.
+onnx and onnxruntime are imported only when needed.
 Shapes: `S` squares, `A` actions, `N` positions.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ import ttt_rllib
 from ttt_envs.boards import Boards, random_openings
 from ttt_envs.game import Game
 from ttt_rllib.agents.bundle import Bundle
+from ttt_rllib.agents.onnx_graph import Graph
+from ttt_rllib.agents.onnx_inputs import add_planes_and_mask
 from ttt_rllib.agents.policies import NetworkPolicy, SeatPolicies
 from ttt_rllib.exact.evaluation import solved_game
 
@@ -76,26 +79,6 @@ class Difference:
         return max(self.probabilities, self.values)
 
 
-@dataclass
-class _Graph:
-    """The nodes and constants so far; every method returns the name of what it adds."""
-
-    nodes: list[Any] = field(default_factory=list)
-    constants: dict[str, Any] = field(default_factory=dict)
-
-    def add(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        from onnx import helper
-
-        self.nodes.append(helper.make_node(operator, inputs, [output], output, **attributes))
-        return output
-
-    def constant(self, name: str, value: npt.ArrayLike) -> str:
-        from onnx import numpy_helper
-
-        self.constants[name] = numpy_helper.from_array(np.asarray(value), name)
-        return name
-
-
 def build_model(bundle: Bundle) -> bytes:
     """Return the agent as a serialised ONNX model that has passed onnx's own checker.
 
@@ -106,12 +89,13 @@ def build_model(bundle: Bundle) -> bytes:
     from onnx import TensorProto, helper
 
     game = bundle.policy.game
-    graph = _Graph()
+    graph = Graph()
     policy = bundle.policy
     if isinstance(policy, SeatPolicies):
         probabilities, value = _seats(graph, policy)
     else:
-        probabilities, value = _network(graph, policy, "agent.")
+        planes, mask = add_planes_and_mask(graph, game, policy.inputs, "observation", "action_mask")
+        probabilities, value = _network(graph, policy, "agent.", planes, mask)
     graph.add("Identity", [probabilities], "probabilities")
     graph.add("Identity", [value], "value")
     inputs = (
@@ -137,6 +121,8 @@ def build_model(bundle: Bundle) -> bytes:
         producer_version=ttt_rllib.__version__,
     )
     about = {"game": json.dumps(asdict(game)), "weights_sha256": bundle.weights_sha256}
+    if policy.inputs.names:
+        about["inputs"] = json.dumps(policy.inputs.names)
     helper.set_model_props(model, about)
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())
@@ -194,13 +180,21 @@ def _positions(game: Game) -> Boards:
     return random_openings(game, SAMPLED_POSITIONS, (0, game.num_squares - 1), rng)
 
 
-def _network(graph: _Graph, policy: NetworkPolicy, prefix: str) -> tuple[str, str]:
+def _network(
+    graph: Graph,
+    policy: NetworkPolicy,
+    prefix: str,
+    planes: str = "observation",
+    mask: str = "action_mask",
+) -> tuple[str, str]:
     """Add a network and return the names of its probabilities and its values.
 
     Args:
         graph: The graph to add to.
         policy: The network.
         prefix: Comes before all names and keeps two networks apart.
+        planes: Name of what it sees.
+        mask: Name of the mask of the moves that it may choose.
     """
 
     def dense(name: str, hidden: str) -> str:
@@ -210,7 +204,7 @@ def _network(graph: _Graph, policy: NetworkPolicy, prefix: str) -> tuple[str, st
         ]
         return graph.add("Gemm", [hidden, *parameters], f"{prefix}{name}", transB=1)
 
-    hidden, layer = "observation", 0
+    hidden, layer = planes, 0
     while f"trunk.{layer}.weight" in policy.weights:
         preactivation = dense(f"trunk.{layer}", hidden)
         operator = OPERATORS[policy.activation]
@@ -218,7 +212,7 @@ def _network(graph: _Graph, policy: NetworkPolicy, prefix: str) -> tuple[str, st
         layer += 1
     head = dense("q" if policy.has_q_head else "policy", hidden)
     illegal = graph.constant(f"{prefix}illegal", ILLEGAL)
-    masked = graph.add("Where", ["action_mask", head, illegal], f"{prefix}masked")
+    masked = graph.add("Where", [mask, head, illegal], f"{prefix}masked")
     if policy.has_q_head:
         return _greedy(graph, masked, policy.game.num_actions, prefix)
     last = graph.constant(f"{prefix}last_axis", np.array([1], np.int64))
@@ -226,7 +220,7 @@ def _network(graph: _Graph, policy: NetworkPolicy, prefix: str) -> tuple[str, st
     return graph.add("Softmax", [masked], f"{prefix}softmax", axis=1), value
 
 
-def _seats(graph: _Graph, policy: SeatPolicies) -> tuple[str, str]:
+def _seats(graph: Graph, policy: SeatPolicies) -> tuple[str, str]:
     """Add both seats' networks and take each row from the network that is on move."""
     last = graph.constant("last_axis", np.array([1], np.int64))
     stones = graph.add("ReduceSum", ["observation", last], "stones", keepdims=1)
@@ -242,7 +236,7 @@ def _seats(graph: _Graph, policy: SeatPolicies) -> tuple[str, str]:
     )
 
 
-def _greedy(graph: _Graph, q_values: str, num_actions: int, prefix: str) -> tuple[str, str]:
+def _greedy(graph: Graph, q_values: str, num_actions: int, prefix: str) -> tuple[str, str]:
     """Add the first move that has the greatest value, as probabilities, and that value."""
     best = graph.add("ArgMax", [q_values], f"{prefix}best", axis=1, keepdims=0)
     depth = graph.constant(f"{prefix}num_actions", np.int64(num_actions))

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ttt_envs.boards import Boards, Mask
 from ttt_envs.game import Game
 from ttt_envs.positions import Positions
+from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.mlp import ACTIVATIONS, MLP
 from ttt_rllib.exact.evaluation import solve_or_raise
 from ttt_rllib.exact.scores import sharpest_moves
@@ -98,6 +99,7 @@ class NetworkPolicy:
         game: The rules.
         weights: As for `MLP`, float32.
         activation: "relu" or "tanh".
+        inputs: What the network sees, and the moves among which it chooses.
 
     Raises:
         ValueError: If the activation is neither.
@@ -106,6 +108,7 @@ class NetworkPolicy:
     game: Game
     weights: Weights
     activation: str
+    inputs: Inputs = PLAIN_INPUTS
 
     def __post_init__(self) -> None:
         if self.activation not in ACTIVATIONS:
@@ -114,8 +117,13 @@ class NetworkPolicy:
             )
 
     def __call__(self, boards: Boards) -> Table:
-        """Return probabilities `[B, A]`: the softmax of the logits, or the greedy move."""
-        logits = np.where(boards.legal_mask(), self.logits(boards).astype(np.float64), -np.inf)
+        """Return probabilities `[B, A]`: the softmax of the logits, or the greedy move.
+
+        They are 0 also for legal moves that the tactical rule forbids, where the agent obeys it.
+        """
+        planes, allowed = self.inputs.planes_and_mask(boards)
+        logits = self._outputs(planes)[:, : self.game.num_actions].astype(np.float64)
+        logits[~allowed] = -np.inf
         if self.has_q_head:
             greedy = logits.argmax(axis=1)[:, None]
             return (np.arange(logits.shape[1]) == greedy).astype(np.float64)
@@ -124,13 +132,14 @@ class NetworkPolicy:
 
     def logits(self, boards: Boards) -> npt.NDArray[np.float32]:
         """Return the logits of the moves, or their Q values, `[B, A]`, of illegal moves too."""
-        return self._outputs(boards)[:, : self.game.num_actions]
+        return self._outputs(self.inputs.planes(boards))[:, : self.game.num_actions]
 
     def values(self, boards: Boards) -> npt.NDArray[np.float32]:
         """Return the estimates `[B]` of the value, +1 = the mover wins."""
-        outputs = self._outputs(boards)
+        planes, allowed = self.inputs.planes_and_mask(boards)
+        outputs = self._outputs(planes)
         if self.has_q_head:
-            return np.where(boards.legal_mask(), outputs, -np.inf).max(axis=1)
+            return np.where(allowed, outputs, -np.inf).max(axis=1)
         return outputs[:, -1]
 
     @property
@@ -144,10 +153,9 @@ class NetworkPolicy:
         biases = [f"trunk.{layer}.bias" for layer in range(len(self.weights))]
         return tuple(len(self.weights[name]) for name in biases if name in self.weights)
 
-    def _outputs(self, boards: Boards) -> npt.NDArray[np.float32]:
+    def _outputs(self, planes: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:
         # Built for every call, which takes microseconds: the caller may have changed an array.
-        network = MLP(self.weights, self.activation)
-        return network(boards.observe().reshape(len(boards), -1))
+        return MLP(self.weights, self.activation)(planes)
 
 
 @dataclass(frozen=True)
@@ -180,7 +188,8 @@ class SeatPolicies:
         o: Plays the others.
 
     Raises:
-        ValueError: If they play different games or have different activations.
+        ValueError: If they play different games or have different activations, or if one has
+            inputs beyond the stones: no training gives them to the network of a seat.
     """
 
     x: NetworkPolicy
@@ -189,6 +198,9 @@ class SeatPolicies:
     def __post_init__(self) -> None:
         if (self.x.game, self.x.activation) != (self.o.game, self.o.activation):
             raise ValueError(f"X plays {self.x.game} and O {self.o.game}; seats share game and net")
+        if self.x.inputs.names or self.o.inputs.names:
+            names = ", ".join(self.x.inputs.names or self.o.inputs.names)
+            raise ValueError(f"inputs has {names}; networks of separate seats have no such inputs")
 
     @property
     def game(self) -> Game:
@@ -199,6 +211,11 @@ class SeatPolicies:
     def activation(self) -> str:
         """The activation of both networks."""
         return self.x.activation
+
+    @property
+    def inputs(self) -> Inputs:
+        """What both networks see: the stones only."""
+        return self.x.inputs
 
     @property
     def has_q_head(self) -> bool:

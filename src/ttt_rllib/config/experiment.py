@@ -218,6 +218,7 @@ class Experiment(Section):
                     )
 
     def _check_pettingzoo(self) -> Experiment:
+        self._check_inputs_on_pettingzoo()
         if isinstance(self.training, DQNTraining) and self.training.zero_sum_targets:
             raise ValueError(
                 "training.zero_sum_targets is true; with env.pettingzoo RLlib's own DQN learns, "
@@ -262,6 +263,19 @@ class Experiment(Section):
                 "games begin as the environment begins them: leave it out"
             )
         return self.model_copy(update={"opening": NO_OPENING})
+
+    def _check_inputs_on_pettingzoo(self) -> None:
+        """Refuse knowledge of our games, where another environment shows what is to be seen."""
+        if self.model.threat_planes:
+            raise ValueError(
+                "model.threat_planes is true; with env.pettingzoo the network sees what the "
+                "environment shows it, and its lines may not be ours: set it to false"
+            )
+        if self.model.tactical_rule:
+            raise ValueError(
+                "model.tactical_rule is true; with env.pettingzoo the environment's own mask says "
+                "which moves may be chosen: set it to false"
+            )
 
     def _check_opening(self) -> Experiment:
         assert isinstance(self.env, Env)  # noqa: S101 - for the type checker

@@ -30,6 +30,8 @@ def format_report(bundle: Bundle, report: Report) -> str:
         + ", gravity" * game.gravity,
         f"weights               sha256 {bundle.weights_sha256[:16]}...",
     ]
+    if knowledge := bundle.policy.inputs.described:
+        lines.append(LABEL.format("knowledge") + knowledge)
     if report.certificate is not None:
         lines += _proof(report.certificate, is_solved=report.facts is not None)
     lines += _exact(report)

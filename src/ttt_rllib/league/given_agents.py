@@ -11,13 +11,20 @@ from pathlib import Path
 from ttt_envs.game import Game
 from ttt_rllib.agents.bundle import BundleError, save_bundle
 from ttt_rllib.agents.fixed_players import FIXED_PLAYERS
+from ttt_rllib.agents.inputs import INPUTS, Inputs
 from ttt_rllib.agents.policies import NetworkPolicy
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.league.members import Member, find_player
 from ttt_rllib.runs.bundles import find_bundle
 
-__all__ = ["check_given_agents", "copy_given_agents", "given_members", "initial_policy"]
+__all__ = [
+    "check_given_agents",
+    "copy_given_agents",
+    "given_members",
+    "initial_policy",
+    "model_inputs",
+]
 
 INITIAL = "initialize_from"
 
@@ -76,7 +83,13 @@ def initial_policy(experiment: Experiment, copies: Path | None = None) -> Networ
             f"model {list(model.hidden_sizes)} with {model.activation}; set model.hidden_sizes and "
             "model.activation to those of the agent"
         )
+    _check_inputs(given, policy.inputs, model_inputs(experiment))
     return policy
+
+
+def model_inputs(experiment: Experiment) -> Inputs:
+    """Return what the network of an experiment sees and may choose."""
+    return Inputs(**experiment.model.model_dump(include=set(INPUTS)))
 
 
 def check_given_agents(experiment: Experiment, copies: Path | None = None) -> None:
@@ -119,6 +132,21 @@ def copy_given_agents(experiment: Experiment, folder: Path) -> None:
         except BundleError as error:
             raise InputError(str(error)) from None
         save_bundle(bundle.policy, folder / name, bundle.provenance)
+
+
+def _check_inputs(given: str, inputs: Inputs, of_model: Inputs) -> None:
+    """Refuse an agent whose inputs are not the model's.
+
+    Raises:
+        InputError: If they differ.
+    """
+    for name in INPUTS:
+        theirs, ours = (str(getattr(one, name)).lower() for one in (inputs, of_model))
+        if theirs != ours:
+            raise InputError(
+                f"{INITIAL}: model.{name} is {ours}; {given} was trained with {theirs}: set it to "
+                f"{theirs}"
+            )
 
 
 def _member_folder(number: int) -> str:

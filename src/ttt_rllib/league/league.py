@@ -16,6 +16,7 @@ import numpy as np
 from ttt_envs.game import Game
 from ttt_rllib.agents.bundle import policy_sha256
 from ttt_rllib.agents.fixed_players import PERFECT, RANDOM
+from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.policies import NetworkPolicy, Policy, Weights, policy_table
 from ttt_rllib.exact.evaluation import solve_or_raise, solved_game
 from ttt_rllib.exact.exploitability import sweep
@@ -192,12 +193,15 @@ class League:
             "swaps": self._swaps,
         }
 
-    def set_state(self, state: Mapping[str, Any], activation: str) -> None:
+    def set_state(
+        self, state: Mapping[str, Any], activation: str, inputs: Inputs = PLAIN_INPUTS
+    ) -> None:
         """Take over a state made by `get_state`.
 
         Args:
             state: The state.
             activation: That of the snapshots' networks.
+            inputs: Those of the snapshots' networks.
 
         Raises:
             ValueError: If a snapshot is not what it was when it was saved, or a player that was
@@ -206,7 +210,7 @@ class League:
         first = len(self._pool) - len(self._snapshots)
         pool = self._pool[:first]
         for saved in state["snapshots"]:
-            policy = NetworkPolicy(self._game, dict(saved["weights"]), activation)
+            policy = NetworkPolicy(self._game, dict(saved["weights"]), activation, inputs)
             pool.append(snapshot(policy, saved["moves"]))
         wrong = [
             (member.name, sha256)

@@ -22,7 +22,7 @@ from ttt_rllib.agents.fixed_players import (
     PERFECT,
     fixed_player,
 )
-from ttt_rllib.agents.policies import Policy
+from ttt_rllib.agents.policies import NetworkPolicy, Policy, SeatPolicies
 from ttt_rllib.errors import InputError, did_you_mean
 from ttt_rllib.evaluation.matches import greedy_actions, sampled_actions
 from ttt_rllib.exact.evaluation import solved_game
@@ -83,6 +83,13 @@ class Agent:
     def game(self) -> Game:
         """The rules it plays by."""
         return self.policy.game
+
+    @property
+    def knowledge(self) -> str:
+        """What a trained agent knows of the game without having learnt it, for people; else ""."""
+        if isinstance(self.policy, (NetworkPolicy, SeatPolicies)):
+            return self.policy.inputs.described
+        return ""
 
 
 @dataclass(frozen=True)

@@ -175,7 +175,8 @@ def _has_colour() -> bool:
 def _show_list(results: Path) -> None:
     listed = list_agents(results)
     for agent in listed.agents:
-        print(agent.slug, *([f"({agent.verdict})"] if agent.verdict else []))
+        about = "; ".join(filter(None, (agent.verdict, agent.knowledge)))
+        print(agent.slug, *([f"({about})"] if about else []))
     for skipped in listed.skipped:
         warn(f"skipped: {skipped.reason}")
 

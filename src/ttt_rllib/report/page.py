@@ -80,6 +80,7 @@ def _subject(record: RunRecord) -> Iterator[str]:
     yield ALGORITHMS.get(experiment.algorithm, experiment.algorithm)
     if record.bundle:
         yield record.bundle.policy.game.title
+        yield from filter(None, [record.bundle.policy.inputs.described])
     elif not experiment.on_pettingzoo:
         game = experiment.env.game
         yield game.title if game else ""

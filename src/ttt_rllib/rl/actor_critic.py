@@ -34,7 +34,7 @@ ACTIVATIONS: dict[str, Activation] = {"relu": torch.relu, "tanh": torch.tanh}
 
 
 class BoardActorCritic(TorchRLModule, ValueFunctionAPI):
-    """Masked actor-critic over flat observations `[B, 2 * squares + A]`.
+    """Masked actor-critic over flat observations `[B, width + A]`.
 
     `model_config` holds `hidden_sizes` (units of the hidden layers), `activation` ("relu" or
     "tanh") and, to start from those of an earlier agent, `initial_weights`.

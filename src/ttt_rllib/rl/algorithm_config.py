@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
 
+from ttt_rllib.agents.inputs import INPUTS
 from ttt_rllib.config.env import PettingZooEnv
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.pettingzoo_envs import make_env
-from ttt_rllib.league.given_agents import given_members, initial_policy
+from ttt_rllib.league.given_agents import given_members, initial_policy, model_inputs
 from ttt_rllib.league.league import LeagueSettings
 from ttt_rllib.rl.dqn import SelfPlayDQNConfig
 from ttt_rllib.rl.ppo import SelfPlayPPOConfig
@@ -50,7 +51,8 @@ def algorithm_config(experiment: Experiment, copies: Path | None = None) -> Algo
     for name in SCHEDULES:
         if name in settings:
             settings[name] = _schedule(settings[name])
-    model = experiment.model.model_dump()
+    # What the network sees belongs to the observations, and reaches it as their width.
+    model = experiment.model.model_dump(exclude=set(INPUTS))
     if experiment.on_pettingzoo:
         config = _pettingzoo(experiment)
     else:
@@ -75,6 +77,7 @@ def algorithm_config(experiment: Experiment, copies: Path | None = None) -> Algo
 def _self_play(experiment: Experiment, copies: Path | None) -> AlgorithmConfig:
     config: AlgorithmConfig = CONFIGS[experiment.algorithm]().self_play(
         game=experiment.env.game,
+        inputs=model_inputs(experiment),
         random_plies=experiment.opening.random_plies,
         exploring_starts=getattr(experiment.training, "exploring_starts", 0.0),
         refuted_starts=experiment.opening.refuted_starts,

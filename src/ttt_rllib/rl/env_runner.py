@@ -29,6 +29,7 @@ from ray.rllib.utils.metrics import (
 )
 
 from ttt_envs.game import Game
+from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.policies import Policy
 from ttt_rllib.sampling.board_sampler import BoardSampler, SampledGames
 from ttt_rllib.sampling.counters import SamplingCounters
@@ -52,9 +53,16 @@ RETURNS = "returns"
 """Sums of the agents' returns, where the game is not one of ours."""
 
 
-def board_spaces(game: Game) -> tuple[gym.spaces.Box, gym.spaces.Discrete[np.int64]]:
-    """Return the spaces of the flat observation (stones, then legal mask) and the action."""
-    width = 2 * game.num_squares + game.num_actions
+def board_spaces(
+    game: Game, inputs: Inputs = PLAIN_INPUTS
+) -> tuple[gym.spaces.Box, gym.spaces.Discrete[np.int64]]:
+    """Return the spaces of the flat observation (planes, then mask) and of the action.
+
+    Args:
+        game: The rules.
+        inputs: What the network sees and may choose.
+    """
+    width = inputs.width(game) + game.num_actions
     return gym.spaces.Box(0, 1, (width,), np.int8), gym.spaces.Discrete(game.num_actions)
 
 
@@ -84,7 +92,8 @@ class TorchBoardEnvRunner(EnvRunner, Checkpointable):
     """Samples self-play games of the game in `config.env_config`.
 
     `env_config` holds `game` (a `Game`), `random_plies` (least and greatest number of
-    random opening plies) and `exploring_starts` (share of games whose first move is random).
+    random opening plies), `exploring_starts` (share of games whose first move is random) and
+    `inputs` (what the network sees and may choose).
     `num_envs_per_env_runner` boards are played at a time.
     """
 
@@ -178,7 +187,7 @@ class TorchBoardEnvRunner(EnvRunner, Checkpointable):
 
     def get_spaces(self) -> dict[str, tuple[gym.Space[Any], gym.Space[Any]]]:
         """Return the spaces of the game, the same for the env and the module."""
-        spaces = board_spaces(self.game)
+        spaces = board_spaces(self.game, self.config.env_config.get("inputs", PLAIN_INPUTS))
         keys = (INPUT_ENV_SPACES, INPUT_ENV_SINGLE_SPACES, MODULE_ID)
         return dict.fromkeys(keys, spaces)
 

@@ -26,6 +26,7 @@ from ray.rllib.utils.metrics import (
 from ttt_envs.boards import Boards
 from ttt_envs.game import Game
 from ttt_rllib.agents.bundle import BUNDLE_FOLDER, SAVED_AT, save_bundle
+from ttt_rllib.agents.inputs import PLAIN_INPUTS
 from ttt_rllib.agents.policies import AgentPolicy, NetworkPolicy, policy_table
 from ttt_rllib.evaluation.in_training import (
     POSITIONS_IN_TRAINING,
@@ -157,7 +158,9 @@ class ExactEvaluationMixin(AlgorithmBase):
         if self.game is None:
             raise ValueError("the game is not one of ours, so no policy of ours can play it")
         weights = self.env_runner.module[module_id].get_state(inference_only=True)
-        return NetworkPolicy(self.game, weights, self.config.model_config["activation"])
+        # Networks of PettingZoo's environments see what the environment shows them.
+        inputs = self.config.env_config.get("inputs", PLAIN_INPUTS)
+        return NetworkPolicy(self.game, weights, self.config.model_config["activation"], inputs)
 
     def exact_report(self) -> ExactReport | None:
         """Measure the current agent exactly, as far as the size of its game allows.

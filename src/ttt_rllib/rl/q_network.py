@@ -28,7 +28,7 @@ __all__ = ["BoardQNetwork"]
 
 
 class BoardQNetwork(TorchRLModule, InferenceOnlyAPI, TargetNetworkAPI, QNetAPI):
-    """Masked Q-network over flat observations `[B, 2 * squares + A]`.
+    """Masked Q-network over flat observations `[B, width + A]`.
 
     `model_config` is the same as for `BoardActorCritic`. An illegal
     move has value -inf, so it is never the greatest one.

@@ -14,6 +14,7 @@ from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.policy.sample_batch import MultiAgentBatch
 
 from ttt_envs.game import TIC_TAC_TOE, Game
+from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.exact.walks import MAX_POSITIONS
 from ttt_rllib.league.league import League, LeagueSettings
 from ttt_rllib.league.standing import LEAGUE_FILE, write_standing
@@ -128,7 +129,8 @@ class SelfPlayMixin(ExactEvaluationMixin):
         """Take over a state made by `get_state`."""
         super().set_state(state)
         if self._league is not None and LEAGUE in state:
-            self._league.set_state(state[LEAGUE], self.config.model_config["activation"])
+            activation = self.config.model_config["activation"]
+            self._league.set_state(state[LEAGUE], activation, self.config.env_config["inputs"])
         self._requests.set_state(state.get(SAMPLING, {}))
 
 
@@ -170,12 +172,15 @@ class SelfPlayConfig(ConfigBase):
         self.reporting(min_sample_timesteps_per_iteration=0, min_time_s_per_iteration=0)
         self.environment(disable_env_checking=True)
         self.multi_agent(policies={MODULE_ID}, policy_mapping_fn=shared_policy_mapping_fn)
-        self.self_play(game=TIC_TAC_TOE, random_plies=(0, 8), exploring_starts=0.0)
+        self.self_play(
+            game=TIC_TAC_TOE, random_plies=(0, 8), exploring_starts=0.0, inputs=PLAIN_INPUTS
+        )
 
     def self_play(
         self,
         *,
         game: Game | None = None,
+        inputs: Inputs | None = None,
         random_plies: tuple[int, int] | None = None,
         exploring_starts: float | None = None,
         refuted_starts: float | None = None,
@@ -189,6 +194,7 @@ class SelfPlayConfig(ConfigBase):
 
         Args:
             game: The rules.
+            inputs: What the network sees and may choose.
             random_plies: Least and greatest number of uniformly random opening plies.
             exploring_starts: Share of games whose first move after the opening is random.
             refuted_starts: Share of games that begin in a position of a game in which the last
@@ -205,19 +211,18 @@ class SelfPlayConfig(ConfigBase):
         Returns:
             This config.
         """
-        if game is not None:
-            observation_space, action_space = board_spaces(game)
-            self.environment(
-                observation_space=observation_space,
-                action_space=action_space,
-                env_config={**self.env_config, "game": game},
-            )
         for name, value in (
+            ("game", game),
+            ("inputs", inputs),
             ("random_plies", random_plies),
             ("exploring_starts", exploring_starts),
         ):
             if value is not None:
                 self.environment(env_config={**self.env_config, name: value})
+        observation_space, action_space = board_spaces(
+            self.env_config["game"], self.env_config["inputs"]
+        )
+        self.environment(observation_space=observation_space, action_space=action_space)
         for name, value in (
             ("refuted_starts", refuted_starts),
             ("exact_evaluation_interval", exact_evaluation_interval),
@@ -249,6 +254,7 @@ class SelfPlayConfig(ConfigBase):
             opponents_share=0.0 if self.league is None else self.league.opponents_share,
             refuted_starts=self.refuted_starts,
             has_q_head=self.HAS_Q_HEAD,
+            inputs=env["inputs"],
             seed=None if self.seed is None else (int(self.seed), int(self.in_evaluation)),
             explore=self.explore,
             columns=self.columns(),

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ttt_envs.boards import Boards, random_openings
 from ttt_envs.game import Game
+from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.policies import Policy
 from ttt_rllib.sampling.columns import Columns
 from ttt_rllib.sampling.network import ILLEGAL_LOGIT
@@ -54,6 +55,7 @@ class SamplerSettings:
             any, in [0, 1].
         refuted_starts: Share of the boards that begin in a position given to `start_from`.
         has_q_head: Whether the network has a Q head.
+        inputs: What the network sees and may choose.
     """
 
     game: Game
@@ -67,6 +69,7 @@ class SamplerSettings:
     opponents_share: float = 0.0
     refuted_starts: float = 0.0
     has_q_head: bool = False
+    inputs: Inputs = PLAIN_INPUTS
 
 
 class SampledGames(NamedTuple):
@@ -112,7 +115,10 @@ class BoardSampler:
             opponents: The other players; none = the learner plays both seats everywhere.
         """
         self._players = OpponentPlayers(
-            opponents, self.settings.game.num_actions, has_q_head=self.settings.has_q_head
+            opponents,
+            self.settings.game.num_actions,
+            has_q_head=self.settings.has_q_head,
+            inputs=self.settings.inputs,
         )
 
     def start_from(self, positions: Boards | None) -> None:
@@ -152,7 +158,8 @@ class BoardSampler:
             num_games: Least number of games; without either, one round of all boards.
             epsilon: Share of random moves, for algorithms that explore by it.
             explore: Whether to explore; None = as in the settings.
-            random_actions: Whether to play uniformly at random instead.
+            random_actions: Whether to play uniformly at random instead, among the moves that
+                the network may choose.
             call: How many times these weights have been played with before; None counts here.
         """
         columns: list[Columns] = []
@@ -169,7 +176,15 @@ class BoardSampler:
                 boards = min(boards, math.ceil((num_moves - moves) * games_per_move))
             openings = self._openings(boards, rng)
             versus = self._versus(boards, rng)
-            played = play_games(openings, evaluate, choose, rng, start=start, versus=versus)
+            played = play_games(
+                openings,
+                evaluate,
+                choose,
+                rng,
+                start=start,
+                versus=versus,
+                inputs=self.settings.inputs,
+            )
             columns.append(self.settings.columns(played))
             moves += played.num_moves
             games += played.num_games

@@ -1,6 +1,6 @@
 """The networks on flat observations, in NumPy: `BoardActorCritic` and `BoardQNetwork`.
 
-Shapes: `n` positions, `A` actions.
+Shapes: `n` positions, `A` actions, `width` inputs of the network.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class NumpyNetwork:
         """Return masked logits or Q-values `[n, A]` and values `[n]`.
 
         Args:
-            observations: `[n, 2 * squares + A]`, see `flat_observations`.
+            observations: `[n, width + A]`, see `flat_observations`.
         """
         num_actions = self._mlp.num_actions
         outputs = self._mlp(observations[:, :-num_actions])
@@ -52,7 +52,7 @@ class NetworkStack:
     """Several networks of the same shape, evaluated together: a product for all is cheaper.
 
     Args:
-        policies: The `K` networks, which share their shape and activation.
+        policies: The `K` networks, which share their shape, activation and inputs.
     """
 
     def __init__(self, policies: Sequence[NetworkPolicy]) -> None:
@@ -73,21 +73,21 @@ class NetworkStack:
         """Return masked logits or Q-values `[n, A]`.
 
         Args:
-            observations: `[n, 2 * squares + A]`, those of the first network first.
+            observations: `[n, width + A]`, those of the first network first.
             bounds: `[K + 1]` first row of each network, and `n`.
         """
         counts = np.diff(bounds)
         members = np.repeat(np.arange(len(counts)), counts)
         places = np.arange(len(observations)) - bounds[:-1][members]
-        stones = observations[:, : -self._num_actions]
-        hidden = np.zeros((len(counts), counts.max(), stones.shape[1]), np.float32)
-        hidden[members, places] = stones
+        planes = observations[:, : -self._num_actions]
+        hidden = np.zeros((len(counts), counts.max(), planes.shape[1]), np.float32)
+        hidden[members, places] = planes
         for weight, bias in self._layers[:-1]:
             hidden = hidden @ weight
             hidden += bias
             hidden = self._activate(hidden)
         weight, bias = self._layers[-1]
         logits = (hidden @ weight + bias)[members, places, : self._num_actions]
-        legal = observations[:, -self._num_actions :].view(np.bool_)
-        logits[~legal] = self._illegal
+        allowed = observations[:, -self._num_actions :].view(np.bool_)
+        logits[~allowed] = self._illegal
         return logits

@@ -14,6 +14,7 @@ import ray
 
 from ttt_envs.boards import Boards
 from ttt_rllib.agents.bundle import policy_sha256
+from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.policies import NetworkPolicy, Policy
 from ttt_rllib.evaluation.matches import sampled_actions
 from ttt_rllib.sampling.network import NetworkStack
@@ -56,24 +57,32 @@ class OpponentPlayers:
     """All opponents of a sampler: networks are evaluated together, others play by themselves.
 
     The outputs of networks with the learner's kind of head go through the learner's choice of
-    moves, so that a snapshot explores as the learner does. All others, networks of another
-    algorithm too, draw moves from their own probabilities.
+    moves, so that a snapshot explores as the learner does. All others draw moves from their own
+    probabilities: networks of another algorithm too, and those with other inputs than the
+    learner's, which cannot read its observations.
 
     Args:
         policies: The opponents; their numbers are their places.
         num_actions: Actions `A` of the game.
         has_q_head: Whether the learner has a Q head.
+        inputs: What the learner's network sees and may choose.
     """
 
     def __init__(
-        self, policies: Sequence[Policy], num_actions: int, *, has_q_head: bool = False
+        self,
+        policies: Sequence[Policy],
+        num_actions: int,
+        *,
+        has_q_head: bool = False,
+        inputs: Inputs = PLAIN_INPUTS,
     ) -> None:
         self._num_actions = num_actions
         self._count = len(policies)
         groups: dict[Any, list[int]] = {}
         self._policies: dict[int, Policy] = {}
         for number, policy in enumerate(policies):
-            if isinstance(policy, NetworkPolicy) and policy.has_q_head == has_q_head:
+            own = (has_q_head, inputs)
+            if isinstance(policy, NetworkPolicy) and (policy.has_q_head, policy.inputs) == own:
                 kind = (policy.hidden_sizes, policy.activation)
                 groups.setdefault(kind, []).append(number)
             else:

@@ -2,7 +2,8 @@
 
 The module is pure numpy: it takes a function that evaluates positions and a generator, and
 knows neither RLlib nor torch. Both players of every game feed the learner, but for opponents.
-Shapes: `G` games, `n` games still under way at a ply, `M` moves of all games, `A` actions.
+Shapes: `G` games, `n` games still under way at a ply, `M` moves of all games, `A` actions,
+`width` inputs of the network (`Inputs.width`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ttt_envs.boards import Boards
+from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 
 __all__ = [
     "ActionSampler",
@@ -74,7 +76,7 @@ class Opponents(Protocol):
         """Return logits `[n, A]`, very negative where illegal; anything for those of `choose`.
 
         Args:
-            observations: `[n, 2 * squares + A]`.
+            observations: `[n, width + A]`.
             numbers: `[n]` which opponent moves in each, in ascending order.
         """
 
@@ -115,7 +117,7 @@ class Ply(NamedTuple):
 
     Attributes:
         games: `[n]` numbers of these games.
-        observations: `[n, 2 * squares + A]` int8, see `flat_observations`.
+        observations: `[n, width + A]` int8, see `flat_observations`.
         actions: `[n]` int64.
         logp: `[n]` float32 log-probability of the action.
         explored: `[n]` bool, the action was drawn at random, not from the policy.
@@ -161,14 +163,18 @@ class Games:
         return sum(len(ply.games) for ply in self.plies)
 
 
-def flat_observations(boards: Boards) -> npt.NDArray[np.int8]:
-    """`[n, 2 * squares + A]` int8: PettingZoo's observation, flat, then the legal mask.
+def flat_observations(boards: Boards, inputs: Inputs = PLAIN_INPUTS) -> npt.NDArray[np.int8]:
+    """`[n, width + A]` int8: what the network sees, then the mask of the moves it may choose.
 
-    RLlib passes one flat Box with the mask inside through all its parts unchanged; it takes
-    nested spaces apart.
+    With plain inputs that is PettingZoo's observation, flat, and the legal mask. RLlib passes one
+    flat Box with the mask inside through all its parts unchanged; it takes nested spaces apart.
+
+    Args:
+        boards: `[n]` positions in which the game is not over.
+        inputs: What the network sees and may choose.
     """
-    planes = boards.observe().reshape(len(boards), -1)
-    return np.concatenate([planes, boards.legal_mask().view(np.int8)], axis=1)
+    planes, allowed = inputs.planes_and_mask(boards)
+    return np.concatenate([planes, allowed.view(np.int8)], axis=1)
 
 
 def play_games(
@@ -179,22 +185,24 @@ def play_games(
     *,
     start: ActionSampler | None = None,
     versus: Versus | None = None,
+    inputs: Inputs = PLAIN_INPUTS,
 ) -> Games:
     """Play every game to its end, with one batched evaluation per ply.
 
     Args:
         openings: `[G]` positions to start from, none of them over.
-        evaluate: Maps observations `[n, 2 * squares + A]` to logits and values.
+        evaluate: Maps observations `[n, width + A]` to logits and values.
         choose: Picks the moves.
         rng: The source of all randomness.
         start: Picks the first move of every game; None picks it like the others.
         versus: Which games are played against others; None = the learner plays both seats.
+        inputs: What the learner's network sees and may choose.
     """
     plies: list[Ply] = []
     boards, games = openings, np.arange(len(openings))
     x_wins = o_wins = 0
     while len(games):
-        observations = flat_observations(boards)
+        observations = flat_observations(boards, inputs)
         chooser = choose if plies or start is None else start
         x_moved = boards.ply % 2 == 0
         movers = None if versus is None else _opponents_to_move(versus, games, x_moved)
@@ -235,7 +243,7 @@ def _evaluate_either(
     """Evaluate each position with the network of the player that is to move in it.
 
     Args:
-        observations: `[n, 2 * squares + A]`.
+        observations: `[n, width + A]`.
         evaluate: The learner's network.
         opponents: The other players.
         movers: `[n]` number of the opponent to move; -1 = the learner.

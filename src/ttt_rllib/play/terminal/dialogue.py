@@ -63,7 +63,8 @@ class Dialogue:
         agent, game = self.agent, self.agent.game
         rules = f"{game.rows} x {game.cols}, connect {game.connect}" + ", gravity" * game.gravity
         verdict = f", {agent.verdict} by its certificate" if agent.verdict else ""
-        return self._text([f"{agent.name}{verdict}", f"{rules}; ? for help"])
+        knowledge = f", {agent.knowledge}" if agent.knowledge else ""
+        return self._text([f"{agent.name}{verdict}{knowledge}", f"{rules}; ? for help"])
 
     def start(self, seat: Seat) -> str:
         """Begin a new game, with the agent's first move if it is X.

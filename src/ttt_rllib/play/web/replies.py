@@ -100,7 +100,8 @@ def opening_reply(record: GameRecord, analysis: Analysis) -> OpeningReply:
 
 def _about(agent: Agent) -> str:
     if agent.is_trained:
-        return TRAINED_ABOUT[agent.verdict]
+        knowledge = f" It {agent.knowledge.replace(', ', ' and ')}." if agent.knowledge else ""
+        return TRAINED_ABOUT[agent.verdict] + knowledge
     return FIXED_ABOUT[agent.slug.partition(".")[0]]
 
 

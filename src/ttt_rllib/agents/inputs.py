@@ -1,0 +1,119 @@
+"""What a network sees of a position, and the moves among which its outputs choose.
+
+Both can hold knowledge of the game, which then belongs to the agent as its weights do: it is part
+of its bundle, its hash and its description. numpy only.
+Shapes: `n` positions, `S` squares, `A` actions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from ttt_envs.boards import Boards, Mask, unpack_bits
+from ttt_envs.game import Game
+from ttt_envs.threats import line_completing_squares, tactical_actions
+
+__all__ = ["INPUTS", "PLAIN_INPUTS", "Inputs"]
+
+Planes = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The settings; the default is no knowledge: the stones, and all legal moves.
+
+    Attributes:
+        threat_planes: Whether the network sees two further planes after the stones: the empty
+            squares with which the mover would complete a line, then those of the opponent. Squares
+            that no stone can reach yet count too.
+        tactical_rule: Whether moves are chosen only among those that win at once; if there are
+            none, among those after which the opponent cannot win at once; if there are none either,
+            among all legal moves.
+    """
+
+    threat_planes: bool = False
+    tactical_rule: bool = False
+
+    @classmethod
+    def of_names(cls, names: Sequence[str]) -> Inputs:
+        """Return the inputs in which the settings with these names are on.
+
+        Raises:
+            TypeError: If they are not a list of names.
+            ValueError: If there is none, one is unknown, or one is there twice.
+        """
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise TypeError(f"inputs is {names!r}, not a list of names")
+        known = ", ".join(INPUTS)
+        unknown = [name for name in names if name not in INPUTS]
+        if unknown:
+            raise ValueError(f"inputs has {unknown[0]!r}; known are {known}")
+        if not names or len(set(names)) < len(names):
+            raise ValueError(f"inputs is {names!r}; it names one or more of {known}, each once")
+        return cls(**dict.fromkeys(names, True))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the settings that are on."""
+        return tuple(name for name in INPUTS if getattr(self, name))
+
+    @property
+    def described(self) -> str:
+        """What is on, for people, such as "sees threats, obeys the tactical rule"; else ""."""
+        return ", ".join(WORDS[name] for name in self.names)
+
+    def width(self, game: Game) -> int:
+        """Return the number of the network's inputs: two or four planes of squares."""
+        return (4 if self.threat_planes else 2) * game.num_squares
+
+    def planes(self, boards: Boards) -> Planes:
+        """Return what the network sees, `[n, width]` int8 in {0, 1}.
+
+        Args:
+            boards: `[n]` positions in which nobody has a line.
+        """
+        return self.planes_and_mask(boards)[0]
+
+    def allowed_mask(self, boards: Boards) -> Mask:
+        """Return the moves that may be chosen, `[n, A]` bool, at least one where any is legal.
+
+        Args:
+            boards: `[n]` positions in which nobody has a line.
+        """
+        return self.planes_and_mask(boards)[1]
+
+    def planes_and_mask(self, boards: Boards) -> tuple[Planes, Mask]:
+        """Return both, which is cheaper than one after the other: they share the threats.
+
+        Args:
+            boards: `[n]` positions in which nobody has a line.
+        """
+        game, planes = boards.game, boards.observe().reshape(len(boards), -1)
+        # Env runners come here once per ply, and most agents know nothing of threats.
+        if not (self.threat_planes or self.tactical_rule):
+            return planes, boards.legal_mask()
+        own, others = (
+            line_completing_squares(game, stones) for stones in (boards.mover, boards.opponent)
+        )
+        if self.threat_planes:
+            empty = ~(boards.mover | boards.opponent)
+            threats = (
+                unpack_bits(squares & empty, game.num_squares).view(np.int8)
+                for squares in (own, others)
+            )
+            planes = np.concatenate([planes, *threats], axis=1)
+        if not self.tactical_rule:
+            return planes, boards.legal_mask()
+        allowed = tactical_actions(boards, (own, others))
+        return planes, unpack_bits(allowed, game.num_actions).view(np.bool_)
+
+
+WORDS = {"threat_planes": "sees threats", "tactical_rule": "obeys the tactical rule"}
+INPUTS = tuple(field.name for field in fields(Inputs))
+"""The names of the settings, which are those of an experiment's `model` too."""
+PLAIN_INPUTS = Inputs()
+"""No knowledge of the game."""
