@@ -17,7 +17,7 @@ __all__ = ["ACTIVATIONS", "MLP"]
 ROWS = 512
 """Positions at a time: the hidden layers' outputs then stay in a core's cache."""
 
-Array = npt.NDArray[np.float32]
+Array = npt.NDArray[np.floating[Any]]
 
 ACTIVATIONS: dict[str, Callable[[Array], Any]] = {
     # NumPy is twice as slow with a number as with an array.
@@ -34,17 +34,21 @@ class MLP:
         weights: `trunk.<i>.weight|bias` and either `policy.weight|bias` with
             `value.weight|bias`, or `q.weight|bias`; weights `[out, in]`. Others are ignored.
         activation: "relu" or "tanh".
+        dtype: Of the arithmetic and the outputs.
     """
 
-    def __init__(self, weights: Mapping[str, npt.ArrayLike], activation: str) -> None:
+    def __init__(
+        self, weights: Mapping[str, npt.ArrayLike], activation: str, dtype: Any = np.float32
+    ) -> None:
+        self._dtype = dtype
         self._activate = ACTIVATIONS[activation]
         self._trunk: list[tuple[Array, Array]] = []
         while (name := f"trunk.{len(self._trunk)}") and f"{name}.weight" in weights:
-            self._trunk.append(_layer(weights, name))
+            self._trunk.append(_layer(weights, name, dtype))
         self.has_q_head = "q.weight" in weights
         heads = ("q",) if self.has_q_head else ("policy", "value")
         # One product for both heads.
-        parts = [_layer(weights, head) for head in heads]
+        parts = [_layer(weights, head, dtype) for head in heads]
         self._heads = tuple(np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
 
     @property
@@ -65,7 +69,7 @@ class MLP:
             planes: `[n, width]`, see `Inputs.planes`.
         """
         weight, bias = self._heads
-        outputs = np.empty((len(planes), len(bias)), np.float32)
+        outputs = np.empty((len(planes), len(bias)), self._dtype)
         for start in range(0, len(planes), ROWS):
             rows = slice(start, start + ROWS)
             np.matmul(self._hidden(planes[rows]), weight, out=outputs[rows])
@@ -73,7 +77,7 @@ class MLP:
         return outputs
 
     def _hidden(self, planes: npt.NDArray[np.int8]) -> Array:
-        hidden = planes.astype(np.float32)
+        hidden = planes.astype(self._dtype)
         for weight, bias in self._trunk:
             hidden = hidden @ weight
             hidden += bias
@@ -81,7 +85,7 @@ class MLP:
         return hidden
 
 
-def _layer(weights: Mapping[str, Any], name: str) -> tuple[Array, Array]:
+def _layer(weights: Mapping[str, Any], name: str, dtype: Any) -> tuple[Array, Array]:
     """Return the weights `[in, out]` and the bias `[out]` of a layer."""
-    weight = np.asarray(weights[f"{name}.weight"], np.float32)
-    return np.ascontiguousarray(weight.T), np.asarray(weights[f"{name}.bias"], np.float32)
+    weight = np.asarray(weights[f"{name}.weight"], dtype)
+    return np.ascontiguousarray(weight.T), np.asarray(weights[f"{name}.bias"], dtype)

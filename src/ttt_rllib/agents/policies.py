@@ -32,6 +32,13 @@ __all__ = [
     "policy_table",
 ]
 
+CLOSE = 1e-3
+"""Logits this close, relative to their magnitude, are compared in float64; float32 is off by about
+1e-6."""
+
+EQUAL = 1e-9
+"""Logits this close are equal; float64 is off by about 1e-14."""
+
 Weights = dict[str, npt.NDArray[np.float32]]
 
 
@@ -121,14 +128,38 @@ class NetworkPolicy:
 
         They are 0 also for legal moves that the tactical rule forbids, where the agent obeys it.
         """
+        if self.has_q_head:
+            greedy = self.greedy_actions(boards)[:, None]
+            return (np.arange(self.game.num_actions) == greedy).astype(np.float64)
+        logits = self._choices(boards)
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return odds / odds.sum(axis=1, keepdims=True)
+
+    def greedy_actions(self, boards: Boards) -> npt.NDArray[np.intp]:
+        """Return the moves `[B]` with the greatest logit, the lowest number of equals.
+
+        Logits are equal where they differ by less than 1e-9 in float64 arithmetic, so that no
+        processor's rounding changes a move.
+        """
+        return self._choices(boards).argmax(axis=1)
+
+    def _choices(self, boards: Boards) -> npt.NDArray[np.float64]:
+        """`[B, A]` logits, -inf where the move may not be chosen; equal ones of the best are equal.
+
+        They are computed in float32, whose rounding differs from processor to processor, and with
+        the number of rows. So where the best two are close, float64 decides.
+        """
         planes, allowed = self.inputs.planes_and_mask(boards)
         logits = self._outputs(planes)[:, : self.game.num_actions].astype(np.float64)
         logits[~allowed] = -np.inf
-        if self.has_q_head:
-            greedy = logits.argmax(axis=1)[:, None]
-            return (np.arange(logits.shape[1]) == greedy).astype(np.float64)
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return odds / odds.sum(axis=1, keepdims=True)
+        best = logits.max(axis=1, keepdims=True)
+        close = (logits >= best - CLOSE * np.maximum(1.0, np.abs(best))).sum(axis=1) > 1
+        if close.any():
+            exact = MLP(self.weights, self.activation, np.float64)(planes[close])
+            exact = np.where(allowed[close], exact[:, : self.game.num_actions], -np.inf)
+            best = exact.max(axis=1, keepdims=True)
+            logits[close] = np.where(exact >= best - EQUAL, best, exact)
+        return logits
 
     def logits(self, boards: Boards) -> npt.NDArray[np.float32]:
         """Return the logits of the moves, or their Q values, `[B, A]`, of illegal moves too."""

@@ -11,7 +11,7 @@ from ttt_rllib.evaluation.sampled import SampledReport
 from ttt_rllib.exact.certificate import Certificate
 from ttt_rllib.exact.evaluation import NOT_PROVABLE, unsolved_reason
 
-__all__ = ["format_report", "seat_words", "verdict"]
+__all__ = ["GUARANTEED", "format_report", "seat_words", "verdict"]
 
 WIDTH = 80
 LABEL = "{:<22}"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ttt_rllib.evaluation.text import GUARANTEED
 from ttt_rllib.exact.evaluation import solved_game
 from ttt_rllib.metrics import (
     MOVES,
     NASH_CONV,
     NASH_CONV_GREEDY,
     OPTIMAL_MOVE_RATE,
+    OPTIMAL_RATE_DECISIVE,
     SCORE_VS_ALPHA_BETA,
     SCORE_VS_ONE_PLY,
     SCORE_VS_RANDOM,
@@ -65,7 +67,7 @@ def tone(record: RunRecord) -> str:
     # Only what is proved gets a colour; figures alone do not.
     if record.certificate is None:
         return "draw"
-    return "win" if record.certificate.unexploitable else "loss"
+    return {True: "win", False: "loss", None: "draw"}[record.certificate.unexploitable]
 
 
 def status_note(record: RunRecord) -> str:
@@ -100,7 +102,8 @@ def next_steps(record: RunRecord) -> tuple[tuple[str, str], ...]:
 def tiles(record: RunRecord) -> tuple[Tile, ...]:
     """Return the key figures that the run has."""
     metrics = record.metrics
-    found = _exact_tiles(record) if NASH_CONV_GREEDY in metrics else _sampled_tiles(metrics)
+    is_solved = OPTIMAL_MOVE_RATE in metrics
+    found = _exact_tiles(record) if is_solved else [*_walk_tiles(record), *_sampled_tiles(metrics)]
     if MOVES in metrics:
         seconds = metrics.get(TRAIN_S)
         detail = f"in {seconds:,.1f} s of training" if seconds else ""
@@ -131,6 +134,29 @@ def _exact_tiles(record: RunRecord) -> list[Tile]:
         detail = f"of at best {ceiling:.3f}" if ceiling is not None else ""
         found.append(Tile(f"Against random as {seat}", _signed(metrics[score], 3), detail))
     return found
+
+
+def _walk_tiles(record: RunRecord) -> list[Tile]:
+    """Return what is proved where the game is too large to enumerate."""
+    certificate = record.certificate
+    if certificate is None:
+        return []
+    tiles = []
+    for seat, guaranteed, positions, reason in (
+        ("X", certificate.guaranteed_as_x, certificate.positions_as_x, certificate.incomplete_as_x),
+        ("O", certificate.guaranteed_as_o, certificate.positions_as_o, certificate.incomplete_as_o),
+    ):
+        claim = "not known" if guaranteed is None else GUARANTEED[guaranteed]
+        known = f"{positions:,} positions: {reason or 'all that any opponent can reach'}"
+        tiles.append(Tile(f"As {seat}", claim[0].upper() + claim[1:], known))
+    if certificate.replies and certificate.losing_replies is not None:
+        kept = 1.0 - certificate.losing_replies / certificate.replies
+        of_all = f"of the opponents' {certificate.replies:,} moves"
+        tiles.append(Tile("Replies refuted", in_percent(kept, 2), of_all))
+    if OPTIMAL_RATE_DECISIVE in record.metrics:
+        rate = in_percent(record.metrics[OPTIMAL_RATE_DECISIVE], 1)
+        tiles.append(Tile("Right moves", rate, "in labelled positions where they differ in value"))
+    return tiles
 
 
 def _sampled_tiles(metrics: dict[str, float]) -> list[Tile]:

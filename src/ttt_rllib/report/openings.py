@@ -11,7 +11,7 @@ from ttt_rllib.analysis.game_record import GameRecord
 from ttt_rllib.analysis.openings import OPENING_PLIES, openings
 from ttt_rllib.analysis.position import analyse, move_sentence
 from ttt_rllib.exact.certificate import LosingLine
-from ttt_rllib.exact.evaluation import solved_game
+from ttt_rllib.exact.evaluation import game_value, solved_game
 from ttt_rllib.report.charts.boards import (
     game_drawing,
     is_dense,
@@ -146,9 +146,8 @@ def _card(record: GameRecord, policy: Policy) -> Card:
 def _losing_card(record: GameRecord, line: LosingLine) -> Card:
     """Return the card of a game; the agent's last move that lost value is marked."""
     seat = 0 if line.seat == "x" else 1
-    truth = solved_game(record.game)
-    game_value = truth.solution.game_value if truth else 0
-    seat_value = game_value if seat == 0 else -game_value
+    value = game_value(record.game)
+    seat_value = 0 if value is None else value if seat == 0 else -value
     mistake = None
     for ply in range(seat, len(record.moves), 2):
         here = analyse(GameRecord(record.game, record.moves[:ply]))

@@ -155,6 +155,7 @@ EXACT_COLUMNS = (
     Column("rand O", 7, SCORE_VS_RANDOM_O, "{:.3f}"),
 )
 SAMPLED_COLUMNS = (
+    Column("greedy", 7, NASH_CONV_GREEDY, "{:.3f}"),
     Column("vs random", 10, SCORE_VS_RANDOM, "{:.2f}"),
     Column("one-ply", 8, SCORE_VS_ONE_PLY, "{:.2f}"),
     Column("alpha-beta", 11, SCORE_VS_ALPHA_BETA, "{:.2f}"),

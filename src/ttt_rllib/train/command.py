@@ -28,7 +28,7 @@ from ttt_rllib.commands import (
 )
 from ttt_rllib.config.cluster import Ray
 from ttt_rllib.config.env_settings import env_notes
-from ttt_rllib.config.exact_settings import not_exact_reason
+from ttt_rllib.config.exact_settings import not_exact_reason, not_provable_reason
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError, NotReadyError
 from ttt_rllib.evaluation.text import format_report
@@ -159,8 +159,12 @@ def _run(job: Job, address: str | None, wait_s: float, console: Console, *, plan
         return EXIT_DONE
     reason = not_exact_reason(experiment)
     if reason is not None:
-        without = "it trains, unmeasured" if experiment.env.game is None else "scores are sampled"
-        console.print(f"{reason}: {without}", soft_wrap=True)
+        instead = "it trains, unmeasured"
+        if experiment.env.game is not None:
+            cannot_walk = not_provable_reason(experiment) is not None
+            instead = "scores are sampled"
+            instead += "" if cannot_walk else ", and what opponents can bring it to is walked"
+        console.print(f"{reason}: {instead}", soft_wrap=True)
     lines = StageLines(console, _process_start_s())
     try:
         lines.enter("starting Ray" if address is None else "importing Ray")

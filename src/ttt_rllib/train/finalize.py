@@ -118,6 +118,9 @@ def _summary(
     best = outcome.best
     bundle, report = evaluated or (None, None)
     metrics = flatten(best.result) if best else {}
+    if report and report.facts is None:
+        # The last evaluation of training reaches fewer positions than the certificate.
+        metrics |= report.metrics()
     curves = read_curves(best.folder / METRICS_FILE if best else None)
     return Summary(
         experiment=experiment.name,

@@ -36,6 +36,7 @@ TRAINED_ABOUT = {
     "perfect": "Plays every position right: proven.",
     "unexploitable": "Cannot be beaten: proven.",
     "exploitable": "Can be beaten: its certificate lists how.",
+    "undecided": "Not beaten yet, and not proven: there are too many positions.",
     None: "Trained; it has no certificate.",
 }
 

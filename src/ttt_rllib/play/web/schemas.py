@@ -119,7 +119,7 @@ class AgentReply(_Reply):
     about: Annotated[str, Field(description="How it plays, for people.")]
     is_trained: bool
     verdict: Annotated[
-        Literal["perfect", "unexploitable", "exploitable"] | None,
+        Literal["perfect", "unexploitable", "exploitable", "undecided"] | None,
         Field(description="What the certificate of its run says."),
     ]
     game: GameReply

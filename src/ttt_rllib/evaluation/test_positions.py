@@ -1,1 +1,0 @@
-def optimal_rates(agent): return {}
