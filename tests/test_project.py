@@ -141,7 +141,7 @@ def test_the_metrics_page_is_the_metrics_file():
 def test_metric_names_have_two_levels_and_are_unique():
     names = [metric.name for metric in METRICS]
     assert len(set(names)) == len(names)
-    assert all(re.fullmatch(r"[a-z]+/[a-z_]+", name) for name in names)
+    assert all(re.fullmatch(r"[a-z]+/[a-z0-9_]+", name) for name in names)
 
 
 def test_the_changelog_begins_with_this_version():

@@ -51,6 +51,10 @@ __all__ = [
     "NORMALIZED_SCORE_O",
     "NORMALIZED_SCORE_X",
     "OPTIMAL_MOVE_RATE",
+    "OPTIMAL_RATE_BY_PLIES",
+    "OPTIMAL_RATE_DECISIVE",
+    "OPTIMAL_RATE_ONLY_MOVE",
+    "OPTIMAL_RATE_QUIET",
     "O_WIN_RATE",
     "PENALISED_MOVES",
     "POLICY_LOSS",
@@ -127,6 +131,17 @@ NORMALIZED_SCORE_O = "exact/normalized_score_o"
 SCORE_VS_RANDOM = "eval/score_vs_random"
 SCORE_VS_ONE_PLY = "eval/score_vs_one_ply"
 SCORE_VS_ALPHA_BETA = "eval/score_vs_alpha_beta"
+OPTIMAL_RATE_DECISIVE = "eval/optimal_rate_decisive"
+OPTIMAL_RATE_QUIET = "eval/optimal_rate_quiet"
+OPTIMAL_RATE_ONLY_MOVE = "eval/optimal_rate_only_move"
+OPTIMAL_RATE_BY_PLIES = {
+    "eval/optimal_rate_ply_0_7": (0, 7),
+    "eval/optimal_rate_ply_8_15": (8, 15),
+    "eval/optimal_rate_ply_16_23": (16, 23),
+    "eval/optimal_rate_ply_24_31": (24, 31),
+    "eval/optimal_rate_ply_32_40": (32, 40),
+}
+"""The least and the greatest number of stones on the board, by the name of the metric."""
 
 LEAGUE_SNAPSHOTS = "league/snapshots"
 LEAGUE_MEAN_SCORE = "league/mean_score"
@@ -164,9 +179,9 @@ class Metric:
         meaning: One sentence.
         better: Which direction is better, or "" where neither is.
         only: Which runs report it, if not all: those of PPO or DQN, of games too large for exact
-            evaluation, those with a league, those that stop when unexploitable, those of games
-            that two players play against each other, or those whose env runners or learners are
-            separate actors.
+            evaluation, of games with labelled test positions, those with a league, those that stop
+            when unexploitable, those of games that two players play against each other, or those
+            whose env runners or learners are separate actors.
         gauge: Whether it is also on Ray's metrics port, for Prometheus.
     """
 
@@ -179,6 +194,7 @@ class Metric:
         "ppo",
         "dqn",
         "large games",
+        "labelled games",
         "league",
         "zero-sum games",
         "runner actors",
@@ -325,6 +341,41 @@ METRICS = (
         "higher",
         only="large games",
         gauge=True,
+    ),
+    Metric(
+        OPTIMAL_RATE_DECISIVE,
+        "0 to 1",
+        "Share of the labelled test positions whose moves differ in value in which the greedy move "
+        "keeps the value.",
+        "higher",
+        only="labelled games",
+        gauge=True,
+    ),
+    Metric(
+        OPTIMAL_RATE_QUIET,
+        "0 to 1",
+        "The same share of those in which neither player could win at once.",
+        "higher",
+        only="labelled games",
+        gauge=True,
+    ),
+    Metric(
+        OPTIMAL_RATE_ONLY_MOVE,
+        "0 to 1",
+        "The same share of the quiet ones in which exactly one move keeps the value.",
+        "higher",
+        only="labelled games",
+        gauge=True,
+    ),
+    *(
+        Metric(
+            name,
+            "0 to 1",
+            f"The same share of all with moves that differ in value and {first} to {last} stones.",
+            "higher",
+            only="labelled games",
+        )
+        for name, (first, last) in OPTIMAL_RATE_BY_PLIES.items()
     ),
     Metric(
         LEAGUE_SNAPSHOTS,
