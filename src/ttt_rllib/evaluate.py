@@ -76,7 +76,7 @@ def evaluate(
         seed=seed,
         num_games=games,
         max_positions=max_positions,
-        on_ply=WalkLines(),
+        on_ply=WalkLines(warn),
     )
     print(
         json.dumps(_as_json(bundle, report), indent=2) if as_json else format_report(bundle, report)

@@ -3,10 +3,10 @@
 import hashlib
 
 import numpy as np
+import pyspiel
 import pytest
 from open_spiel.python import policy as spiel_policy
 from open_spiel.python.algorithms import exploitability
-import pyspiel
 
 from tests.exact.table_certificate import (
     good_replies_by_table,

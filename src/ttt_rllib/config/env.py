@@ -77,8 +77,8 @@ class Opening(Section):
     """Least and greatest number of uniformly random plies with which a game begins; the default is
     reduced to what a small board allows."""
     refuted_starts: Share = 0.0
-    """Share of games that begin in a position of a game in which the last evaluation found the agent
-    beaten."""
+    """Share of games that begin in a position of a game in which the last evaluation found the
+    agent beaten."""
 
     @model_validator(mode="after")
     def _check(self) -> Opening:

@@ -1,8 +1,7 @@
-"""Says on stderr how far a walk has come, where it takes more than a moment."""
+"""Says how far a walk has come, where it takes more than a moment."""
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 
@@ -21,8 +20,8 @@ class WalkLines:
         write: Takes each line.
     """
 
-    def __init__(self, write: Callable[[str], None] | None = None) -> None:
-        self._write = write or (lambda line: print(line, file=sys.stderr, flush=True))
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
         self._begin_s: float | None = None
         self._last_s = 0.0
 

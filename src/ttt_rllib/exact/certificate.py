@@ -1,10 +1,10 @@
 """The proof that an agent never falls below what its seat can guarantee.
 
 A deterministic agent can only come to few positions: those reached when it moves by its policy
-and the opponent makes any moves. If no game among them ends worse for it than the seat's game value,
-no opponent can do better than perfect play: the agent is unexploitable (its NashConv is 0). In
-tic-tac-toe this means that it never loses. The value of the game need not be known: results that
-the agent guarantees in both seats and that add up to 0 are the value.
+and the opponent makes any moves. If no game among them ends worse for it than the seat's game
+value, no opponent can do better than perfect play: the agent is unexploitable (its NashConv is 0).
+In tic-tac-toe this means that it never loses. The value of the game need not be known: results
+that the agent guarantees in both seats and that add up to 0 are the value.
 """
 
 from __future__ import annotations

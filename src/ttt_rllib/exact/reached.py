@@ -142,7 +142,7 @@ def walk_reached(
     *,
     agent_is_x: bool,
     opponents: Sequence[ProbabilitiesOf] = (),
-    limits: WalkLimits = WalkLimits(),
+    limits: WalkLimits = WalkLimits(),  # noqa: B008 - it cannot be changed
     on_ply: Callable[[int, int], None] = lambda ply, positions: None,
 ) -> ReachedSet:
     """Reach every position that an opponent can bring about, ply by ply.
@@ -154,6 +154,9 @@ def walk_reached(
         opponents: Players that it is scored against.
         limits: Where to end early.
         on_ply: Called after every ply with its number and the positions reached so far.
+
+    Raises:
+        ValueError: If the agent makes an illegal move.
     """
     walk = _Walk(game, agent, agent_is_x, opponents, limits)
     while walk.is_ongoing:
@@ -201,30 +204,44 @@ class _Walk:
     def make_moves(self) -> None:
         """Make the moves of one ply."""
         agent_moves = (len(self.layers) % 2 == 0) == self.agent_is_x
-        rows = np.flatnonzero(self.results == ONGOING)
-        if agent_moves and self.limits.width is not None and len(rows) > self.limits.width:
-            rows = self._most_dangerous(rows, self.limits.width)
-            self.reason = f"only the {self.limits.width:,} most dangerous positions of a ply"
-        merger = _Merger(len(self.opponents), self._room())
+        rows: Rows = np.flatnonzero(self.results == ONGOING)
+        width = self.limits.width
+        if agent_moves and width is not None and len(rows) > width:
+            rows = self._most_dangerous(rows, width)
+            self.reason = f"only the {width:,} most dangerous of a ply"
         try:
+            columns = 1 if agent_moves else self.game.num_actions
+            children = self.disk.full((len(rows), columns), NO_CHILD, np.int32)
+            merger = _Merger(children, len(self.opponents), MERGED_BY_CHUNKS * self._left)
+            actions = NO_ACTIONS
             if agent_moves:
                 actions = self._add_agents_moves(merger, rows)
-                children = self.disk.full((len(rows), 1), NO_CHILD, np.int32)
             else:
-                actions = NO_ACTIONS
                 self._add_all_moves(merger, rows)
-                children = self.disk.full((len(rows), self.game.num_actions), NO_CHILD, np.int32)
-            keys, shares = merger.merge(children)
-            if len(keys) > self.limits.positions - self.positions:
-                raise _PositionLimitError
-            kept = [self.disk.keep(a) for a in (self.results, rows.astype(np.int32), actions)]
+            keys, shares = merger.merge()
+            self._check_limit(len(keys))
+            layer = Layer(
+                self.disk.keep(self.results),
+                self.disk.keep(rows.astype(np.int32)),
+                self.disk.keep(actions),
+                children,
+                agent_moves,
+            )
         except (_PositionLimitError, DiskLimitError) as error:
             self._end(f"{error} at {self.positions:,} positions, in ply {len(self.layers) + 1}")
             return
-        self.layers.append(Layer(*kept, children, agent_moves))
+        self.layers.append(layer)
         self.positions += len(keys)
         self.keys, self.shares = keys, shares
         self._judge(agent_moves)
+
+    @property
+    def _left(self) -> int:
+        return self.limits.positions - self.positions
+
+    def _check_limit(self, num_positions: int) -> None:
+        if num_positions > self._left:
+            raise _PositionLimitError
 
     def last_layer(self) -> Layer:
         """Return the present ply, in which no moves were made."""
@@ -235,13 +252,8 @@ class _Walk:
         self.reason = reason or self.reason
         self.is_ongoing = False
 
-    def _room(self) -> int:
-        return MERGED_BY_CHUNKS * (self.limits.positions - self.positions)
-
     def _most_dangerous(self, rows: Rows, count: int) -> Rows:
-        danger = np.concatenate(
-            [_danger(self._boards(rows[part])) for part in _chunks(len(rows))]
-        )
+        danger = np.concatenate([_danger(self._boards(rows[part])) for part in _chunks(len(rows))])
         return np.sort(rows[np.argpartition(-danger, count)[:count]])
 
     def _boards(self, rows: Rows) -> Boards:
@@ -252,9 +264,11 @@ class _Walk:
         moves = np.empty(len(rows), np.uint8)
         for part in _chunks(len(rows)):
             boards = self._boards(rows[part])
-            moves[part] = self.agent(boards)
-            children = position_keys(boards.place(moves[part]))
-            merger.add(children, self.shares[:, rows[part]], (part, 0))
+            chosen = np.asarray(self.agent(boards))
+            _check_legal(boards, chosen)
+            moves[part] = chosen
+            shares = self.shares[:, rows[part]]
+            merger.add(part, (slice(None), 0), position_keys(boards.place(chosen)), shares)
         self.digest.update(self.keys[rows].astype("<u8").tobytes())
         self.digest.update(moves.tobytes())
         return moves
@@ -270,7 +284,7 @@ class _Walk:
             if probabilities:
                 shares *= np.stack(probabilities)
             children = position_keys(boards[parents].place(actions))
-            merger.add(children, shares, (part.start + parents, actions))
+            merger.add(part, (parents, actions), children, shares)
 
     def _judge(self, agent_moved: bool) -> None:
         """Find the games that are over."""
@@ -303,37 +317,39 @@ class _Part(NamedTuple):
     """The merged children of one chunk.
 
     Attributes:
-        keys: `[m]` their keys, ascending.
-        inverse: `[e]` which of them each move leads to.
+        rows: The rows of the chunk in the table of all children.
+        keys: `[m]` the children's keys, ascending.
         shares: `K` arrays `[m]`.
-        place: Where the children of the moves stand in the table of all children.
     """
 
+    rows: slice
     keys: Bits
-    inverse: Rows
     shares: list[npt.NDArray[np.float64]]
-    place: Any
 
 
 class _Merger:
     """Merges equal children: those of each chunk, and at the end all.
 
     Args:
+        children: `[d, A]` or `[d, 1]`, the table of all children, to be filled with their rows.
         num_opponents: `K`.
         room: The greatest number of positions to hold.
     """
 
-    def __init__(self, num_opponents: int, room: int) -> None:
-        self._num_opponents, self._room = num_opponents, room
+    def __init__(self, children: npt.NDArray[np.int32], num_opponents: int, room: int) -> None:
+        self._children, self._num_opponents, self._room = children, num_opponents, room
         self._parts: list[_Part] = []
 
-    def add(self, keys: Bits, shares: npt.NDArray[np.float64], place: Any) -> None:
+    def add(
+        self, rows: slice, place: tuple[Any, Any], keys: Bits, shares: npt.NDArray[np.float64]
+    ) -> None:
         """Add the children of a chunk.
 
         Args:
-            keys: `[e]` their keys.
+            rows: The rows of the chunk.
+            place: Index of the `e` moves in these rows.
+            keys: `[e]` keys of the children.
             shares: `[K, e]` the probabilities of coming to them by this move.
-            place: Index of these `e` moves in the table of all children.
 
         Raises:
             _PositionLimitError: If there is no room for them.
@@ -342,15 +358,13 @@ class _Merger:
         self._room -= len(merged)
         if self._room < 0:
             raise _PositionLimitError
-        sums = [np.bincount(inverse, share, len(merged)) for share in shares]
-        self._parts.append(_Part(merged, inverse.astype(np.int32), sums, place))
+        # For now, the rows among those of the chunk.
+        self._children[rows][place] = inverse
+        sums = [np.bincount(inverse, share, len(merged)).astype(np.float64) for share in shares]
+        self._parts.append(_Part(rows, merged, sums))
 
-    def merge(self, children: npt.NDArray[np.int32]) -> tuple[Bits, Shares]:
-        """Return the keys `[n]` of all children, ascending, and their shares `[K, n]`.
-
-        Args:
-            children: The table of all children, to be filled with their rows.
-        """
+    def merge(self) -> tuple[Bits, Shares]:
+        """Return the keys `[n]` of all children, ascending, and their shares `[K, n]`."""
         keys = np.concatenate([part.keys for part in self._parts])
         # Ten times as fast as `np.unique`, which hashes first.
         keys.sort()
@@ -358,7 +372,8 @@ class _Merger:
         shares = np.zeros((self._num_opponents, len(keys)))
         for part in self._parts:
             rows = np.searchsorted(keys, part.keys).astype(np.int32)
-            children[part.place] = rows[part.inverse]
+            children = self._children[part.rows]
+            self._children[part.rows] = np.where(children == NO_CHILD, NO_CHILD, rows[children])
             for total, share in zip(shares, part.shares, strict=True):
                 total[rows] += share
         return keys, shares
@@ -366,6 +381,19 @@ class _Merger:
 
 def _chunks(num_rows: int) -> Iterator[slice]:
     return (slice(start, min(start + CHUNK, num_rows)) for start in range(0, num_rows, CHUNK))
+
+
+def _check_legal(boards: Boards, actions: Rows) -> None:
+    """Raise ValueError unless all moves are legal; nothing that follows them would be true."""
+    is_legal = (actions >= 0) & (actions < boards.game.num_actions)
+    shifts = np.where(is_legal, actions, 0).astype(np.uint64)
+    is_legal &= (boards.legal_bits() >> shifts) & np.uint64(1) != 0
+    if not is_legal.all():
+        row = int(is_legal.argmin())
+        raise ValueError(
+            f"the agent's move is {actions[row]} where mover={int(boards.mover[row]):#x} and "
+            f"opponent={int(boards.opponent[row]):#x}, which is not legal"
+        )
 
 
 def _danger(boards: Boards) -> npt.NDArray[np.int16]:

@@ -223,16 +223,17 @@ class SelfPlayConfig(ConfigBase):
             self.env_config["game"], self.env_config["inputs"]
         )
         self.environment(observation_space=observation_space, action_space=action_space)
-        for name, value in (
-            ("refuted_starts", refuted_starts),
-            ("exact_evaluation_interval", exact_evaluation_interval),
-            ("certificate_interval", certificate_interval),
-            ("max_walk_positions", max_walk_positions),
-            ("sample_beside_learning", sample_beside_learning),
-            ("league", league),
-        ):
-            if value is not None:
-                setattr(self, name, value)
+        settings: dict[str, Any] = {
+            "refuted_starts": refuted_starts,
+            "exact_evaluation_interval": exact_evaluation_interval,
+            "certificate_interval": certificate_interval,
+            "max_walk_positions": max_walk_positions,
+            "sample_beside_learning": sample_beside_learning,
+            "league": league,
+        }
+        for name, setting in settings.items():
+            if setting is not None:
+                setattr(self, name, setting)
         return self
 
     def get_default_rl_module_spec(self) -> RLModuleSpec:

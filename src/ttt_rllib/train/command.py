@@ -157,14 +157,9 @@ def _run(job: Job, address: str | None, wait_s: float, console: Console, *, plan
         warn(f"warning: {note}")
     if plan_only:
         return EXIT_DONE
-    reason = not_exact_reason(experiment)
-    if reason is not None:
-        instead = "it trains, unmeasured"
-        if experiment.env.game is not None:
-            cannot_walk = not_provable_reason(experiment) is not None
-            instead = "scores are sampled"
-            instead += "" if cannot_walk else ", and what opponents can bring it to is walked"
-        console.print(f"{reason}: {instead}", soft_wrap=True)
+    notice = _measurement_notice(experiment)
+    if notice is not None:
+        console.print(notice, soft_wrap=True)
     lines = StageLines(console, _process_start_s())
     try:
         lines.enter("starting Ray" if address is None else "importing Ray")
@@ -183,6 +178,15 @@ def _run(job: Job, address: str | None, wait_s: float, console: Console, *, plan
         return _tell_results(run, EXIT_INTERRUPTED, console)
     finally:
         lines.close()
+
+
+def _measurement_notice(experiment: Experiment) -> str | None:
+    """Return what is measured instead where not every figure is exact; None where all are."""
+    reason = not_exact_reason(experiment)
+    if reason is None or experiment.env.game is None:
+        return None if reason is None else f"{reason}: it trains, unmeasured"
+    walked = ", and what opponents can bring it to is walked"
+    return f"{reason}: scores are sampled{'' if not_provable_reason(experiment) else walked}"
 
 
 def _execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import shutil
@@ -38,6 +39,8 @@ from ttt_rllib.runs.summary import (
 from ttt_rllib.runs.trials_csv import write_trials
 
 __all__ = ["finalize_run"]
+
+logger = logging.getLogger(__name__)
 
 PACKAGES = ("ray", "torch", "numpy", "gymnasium", "pettingzoo")
 
@@ -88,7 +91,7 @@ def _evaluate(
     report = evaluate_agent(
         bundle.policy,
         max_positions=experiment.evaluation.certificate_positions,
-        on_ply=WalkLines(),
+        on_ply=WalkLines(logger.warning),
     )
     if report.certificate is not None:
         write_certificate(run.certificate, certificate_of(bundle, report.certificate))
