@@ -70,13 +70,13 @@ def safe_actions(boards: Boards) -> Bits:
 
 
 def line_completing_squares(game: Game, stones: Bits) -> Bits:
-    """`[N]` bitboards of the squares with which `stones` would hold a line.
+    """Bitboards of the squares with which `stones` would hold a line, in the shape of `stones`.
 
     Squares that are taken, or that no stone can reach yet, are included.
 
     Args:
         game: The rules.
-        stones: `[N]` uint64 bitboards of one player without a line.
+        stones: uint64 bitboards, each of one player without a line.
     """
     squares = np.zeros_like(stones)
     for distance, starts in game.lines:

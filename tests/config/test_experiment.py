@@ -58,7 +58,7 @@ BAD = {
     "true; with env.pettingzoo the network sees what the environment shows it",
     "{env: {pettingzoo: tictactoe_v3}, model: {tactical_rule: true}}": "model.tactical_rule is "
     "true; with env.pettingzoo the environment's own mask says which moves may be chosen",
-    "{env: {pettingzoo: tictactoe_v3}, search: {model.tactical_rule: {choice: [true, false]}}}": "search: "
+    "{env: {pettingzoo: tictactoe_v3}, search: {model.tactical_rule: {choice: [true]}}}": "search: "
     "with model.tactical_rule=true: model.tactical_rule is true; with env.pettingzoo",
     "model: {threat_planes: 1}": "model.threat_planes: is 1; ",
     "opening: 3": "opening: is 3; ",
