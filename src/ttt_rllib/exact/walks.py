@@ -167,18 +167,20 @@ def walk_both_seats(
 def _walk(
     walk: Callable[..., ReachedSet], target: int, max_positions: int, quick_positions: int
 ) -> ReachedSet:
+    # A seat that is worth a loss can only be found to lose, so its first loss ends the walk.
+    bound = max(target, 0)
     quick = walk(limits=WalkLimits(min(max_positions, quick_positions)))
-    if _is_settled(quick, target) or max_positions <= quick_positions:
+    if _is_settled(quick, bound) or max_positions <= quick_positions:
         return quick
     for width in WIDTHS:
-        narrow = walk(limits=WalkLimits(max_positions, width=width, stop_below=target))
-        if _is_settled(narrow, target):
+        narrow = walk(limits=WalkLimits(max_positions, width=width, stop_below=bound))
+        if _is_settled(narrow, bound):
             return narrow
-    return walk(limits=WalkLimits(max_positions, stop_below=target))
+    return walk(limits=WalkLimits(max_positions, stop_below=bound))
 
 
-def _is_settled(reached: ReachedSet, target: int) -> bool:
-    return not reached.incomplete_reason or min(reached.results, default=1) < target
+def _is_settled(reached: ReachedSet, bound: int) -> bool:
+    return not reached.incomplete_reason or min(reached.results, default=1) < bound
 
 
 def _target(value: int | None, seat: Seat) -> int:
