@@ -1,6 +1,7 @@
 """The agent that looks ahead against plain negamax, alpha-beta, the solver and hand positions."""
 
 from functools import cache
+from math import comb
 
 import numpy as np
 import pytest
@@ -205,15 +206,16 @@ def test_two_networks_are_each_asked_in_their_own_seat():
     assert np.allclose(both[~even], LookaheadPolicy(o, 2).move_values(boards[~even]), atol=1e-6)
 
 
-def test_equal_positions_are_estimated_once():
-    made = Made(TIC_TAC_TOE, nothing)
-    LookaheadPolicy(made, 3).move_values(Boards.empty(TIC_TAC_TOE, 4))
-    assert made.seen == 252  # the positions with three stones
+@pytest.mark.parametrize("game", [TIC_TAC_TOE, Game(6, 6, 4)], ids=str)
+def test_equal_positions_are_estimated_once(game):
+    # 6 x 6 without gravity has no keys to merge positions by.
+    made = Made(game, nothing)
+    LookaheadPolicy(made, 3).move_values(Boards.empty(game, 4))
+    assert made.seen == game.num_squares * comb(game.num_squares - 1, 2)  # one stone, and two
 
 
 @pytest.mark.parametrize("game", [CONNECT_FOUR, Game(6, 6, 4)], ids=str)
 def test_many_boards_get_the_same_as_one_by_one(game):
-    # 6 x 6 without gravity has no keys to merge positions by.
     boards = random_openings(game, 520, (0, 30), np.random.default_rng(2))
     policy = LookaheadPolicy(Made(game, scrambled), 1 if game.num_actions > 7 else 2)
     single = [policy(boards[row : row + 1])[0] for row in range(len(boards))]
