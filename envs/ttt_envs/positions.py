@@ -14,16 +14,19 @@ from functools import cached_property, lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from ttt_envs.boards import Bits, Boards, Mask
+from ttt_envs.boards import Bits, Boards, Mask, has_line
 from ttt_envs.game import Game
+from ttt_envs.keys import HALF, boards_of_keys, position_keys
 
 __all__ = ["MAX_POSITIONS", "Positions", "TooManyPositionsError", "enumerate_positions"]
 
-MAX_POSITIONS = 1_000_000
-"""By default, games with more positions are not enumerated; with 16 actions these take 0.1 GB."""
+MAX_POSITIONS = 4_000_000
+"""By default, games with more positions are not enumerated; with 15 actions these take 0.3 GB."""
+
+MAX_SQUARES = HALF
+"""On larger boards positions of different plies may have the same key, and `find` needs the ply."""
 
 NO_CHILD = -1
-KEY_SHIFT = np.uint64(32)
 
 
 class TooManyPositionsError(ValueError):
@@ -85,12 +88,12 @@ class Positions:
         Raises:
             KeyError: If a position cannot be reached from the empty board.
         """
-        wanted = _keys(boards)
+        wanted = position_keys(boards)
         order = self._order
         rank = np.searchsorted(self._sorted_keys, wanted).clip(max=len(self) - 1)
         rows = order[rank]
-        if not np.array_equal(_keys(self.boards[rows]), wanted):
-            missing = int(np.flatnonzero(_keys(self.boards[rows]) != wanted)[0])
+        if not np.array_equal(position_keys(self.boards[rows]), wanted):
+            missing = int(np.flatnonzero(position_keys(self.boards[rows]) != wanted)[0])
             raise KeyError(
                 f"no game reaches mover={int(boards.mover[missing]):#x} "
                 f"opponent={int(boards.opponent[missing]):#x}"
@@ -99,11 +102,11 @@ class Positions:
 
     @cached_property
     def _order(self) -> npt.NDArray[np.intp]:
-        return np.argsort(_keys(self.boards))
+        return np.argsort(position_keys(self.boards))
 
     @cached_property
     def _sorted_keys(self) -> Bits:
-        return _keys(self.boards)[self._order]
+        return position_keys(self.boards)[self._order]
 
 
 @lru_cache(maxsize=8)
@@ -117,14 +120,21 @@ def enumerate_positions(game: Game, max_positions: int = MAX_POSITIONS) -> Posit
     Raises:
         TooManyPositionsError: If the game has more positions, or more than 32 squares.
     """
-    if game.num_squares > int(KEY_SHIFT):
+    if game.num_squares > MAX_SQUARES:
         raise TooManyPositionsError(
             f"a {game.rows} x {game.cols} board has {game.num_squares} squares; "
-            f"exact evaluation takes at most {int(KEY_SHIFT)}"
+            f"exact evaluation takes at most {MAX_SQUARES}"
         )
     layers, children, starts = [Boards.empty(game, 1)], [], [0, 1]
     lost, terminal = [np.zeros(1, np.bool_)], [np.zeros(1, np.bool_)]
     while True:
+        # Before the next ply is made: it may have ten times as many moves as positions are allowed.
+        least = starts[-1] + _least_children(layers[-1], terminal[-1])
+        if least > max_positions:
+            raise TooManyPositionsError(
+                f"a {game.rows} x {game.cols} board with lines of {game.connect} has more than "
+                f"{max_positions:,} positions (at least {least:,} within {len(layers)} plies)"
+            )
         below, is_lost, is_terminal, child = _expand(layers[-1], terminal[-1], starts[-1])
         children.append(child)
         if not len(below):
@@ -133,11 +143,6 @@ def enumerate_positions(game: Game, max_positions: int = MAX_POSITIONS) -> Posit
         lost.append(is_lost)
         terminal.append(is_terminal)
         starts.append(starts[-1] + len(below))
-        if starts[-1] > max_positions:
-            raise TooManyPositionsError(
-                f"a {game.rows} x {game.cols} board with lines of {game.connect} has more than "
-                f"{max_positions:,} positions ({starts[-1]:,} within {len(starts) - 2} plies)"
-            )
     return Positions(
         boards=Boards(
             game,
@@ -151,18 +156,24 @@ def enumerate_positions(game: Game, max_positions: int = MAX_POSITIONS) -> Posit
     )
 
 
+def _least_children(layer: Boards, terminal: Mask) -> int:
+    """Return a number of positions that the next ply has at least."""
+    moves = int(np.bitwise_count(layer.legal_bits()[~terminal]).sum(dtype=np.int64))
+    # Of the stones on a board, only those of the player who has just moved can be the last one.
+    parents = int(layer.ply[0]) // 2 + 1
+    return -(-moves // parents)
+
+
 def _expand(
     layer: Boards, terminal: Mask, first_child: int
 ) -> tuple[Boards, Mask, Mask, npt.NDArray[np.int32]]:
     """Play every legal action in every position of one ply and merge equal positions."""
     legal = layer.legal_mask() & ~terminal[:, None]
     parent, action = np.nonzero(legal)
-    after, won, done = layer[parent].step(action)
-    _, first, inverse = np.unique(_keys(after), return_index=True, return_inverse=True)
+    # Looking who has won after merging takes half the time: most moves lead to the same positions.
+    keys, rows = np.unique(position_keys(layer[parent].place(action)), return_inverse=True)
     children = np.full(legal.shape, NO_CHILD, np.int32)
-    children[parent, action] = first_child + inverse
-    return after[first], won[first], done[first], children
-
-
-def _keys(boards: Boards) -> Bits:
-    return boards.mover | (boards.opponent << KEY_SHIFT)
+    children[parent, action] = first_child + rows
+    below = boards_of_keys(layer.game, keys)
+    lost = has_line(layer.game, below.opponent)
+    return below, lost, lost | (below.legal_bits() == 0), children

@@ -1,5 +1,8 @@
 """The table of positions against known counts and naive enumeration."""
 
+import tracemalloc
+from math import comb
+
 import numpy as np
 import pytest
 
@@ -131,13 +134,31 @@ def test_connect_four_is_too_large_because_of_its_42_squares():
 
 
 def test_four_by_four_is_too_large_because_of_its_positions():
-    with pytest.raises(TooManyPositionsError, match="more than 1,000,000 positions"):
+    with pytest.raises(TooManyPositionsError, match="more than 4,000,000 positions"):
         enumerate_positions(Game(4, 4, 4))
 
 
-def test_the_limit_is_the_number_of_positions_itself():
-    assert len(enumerate_positions(TIC_TAC_TOE, 5478)) == 5478
-    with pytest.raises(TooManyPositionsError, match="more than 5,477 positions"):
-        enumerate_positions(TIC_TAC_TOE, 5477)
+def test_a_ply_with_too_many_positions_is_counted_and_not_made():
+    # Lines of 8 need 15 plies; until then any X and O stones are a position. The seventh ply would
+    # have 52 million moves.
+    counts = [comb(32, (ply + 1) // 2) * comb(32 - (ply + 1) // 2, ply // 2) for ply in range(7)]
+    assert sum(counts[:6]) < 4_000_000 < sum(counts)
+    tracemalloc.start()
+    with pytest.raises(TooManyPositionsError, match=f"at least {sum(counts):,} within 6 plies"):
+        enumerate_positions(Game(4, 8, 8))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1e9
+
+
+@pytest.mark.parametrize(
+    ("game", "count"),
+    [(TIC_TAC_TOE, 5478), (Game(4, 4, 3, gravity=True), 41_750), (Game(3, 3, 1), 10)],
+    ids=str,
+)
+def test_the_limit_is_the_number_of_positions_itself(game, count):
+    assert len(enumerate_positions(game, count)) == count
+    with pytest.raises(TooManyPositionsError, match=f"more than {count - 1:,} positions"):
+        enumerate_positions(game, count - 1)
     with pytest.raises(ValueError, match="more than 5 positions"):
-        enumerate_positions(TIC_TAC_TOE, 5)
+        enumerate_positions(game, 5)

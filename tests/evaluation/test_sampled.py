@@ -98,7 +98,7 @@ def test_why_a_game_has_no_truth_is_told_and_a_small_game_has_one():
         "a 6 x 7 board has 42 squares; exact evaluation takes at most 32"
     )
     assert str(unsolved_reason(FOUR_BY_FOUR)).startswith(
-        "a 4 x 4 board with lines of 4 has more than 1,000,000 positions ("
+        "a 4 x 4 board with lines of 4 has more than 4,000,000 positions (at least "
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from ttt_envs.boards import Boards
 from ttt_rllib.agents.policies import Policy, policy_table
@@ -72,6 +73,12 @@ def evaluate_agent(
             given up; 0 = nothing is walked or proved where the game cannot be solved.
         on_ply: Called after every ply of a walk.
     """
+    # Several threads only wait for each other over products of matrices as small as these.
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _report(agent, seed, num_games, max_positions, on_ply)
+
+
+def _report(agent: Policy, seed: int, num_games: int, max_positions: int, on_ply: OnPly) -> Report:
     solved = solved_game(agent.game)
     if solved is not None:
         return _solved_report(agent, solved, on_ply)
