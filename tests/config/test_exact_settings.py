@@ -61,9 +61,9 @@ def unknown_rules(tmp_path, monkeypatch):
     ("overrides", "expected"),
     [
         (
-            ["env=connect_four", LIMIT],
-            "stop.consecutive_unexploitable_evals can never be met: the game has too many "
-            "positions for exact evaluation; stop by moves, train_s or iterations",
+            ["env={rows: 6, cols: 6, connect: 5}", LIMIT],
+            "stop.consecutive_unexploitable_evals can never be met: the positions of a 6 x 6 board "
+            "do not fit 64 bits; stop by moves, train_s or iterations",
         ),
         (
             ["env=connect_four", "stop.optimal_move_rate=1.0"],
@@ -97,6 +97,8 @@ def test_what_can_never_be_measured_is_refused_when_the_experiment_is_loaded(
         [LIMIT],
         [SEARCH],
         ["env=connect_four"],
+        ["env=connect_four", LIMIT],
+        ["env=connect_four", LIMIT, SEARCH, "search.objective=search/penalised_moves"],
         ["env=connect_four", SEARCH, "search.objective=eval/score_vs_random"],
         ["env={pettingzoo: tictactoe_v3}", LIMIT],
         [UNKNOWN],

@@ -14,10 +14,11 @@ from ttt_rllib.agents.fixed_players import ALPHA_BETA_DEPTH
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.policies import NetworkPolicy, RandomPolicy, policy_table
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
-from ttt_rllib.evaluation.matches import play_match
+from ttt_rllib.evaluation.matches import greedy_actions, play_match
 from ttt_rllib.evaluation.sampled import sampled_report
+from ttt_rllib.evaluation.test_positions import optimal_rates
 from ttt_rllib.evaluation.text import format_report, verdict
-from ttt_rllib.exact import greedy_table, match
+from ttt_rllib.exact import evaluate_walks, greedy_table, match, walk_both_seats
 from ttt_rllib.exact.evaluation import solve_or_raise, solved_game, unsolved_reason
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.runs.certificate_json import CERTIFICATE_FILE, certificate_of, write_certificate
@@ -133,12 +134,17 @@ def test_the_description_says_what_the_agent_knows_of_the_game(new_network, tmp_
 # ---- the command ---------------------------------------------------------------------------
 
 
-def test_evaluate_says_why_nothing_is_proved_and_what_was_sampled(agent):
-    done = evaluate(agent, "--games", 10, "--seed", 7)
-    assert (done.returncode, done.stderr) == (0, "")
+def test_evaluate_says_what_is_proved_and_what_was_sampled(agent):
+    done = evaluate(agent, "--games", 10, "--seed", 7, "--max-positions", 100_000)
+    assert done.returncode == 0, done.stderr
     text = " ".join(done.stdout.split())
-    assert text.startswith("not proved: the game has too many positions for exact evaluation; ")
+    walks = walk(load_bundle(agent).policy, 100_000)
+    as_x = walks.refutations[0].shortest_plies
+    assert text.startswith(f"exploitable: as X it can be beaten in {as_x} plies; as O it can be")
     assert "game 6 x 7, connect 4, gravity" in text
+    assert "against all as X can be beaten against all as O can be beaten" in text
+    for reached, seat in ((walks.as_x, "X"), (walks.as_o, "O")):
+        assert f"positions as {seat} {reached.positions:,}: the limit of positions was" in text
     assert "a 6 x 7 board has 42 squares; exact evaluation takes at most 32" in text
     assert "10 games against each player, half in each seat, seed 7" in text
     results = sampled_report(load_bundle(agent).policy, seed=7, num_games=10).results()
@@ -149,40 +155,67 @@ def test_evaluate_says_why_nothing_is_proved_and_what_was_sampled(agent):
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
-def test_evaluates_json_equals_the_report_that_training_would_log(agent):
-    done = evaluate(agent, "--json")
+def walk(policy, max_positions):
+    return walk_both_seats(
+        policy.game,
+        lambda boards: greedy_actions(policy, boards),
+        game_value=1,
+        max_positions=max_positions,
+    )
+
+
+def test_evaluates_json_holds_the_certificate_and_the_sampled_report(agent):
+    done = evaluate(agent, "--json", "--max-positions", 100_000)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
-    report = sampled_report(load_bundle(agent).policy)
-    assert said["metrics"] == report.metrics()
-    assert said["sampled"] == report.as_json()
+    policy = load_bundle(agent).policy
+    sampled = sampled_report(policy)
+    exact = evaluate_walks(walk(policy, 100_000)).metrics()
+    assert said["metrics"] == {**exact, **sampled.metrics(), **optimal_rates(policy)}
+    assert said["metrics"]["exact/nash_conv_greedy"] == 2.0
+    assert said["sampled"] == sampled.as_json()
     assert (said["sampled"]["seed"], said["sampled"]["num_games"]) == (0, 64)
-    assert said["certificate"] is None
+    assert said["certificate"]["unexploitable"] is False
+    assert said["certificate"]["perfect"] is False
+    assert said["certificate"]["game_value"] == 1
     assert {entry.name for entry in agent.iterdir()} == {"agent.json", "weights.npz"}
 
 
 @pytest.mark.parametrize("requirement", ["unexploitable", "perfect"])
-def test_evaluate_exits_with_1_where_nothing_can_be_proved(agent, requirement):
-    done = evaluate(agent, "--require", requirement)
+def test_evaluate_exits_with_1_where_the_agent_falls_short(agent, requirement):
+    done = evaluate(agent, "--require", requirement, "--max-positions", 100_000)
+    assert done.returncode == 1
+    assert done.stderr == f"{agent}: not {requirement}\n"
+    assert "against alpha-beta" in done.stdout
+
+
+@pytest.mark.parametrize("requirement", ["unexploitable", "perfect"])
+def test_evaluate_exits_with_1_where_nothing_is_decided(agent, requirement):
+    done = evaluate(agent, "--require", requirement, "--max-positions", 50)
     assert done.returncode == 1
     assert done.stderr == (
         f"{agent}: cannot be proved {requirement}: "
         "the game has too many positions for exact evaluation\n"
     )
-    assert "against alpha-beta" in done.stdout
+    assert done.stdout.startswith("not decided: as X nothing is proved")
 
 
-def test_a_certificate_of_a_game_without_truth_is_found_out(agent, tmp_path, new_network):
-    small = new_network()
-    bundle = Bundle(small, {})
+def test_a_certificate_of_another_game_is_found_out(agent, tmp_path, new_network):
+    bundle = Bundle(new_network(), {})
     (tmp_path / "agent").symlink_to(agent)
-    write_certificate(
-        tmp_path / CERTIFICATE_FILE, certificate_of(bundle, evaluate_agent(bundle.policy))
-    )
-    done = evaluate(tmp_path)
+    certificate = evaluate_agent(bundle.policy).certificate
+    write_certificate(tmp_path / CERTIFICATE_FILE, certificate_of(bundle, certificate))
+    done = evaluate(tmp_path, "--max-positions", 100_000)
     assert done.returncode == 1
-    assert "certificate.json: cannot be checked" in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert done.stderr == f"{tmp_path / CERTIFICATE_FILE}: does not hold for this agent\n"
+
+
+def test_a_board_that_cannot_be_walked_is_sampled_and_says_why(tmp_path):
+    save_bundle(random_network(Game(6, 6, 5)), tmp_path / "agent", {})
+    done = evaluate(tmp_path / "agent", "--games", 4, "--require", "unexploitable")
+    assert done.returncode == 1
+    assert done.stdout.startswith("not proved: the game has too many positions")
+    assert "cannot be proved unexploitable" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -204,8 +237,9 @@ def test_wrong_numbers_of_games_and_seeds_exit_with_2_and_one_line(agent, option
 # ---- the end of a run ----------------------------------------------------------------------
 
 
-def test_a_run_ends_without_certificate_and_with_the_verdict_and_scores_evaluate_gives(
-    agent, tmp_path
+@pytest.mark.parametrize("certificate", ["end", "never"])
+def test_a_run_ends_with_the_certificate_verdict_and_figures_that_evaluate_gives(
+    agent, tmp_path, certificate
 ):
     from ttt_rllib.config.experiment import Experiment
     from ttt_rllib.runs.directory import RunDir
@@ -217,13 +251,19 @@ def test_a_run_ends_without_certificate_and_with_the_verdict_and_scores_evaluate
     result = {"play": {"moves": 9}}
     trial = TrialResult("00000", "done", {}, 0, None, tmp_path, agent.parent, result, None)
     outcome = RunResult((trial,), trial, interrupted=False, num_trials=1)
-    experiment = Experiment(env="connect_four")
+    evaluation = {"certificate": certificate, "max_positions": 100_000}
+    experiment = Experiment(env="connect_four", evaluation=evaluation)
     concluded = finalize_run(experiment, run, outcome, Session(setup_s=1.0, total_s=2.0))
     assert concluded is not None
     summary = json.loads(run.summary.read_text())
-    said = json.loads(evaluate(tmp_path, "--json").stdout)
-    assert summary["metrics"] == {"play/moves": 9.0, **said["metrics"]}
     assert summary["verdict"] == verdict(concluded[1])
-    assert summary["verdict"].startswith("not proved: the game has too many positions")
-    assert f"{said['metrics']['eval/score_vs_random']:.2f} against random" in summary["verdict"]
-    assert not run.certificate.exists()
+    if certificate == "never":
+        assert summary["verdict"].startswith("not proved: the game has too many positions")
+        assert not run.certificate.exists()
+        return
+    done = evaluate(tmp_path, "--json", "--max-positions", 100_000)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert summary["metrics"] == {"play/moves": 9.0, **said["metrics"]}
+    assert summary["verdict"].startswith("exploitable: as X it can be beaten in")
+    assert json.loads(run.certificate.read_text()) == said["certificate"]

@@ -50,7 +50,7 @@ def results(tmp_path, new_network, new_summary):
 
 def certify(run, **claims):
     bundle = load_bundle(run / "agent")
-    certificate = certificate_of(bundle, evaluate_agent(bundle.policy))
+    certificate = certificate_of(bundle, evaluate_agent(bundle.policy).certificate)
     write_certificate(run / CERTIFICATE_FILE, replace(certificate, **claims))
 
 

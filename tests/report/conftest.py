@@ -102,7 +102,7 @@ def write_run(folder, summary, policy=None, *, experiment=None, rows=None, **cha
         words, agent = verdict(report), bundle.agent_sha256
         metrics |= report.metrics()
         if isinstance(report, ExactReport):
-            write_certificate(run.certificate, certificate_of(bundle, report))
+            write_certificate(run.certificate, certificate_of(bundle, report.certificate))
     if summary is not None:
         known = {"verdict": words, "agent_sha256": agent, "metrics": metrics}
         if policy is None:

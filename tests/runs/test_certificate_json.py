@@ -22,7 +22,7 @@ from ttt_rllib.runs.certificate_json import (
 def certificate(new_network):
     policy = new_network()
     bundle = Bundle(policy, {})
-    return certificate_of(bundle, evaluate_agent(policy))
+    return certificate_of(bundle, evaluate_agent(policy).certificate)
 
 
 @pytest.fixture
@@ -40,7 +40,14 @@ def test_what_is_written_is_read_back_with_all_losing_lines(path, certificate):
 def test_the_keys_of_the_file_are_the_claims_then_the_agent_they_are_about(path, certificate):
     content = json.loads(path.read_text())
     claims = [field.name for field in fields(Certificate)]
-    assert list(content) == [*claims, "game", "weights_sha256", "agent_sha256", "versions"]
+    assert list(content) == [
+        *claims,
+        "game",
+        "weights_sha256",
+        "agent_sha256",
+        "versions",
+        "format_version",
+    ]
     assert content["game"] == {"rows": 3, "cols": 3, "connect": 3, "gravity": False}
     assert content["weights_sha256"] == certificate.weights_sha256
     assert set(content["versions"]) == {"ttt_rllib", "numpy", "python"}

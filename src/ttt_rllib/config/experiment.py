@@ -153,6 +153,13 @@ class Experiment(Section):
         return self.search.num_trials if self.search else 1
 
     @property
+    def needs_table(self) -> bool:
+        """Whether a limit or the objective needs the table of the whole game at each evaluation."""
+        objective = self.objective[0] if self.search else ""
+        is_exact = objective.startswith(EXACT_GROUPS) and objective != PENALISED_MOVES
+        return self.stop.optimal_move_rate is not None or is_exact
+
+    @property
     def stops_by_proof(self) -> bool:
         """Whether trials can be ranked by the moves until they are unexploitable.
 

@@ -35,7 +35,13 @@ from ttt_rllib.evaluation.in_training import (
 )
 from ttt_rllib.evaluation.sampled import sampled_report
 from ttt_rllib.evaluation.test_positions import optimal_rates
-from ttt_rllib.exact.evaluation import ExactReport, evaluate, evaluate_walks, solved_game
+from ttt_rllib.exact.evaluation import (
+    ExactReport,
+    SolvedGame,
+    evaluate,
+    evaluate_walks,
+    solved_game,
+)
 from ttt_rllib.exact.reached import not_walkable_reason
 from ttt_rllib.metrics import (
     CONSECUTIVE_UNEXPLOITABLE_EVALS,
@@ -65,6 +71,9 @@ from ttt_rllib.sampling.env_runner import MODULE_ID
 from ttt_rllib.sampling.process_usage import CPU_S_KEY, MEMORY_MB_KEY, ProcessUsage
 
 __all__ = ["ExactEvaluationMixin"]
+
+MAX_POSITIONS_IN_TRAINING = 200_000
+"""The table of a larger game is evaluated during training only where it is asked for."""
 
 UNEXPLOITABLE_EVALS_KEY = "consecutive_unexploitable_evals"
 TRAIN_S_KEY = "train_s"
@@ -170,7 +179,7 @@ class ExactEvaluationMixin(AlgorithmBase):
         if not self._is_measurable:
             return None
         policy = self.network_policy()
-        solved = solved_game(policy.game)
+        solved = self._table_game()
         report = evaluate(solved, policy_table(solved.positions, policy)) if solved else None
         if report is not None and not self.config.refuted_starts:
             return report
@@ -178,6 +187,17 @@ class ExactEvaluationMixin(AlgorithmBase):
         if self.config.refuted_starts:
             self._refuted = refuted_positions(walks, self.iteration)
         return report or evaluate_walks(walks)
+
+    def _table_game(self) -> SolvedGame | None:
+        """Return the solved game if figures are to come from its table; None = from a walk.
+
+        The table of a game of millions of positions takes seconds, a walk tenths of one.
+        """
+        solved = solved_game(self.game)
+        if solved is None or self.config.needs_table:
+            return solved
+        is_small = len(solved.positions) <= MAX_POSITIONS_IN_TRAINING
+        return solved if is_small or not_walkable_reason(solved.positions.game) else None
 
     @property
     def _is_measurable(self) -> bool:

@@ -150,6 +150,7 @@ class SelfPlayConfig(ConfigBase):
         """Set what RLlib needs to know; a subclass calls this at the end of its constructor."""
         self.exact_evaluation_interval = 1
         self.certificate_interval = 0
+        self.needs_table = False
         self.max_walk_positions = MAX_POSITIONS
         self.refuted_starts = 0.0
         self.sample_beside_learning = False

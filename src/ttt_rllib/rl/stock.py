@@ -97,6 +97,7 @@ class StockConfig(ConfigBase):
         """Set what every environment needs; a subclass calls this at the end of its constructor."""
         self.exact_evaluation_interval = 1
         self.certificate_interval = 0
+        self.needs_table = False
         self.max_walk_positions = MAX_POSITIONS
         # Games begin as the environment begins them.
         self.refuted_starts = 0.0

@@ -61,7 +61,7 @@ def address(tmp_path_factory):
     run = results / "ppo" / "fitted"
     save_bundle(fitted_network(), run / "agent", {})
     bundle = load_bundle(run / "agent")
-    certificate = certificate_of(bundle, evaluate_agent(bundle.policy))
+    certificate = certificate_of(bundle, evaluate_agent(bundle.policy).certificate)
     assert certificate.unexploitable
     write_certificate(run / CERTIFICATE_FILE, certificate)
     with web_server(results) as (_, address):
