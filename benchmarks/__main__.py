@@ -27,6 +27,7 @@ BENCHMARKS = (
     "startup",
     "cold",
     "env_runners",
+    "walk",
     "search",
     "seeds",
     "unexploitable",

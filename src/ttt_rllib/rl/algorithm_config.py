@@ -65,7 +65,7 @@ def algorithm_config(experiment: Experiment, copies: Path | None = None) -> Algo
         settings.pop("zero_sum_targets", None)
     if settings.get("vf_clip_param", 0.0) is None:
         settings["vf_clip_param"] = math.inf
-    config.needs_table = experiment.needs_table  # type: ignore[attr-defined]  # of both kinds
+    config.needs_table = experiment.needs_table
     config.rl_module(model_config=model)
     config.training(**settings)
     config.env_runners(**runners.model_dump(exclude={"sample_beside_learning"}))
