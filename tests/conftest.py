@@ -182,6 +182,8 @@ def _built(
     initialize_from: str | None = None,
     env: str | dict[str, Any] = "tic_tac_toe",
     model: dict[str, Any] | None = None,
+    opening: dict[str, Any] | None = None,
+    evaluation: dict[str, Any] | None = None,
     **training: Any,
 ) -> Any:
     """Build a small algorithm."""
@@ -194,6 +196,8 @@ def _built(
             "algorithm": name,
             "env": env,
             "model": model or {},
+            "opening": opening or {},
+            "evaluation": evaluation or {},
             "training": {**TRAINING[name], **training},
             "env_runners": {
                 "num_env_runners": num_env_runners,

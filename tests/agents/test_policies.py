@@ -321,3 +321,36 @@ def test_seats_of_two_games_are_refused():
     x, o = (NetworkPolicy(g, random_weights(g, (8,)), "relu") for g in (TIC_TAC_TOE, CONNECT_FOUR))
     with pytest.raises(ValueError, match="seats share game and net"):
         SeatPolicies(x, o)
+
+
+@pytest.mark.parametrize("q_head", [False, True])
+def test_close_moves_are_decided_in_float64_whatever_the_number_of_rows(new_network, q_head):
+    policy = new_network(CONNECT_FOUR, q_head=q_head)
+    head = "q" if q_head else "policy"
+    weight, bias = policy.weights[f"{head}.weight"], policy.weights[f"{head}.bias"]
+    # All moves but the first are the first one again, off by the last digit of each number.
+    rng = np.random.default_rng(1)
+    for action in range(1, CONNECT_FOUR.num_actions):
+        towards = rng.choice([-np.inf, np.inf], size=weight.shape[1]).astype(np.float32)
+        weight[action] = np.nextafter(weight[0], towards)
+        bias[action] = bias[0]
+    boards = random_openings(CONNECT_FOUR, 700, (0, 30), rng)
+    hidden = boards.observe().reshape(len(boards), -1).astype(np.float64)
+    for layer in ("trunk.0", "trunk.1"):
+        layer_weight = policy.weights[f"{layer}.weight"].astype(np.float64)
+        hidden = np.maximum(hidden @ layer_weight.T + policy.weights[f"{layer}.bias"], 0.0)
+    logits = hidden @ weight.astype(np.float64).T + bias
+    expected = np.where(boards.legal_mask(), logits, -np.inf).argmax(axis=1)
+    assert len(set(expected)) == 7
+    assert np.array_equal(policy.greedy_actions(boards), expected)
+    assert np.array_equal(policy(boards).argmax(axis=1), expected)
+    one_by_one = [int(policy.greedy_actions(boards[row : row + 1])[0]) for row in range(700)]
+    assert one_by_one == expected.tolist()
+
+
+def test_equal_moves_go_to_the_lowest_number(new_network):
+    policy = new_network(CONNECT_FOUR)
+    policy.weights["policy.weight"][:] = policy.weights["policy.weight"][0]
+    policy.weights["policy.bias"][:] = 0.25
+    boards = random_openings(CONNECT_FOUR, 100, (0, 30), np.random.default_rng(0))
+    assert np.array_equal(policy.greedy_actions(boards), boards.legal_mask().argmax(axis=1))

@@ -400,3 +400,17 @@ def test_an_opponent_is_fetched_once_and_checked(ray_cluster, new_network):
     assert received.get([(sha256, None), (sha256, None)]) == (policy, policy)
     with pytest.raises(RuntimeError, match="an opponent's hash is"):
         received.get([("0" * 64, ray.put(new_network(seed=1)))])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_a_share_of_the_games_begins_in_the_given_positions(evaluate, share):
+    sampler = BoardSampler(settings(opponents_share=0.0, refuted_starts=share), worker_index=1)
+    start = Boards(TIC_TAC_TOE, np.array([0b1_0001], np.uint64), np.array([0b1000], np.uint64))
+    sampler.start_from(start)
+    rng = np.random.default_rng(0)
+    openings = sampler._openings(64, rng)
+    given = (openings.mover == start.mover[0]) & (openings.opponent == start.opponent[0])
+    assert given[: int(64 * share)].all()
+    assert given.sum() < 64 * share + 8
+    sampler.start_from(None)
+    assert not (sampler._openings(64, rng).mover == start.mover[0]).all()
