@@ -341,7 +341,7 @@ def test_close_moves_are_decided_in_float64_whatever_the_number_of_rows(new_netw
         hidden = np.maximum(hidden @ layer_weight.T + policy.weights[f"{layer}.bias"], 0.0)
     logits = hidden @ weight.astype(np.float64).T + bias
     expected = np.where(boards.legal_mask(), logits, -np.inf).argmax(axis=1)
-    assert len(set(expected)) == 7
+    assert len(set(expected.tolist())) > 3
     assert np.array_equal(policy.greedy_actions(boards), expected)
     assert np.array_equal(policy(boards).argmax(axis=1), expected)
     one_by_one = [int(policy.greedy_actions(boards[row : row + 1])[0]) for row in range(700)]
