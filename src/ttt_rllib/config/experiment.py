@@ -30,7 +30,14 @@ from ttt_rllib.config.section import NAME, Section
 from ttt_rllib.config.self_play import SelfPlay
 from ttt_rllib.config.stopping import Checkpoint, Evaluation, Stop
 from ttt_rllib.config.tracking import Tracking
-from ttt_rllib.config.training import TRAINING, DQNTraining, Model, PPOTraining, Training
+from ttt_rllib.config.training import (
+    TRAINING,
+    DQNTraining,
+    Model,
+    PPOTraining,
+    TDTraining,
+    Training,
+)
 from ttt_rllib.errors import did_you_mean
 from ttt_rllib.metrics import BETTER, EXACT_GROUPS, NASH_CONV, PENALISED_MOVES
 
@@ -64,7 +71,7 @@ class Experiment(Section):
 
     name: str = "experiment"
     """Name of the folder below the storage; the YAML file's name unless given."""
-    algorithm: Literal["ppo", "dqn"] = "ppo"
+    algorithm: Literal["ppo", "dqn", "td"] = "ppo"
     """The training algorithm."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Seed from which all randomness follows."""
@@ -78,7 +85,9 @@ class Experiment(Section):
     """A run, checkpoint or bundle whose agent's weights training starts from; null = random
     weights."""
     model: Model = Model()
-    training: PPOTraining | DQNTraining = Field(default_factory=PPOTraining, validate_default=True)
+    training: PPOTraining | DQNTraining | TDTraining = Field(
+        default_factory=PPOTraining, validate_default=True
+    )
     """The algorithm's settings."""
     env_runners: EnvRunners = EnvRunners()
     learners: Learners = Learners()
@@ -107,8 +116,8 @@ class Experiment(Section):
     @classmethod
     def _of_this_algorithm(
         cls, value: Any, union: ValidatorFunctionWrapHandler, info: ValidationInfo
-    ) -> PPOTraining | DQNTraining:
-        # Not left to the union, which would name both algorithms in every error.
+    ) -> PPOTraining | DQNTraining | TDTraining:
+        # Not left to the union, which would name all algorithms in every error.
         section = TRAINING[info.data.get("algorithm", "ppo")]
         on_pettingzoo = isinstance(info.data.get("env"), PettingZooEnv)
         if isinstance(value, Training):
@@ -117,7 +126,7 @@ class Experiment(Section):
                 return value
             value = {}
         if on_pettingzoo and isinstance(value, dict):
-            value = {**PETTINGZOO_TRAINING[section], **value}
+            value = {**PETTINGZOO_TRAINING.get(section, {}), **value}
         # Validated as JSON again: only there does pydantic take a list for a tuple, and what this
         # validator is given are Python's lists.
         return section.model_validate_json(json.dumps(value), strict=info.mode == "json")
@@ -218,6 +227,11 @@ class Experiment(Section):
                     )
 
     def _check_pettingzoo(self) -> Experiment:
+        if isinstance(self.training, TDTraining):
+            raise ValueError(
+                "algorithm is td; with env.pettingzoo RLlib's own learners learn, and nothing knows "
+                "what follows a move without playing it: set it to ppo or dqn"
+            )
         self._check_inputs_on_pettingzoo()
         if isinstance(self.training, DQNTraining) and self.training.zero_sum_targets:
             raise ValueError(

@@ -1,1 +1,2 @@
-def optimal_rates(agent): return {}
+def optimal_rates(agent):
+    return {}
