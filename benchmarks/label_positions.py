@@ -53,7 +53,9 @@ def scores(judge: BitBully, moves: tuple[int, ...]) -> list[int]:
     return [found.get(column, ILLEGAL) for column in range(CONNECT_FOUR.cols)]
 
 
-def _positions(ply: int, rng: np.random.Generator) -> list[tuple[tuple[int, int], tuple[int, ...]]]:
+def _positions(
+    ply: int, rng: np.random.Generator
+) -> list[tuple[tuple[int, int], tuple[int, ...]]]:
     """Return distinct positions of a ply, in which the game is not over, and games to them."""
     wanted = PER_SLOW_PLY if ply in SLOW_PLIES else PER_PLY
     found: dict[tuple[int, int], tuple[int, ...]] = {}

@@ -23,7 +23,9 @@ def has_keys(game: Game) -> bool:
     They do on boards of at most 32 squares, and with gravity on all to which a further row can be
     added: a column is then told by the opponents' stones and the square above the topmost stone.
     """
-    return game.num_squares <= HALF or (game.gravity and (game.rows + 1) * game.cols <= MAX_SQUARES)
+    return game.num_squares <= HALF or (
+        game.gravity and (game.rows + 1) * game.cols <= MAX_SQUARES
+    )
 
 
 def position_keys(boards: Boards) -> Bits:

@@ -1,2 +1,1 @@
-def optimal_rates(agent):
-    return {}
+def optimal_rates(agent): return {}

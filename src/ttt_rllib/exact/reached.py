@@ -239,7 +239,9 @@ class _Walk:
         return MERGED_BY_CHUNKS * (self.limits.positions - self.positions)
 
     def _most_dangerous(self, rows: Rows, count: int) -> Rows:
-        danger = np.concatenate([_danger(self._boards(rows[part])) for part in _chunks(len(rows))])
+        danger = np.concatenate(
+            [_danger(self._boards(rows[part])) for part in _chunks(len(rows))]
+        )
         return np.sort(rows[np.argpartition(-danger, count)[:count]])
 
     def _boards(self, rows: Rows) -> Boards:

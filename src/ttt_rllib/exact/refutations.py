@@ -80,6 +80,7 @@ class Refutations:
                 if below != NEVER:
                     heapq.heappush(prefixes, (ply + 1 + int(below), (*moves, action), child))
 
+
     def sample(self, num_games: int, rng: np.random.Generator) -> Boards:
         """Return the positions, but for the last ones, of some of the games.
 

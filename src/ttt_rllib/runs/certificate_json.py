@@ -143,7 +143,8 @@ def same_certificate(ours: AgentCertificate, theirs: AgentCertificate) -> bool:
     """
     if theirs.format_version == 1:
         missing = [
-            name for name, default in EARLIER_DEFAULTS.items() if getattr(theirs, name) == default
+            name for name, default in EARLIER_DEFAULTS.items()
+            if getattr(theirs, name) == default
         ]
         theirs = replace(theirs, **{name: getattr(ours, name) for name in missing})
     return replace(ours, versions={}) == replace(theirs, versions={})
