@@ -262,7 +262,7 @@ def test_networks_are_evaluated_together_as_each_would_be_alone(new_network, q_h
     boards = random_openings(TIC_TAC_TOE, len(numbers), (0, 6), np.random.default_rng(0))
     for players in (policies, policies[:2]):
         own = numbers < len(players)
-        together = OpponentPlayers(players, 9, has_q_head=q_head)
+        together = OpponentPlayers(players, 9, head="q" if q_head else "policy")
         found = together.logits(observed(boards[own]), numbers[own])
         for number, policy in enumerate(players):
             rows = np.flatnonzero(numbers[own] == number)
@@ -279,7 +279,7 @@ def test_a_network_of_the_other_algorithm_plays_its_own_policy(new_network, q_he
     other = new_network(q_head=not q_head, seed=2)
     boards = random_openings(TIC_TAC_TOE, 20_000, (0, 0), np.random.default_rng(0))
     numbers, actions = np.zeros(20_000, np.int64), np.full(20_000, -1)
-    players = OpponentPlayers([other], 9, has_q_head=q_head)
+    players = OpponentPlayers([other], 9, head="q" if q_head else "policy")
     assert not players.logits(observed(boards), numbers).any()
     players.choose(boards, numbers, actions, np.random.default_rng(0))
     found = np.bincount(actions, minlength=9) / len(actions)
@@ -371,7 +371,7 @@ def test_epsilon_greedy_opponents_explore_as_the_learner_does(new_network):
     sampler = BoardSampler(
         settings(
             exploration=epsilon_greedy_exploration,
-            has_q_head=True,
+            head="q",
             opponents_share=1.0,
             random_plies=(0, 0),
         ),

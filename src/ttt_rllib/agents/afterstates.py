@@ -68,24 +68,31 @@ class AfterstatePolicy(NetworkPolicy):
 
     def __call__(self, boards: Boards) -> Table:
         """Return probabilities `[B, A]`: 1 for the greedy move of each row."""
-        greedy = self.logits(boards).argmax(axis=1)
+        allowed = self.inputs.allowed_mask(boards)
+        greedy = allowed.argmax(axis=1)
+        # Where only one move may be chosen, which the tactical rule often leaves, it needs no value.
+        has_choice = allowed.sum(axis=1) > 1
+        values = self._action_values(boards[has_choice], allowed[has_choice])
+        greedy[has_choice] = values.argmax(axis=1)
         return (np.arange(self.game.num_actions) == greedy[:, None]).astype(np.float64)
 
     def logits(self, boards: Boards) -> Floats:
         """Return the values of the moves `[B, A]`, -inf for those that may not be chosen."""
-        mlp = MLP(self.weights, self.activation)
-        values = np.empty((len(boards), self.game.num_actions), np.float32)
-        for start in range(0, len(boards), ROWS):
-            part = boards[start : start + ROWS]
-            allowed = self.inputs.allowed_mask(part)
-            values[start : start + ROWS] = action_values(
-                part, allowed, self.inputs, lambda planes: mlp(planes)[:, 0]
-            )
-        return values
+        return self._action_values(boards, self.inputs.allowed_mask(boards))
 
     def values(self, boards: Boards) -> Floats:
         """Return the values `[B]` of the best moves, +1 = the mover wins."""
         return self.logits(boards).max(axis=1)
+
+    def _action_values(self, boards: Boards, allowed: Mask) -> Floats:
+        mlp = MLP(self.weights, self.activation)
+        values = np.empty(allowed.shape, np.float32)
+        for start in range(0, len(boards), ROWS):
+            rows = slice(start, start + ROWS)
+            values[rows] = action_values(
+                boards[rows], allowed[rows], self.inputs, lambda planes: mlp(planes)[:, 0]
+            )
+        return values
 
 
 def network_policy(
