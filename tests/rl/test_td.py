@@ -8,7 +8,7 @@ from ttt_envs.positions import enumerate_positions
 from ttt_rllib.agents.afterstates import AfterstatePolicy
 from ttt_rllib.agents.bundle import load_bundle, policy_sha256, weights_sha256
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
-from ttt_rllib.metrics import METRICS, flatten
+from ttt_rllib.metrics import METRICS, REFUTED_REPLY_RATE, SHORTEST_REFUTATION, flatten
 from ttt_rllib.rl.td import SelfPlayTDConfig
 from ttt_rllib.sampling.env_runner import MODULE_ID
 from ttt_rllib.sampling.rollout import flat_observations
@@ -49,7 +49,9 @@ def test_every_metric_is_reported_and_equals_what_evaluate_says_of_the_checkpoin
     for _ in range(2):
         row = flatten(algorithm.train())
     reported = ("", "ppo, td", "dqn, td", "zero-sum games")
-    assert set(row) == {metric.name for metric in METRICS if metric.only in reported}
+    wanted = {metric.name for metric in METRICS if metric.only in reported}
+    assert set(row) <= wanted
+    assert wanted - set(row) <= {REFUTED_REPLY_RATE, SHORTEST_REFUTATION}, "those of walks"
     assert 0.3 < row["play/epsilon"] < 0.5, "the schedule at the moves before the iteration"
     algorithm.save_to_path(tmp_path / "checkpoint")
     policy = load_bundle(tmp_path / "checkpoint" / "agent").policy
@@ -90,11 +92,10 @@ def test_the_policy_of_the_bundle_plays_the_modules_moves(build):
 def test_learning_moves_the_policy_towards_optimal_play(build, copies):
     algorithm = build("td", mirrored_copies=copies)
     rates = [algorithm.train()["exact"]["optimal_move_rate"] for _ in range(30)]
-    # A move drawn at random keeps the value in about 59 % of the positions; an untrained network
-    # sees wins at once, and so plays better than that.
-    print(rates)
-    assert rates[0] < 0.3
-    assert rates[-1] > 0.88
+    # A move drawn at random keeps the value in about 59 % of the positions; a network that knows
+    # nothing never misses a win, and so is far above that. Copies help.
+    assert rates[0] < 0.86
+    assert rates[-1] > (0.92 if copies else 0.88)
 
 
 def test_an_agent_is_trained_further_and_plays_against_its_snapshots(build, tmp_path):

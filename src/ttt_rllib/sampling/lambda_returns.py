@@ -44,7 +44,7 @@ def lambda_targets(games: Games, *, lambda_: float) -> list[Floats]:
         # A finished game has no successor: its entries are still 0 at its last move, which is
         # the first one visited here.
         values_after, targets_after = next_values[ply.games], next_targets[ply.games]
-        mixed = ply.won - ((1 - weight) * values_after + weight * targets_after)
+        mixed: Floats = ply.won - ((1 - weight) * values_after + weight * targets_after)
         values, target = ply.values, np.where(ply.explored, ply.values, mixed)
         if ply.is_learners is not None:
             # The two plies are one step, so an opponent's is not weighed by lambda.
