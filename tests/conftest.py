@@ -107,6 +107,12 @@ TRAINING: dict[str, dict[str, Any]] = {
         "target_network_update_freq": 700,
         "replay_buffer_config": {"capacity": 900},
     },
+    "td": {
+        "train_batch_size_per_learner": 600,
+        "minibatch_size": 200,
+        "lr": [[0, 3e-3], [20_000, 3e-4]],
+        "epsilon": [[0, 0.5], [5_000, 0.1]],
+    },
 }
 
 
@@ -116,6 +122,7 @@ def new_network() -> Callable[..., Any]:
     import numpy as np
 
     from ttt_envs import TIC_TAC_TOE, Game
+    from ttt_rllib.agents.afterstates import network_policy
     from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
     from ttt_rllib.agents.policies import NetworkPolicy
 
@@ -124,11 +131,14 @@ def new_network() -> Callable[..., Any]:
         *,
         seed: int = 0,
         q_head: bool = False,
+        value_head: bool = False,
         activation: str = "relu",
         inputs: Inputs = PLAIN_INPUTS,
     ) -> NetworkPolicy:
         rng = np.random.default_rng(seed)
         heads = {"q": game.num_actions} if q_head else {"policy": game.num_actions, "value": 1}
+        if value_head:
+            heads = {"value": 1}
         planes = 4 if inputs.threat_planes else 2
         sizes = {"trunk.0": (planes * game.num_squares, 16), "trunk.1": (16, 12)}
         sizes |= {head: (12, outputs) for head, outputs in heads.items()}
@@ -136,7 +146,7 @@ def new_network() -> Callable[..., Any]:
         for name, (width, outputs) in sizes.items():
             weights[f"{name}.weight"] = rng.normal(size=(outputs, width)).astype(np.float32)
             weights[f"{name}.bias"] = rng.normal(size=outputs).astype(np.float32)
-        return NetworkPolicy(game, weights, activation, inputs)
+        return network_policy(game, weights, activation, inputs)
 
     return make
 

@@ -23,7 +23,7 @@ from ttt_envs import (
     enumerate_positions,
     random_openings,
 )
-from ttt_rllib.agents.bundle import Bundle, load_bundle, save_bundle
+from ttt_rllib.agents.bundle import Bundle, load_bundle, policy_sha256, save_bundle
 from ttt_rllib.agents.inputs import Inputs
 from ttt_rllib.agents.onnx import OPSET, TOLERANCE, build_model, compare
 from ttt_rllib.agents.policies import NetworkPolicy, SeatPolicies
@@ -361,6 +361,21 @@ def test_a_damaged_source_is_one_line_and_leaves_nothing(run, tmp_path, capsys, 
     assert sentence in error
     assert len(error.splitlines()) == 1
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_agent_that_plays_by_what_follows_has_a_bundle_but_no_model(
+    new_network, tmp_path, capsys
+):
+    policy = new_network(value_head=True)
+    save_bundle(policy, tmp_path / "agent", {})
+    assert exit_code(tmp_path / "agent", to=tmp_path / "model", onnx=True) == 2
+    error = capsys.readouterr().err
+    assert "--onnx: the agent was trained by td" in error
+    assert "leave --onnx out" in error
+    assert not (tmp_path / "model").exists()
+    assert exit_code(tmp_path / "agent", to=tmp_path / "copy") == 0
+    assert (tmp_path / "copy" / "certificate.json").exists()
+    assert policy_sha256(load_bundle(tmp_path / "copy").policy) == policy_sha256(policy)
 
 
 def test_without_onnx_nothing_is_written_and_the_old_bundle_stays(

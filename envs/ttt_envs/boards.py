@@ -66,6 +66,17 @@ class Boards:
         """Return `num_boards` empty boards."""
         return cls(game, np.zeros(num_boards, np.uint64), np.zeros(num_boards, np.uint64))
 
+    @classmethod
+    def of_stones(cls, game: Game, stones: npt.NDArray[np.int8]) -> Boards:
+        """Return the positions that `observe` shows.
+
+        Args:
+            game: The rules.
+            stones: `[N, rows, cols, 2]`, or the same flat, `[N, 2 S]`, in {0, 1}.
+        """
+        planes = stones.reshape(len(stones), game.num_squares, 2)
+        return cls(game, _pack_bits(planes[:, :, 0]), _pack_bits(planes[:, :, 1]))
+
     def __len__(self) -> int:
         return len(self.mover)
 
@@ -191,3 +202,11 @@ def unpack_bits(bits: Bits, count: int) -> npt.NDArray[np.uint8]:
     return np.unpackbits(
         little.view(np.uint8).reshape(-1, 8), axis=1, count=count, bitorder="little"
     )
+
+
+def _pack_bits(squares: npt.NDArray[np.int8]) -> Bits:
+    """`[N]` bitboards of `[N, count]` in {0, 1}: what `unpack_bits` takes apart."""
+    packed = np.zeros((len(squares), 8), np.uint8)
+    taken = np.packbits(squares.view(np.uint8), axis=1, bitorder="little")
+    packed[:, : taken.shape[1]] = taken
+    return packed.view("<u8")[:, 0].astype(np.uint64, copy=False)

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from ttt_rllib.agents.afterstates import AfterstatePolicy
 from ttt_rllib.agents.bundle import AGENT_FILE, WEIGHTS_FILE, Bundle, BundleError, save_bundle
 from ttt_rllib.agents.onnx import INSTALL, OPSET, TOLERANCE, build_model, compare
 from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run_command, warn
@@ -119,7 +120,7 @@ def _fill(folder: Path, bundle: Bundle, *, with_onnx: bool) -> str | None:
     """Write all files; return what the comparison of agent.onnx found, if it was made.
 
     Raises:
-        InputError: If onnx is not installed.
+        InputError: If onnx is not installed, or no model can play as the agent does.
         ExportError: If agent.onnx does not answer like the agent.
     """
     save_bundle(bundle.policy, folder, bundle.provenance)
@@ -131,6 +132,11 @@ def _fill(folder: Path, bundle: Bundle, *, with_onnx: bool) -> str | None:
 
 
 def _add_onnx(path: Path, bundle: Bundle) -> str | None:
+    if isinstance(bundle.policy, AfterstatePolicy):
+        raise InputError(
+            "--onnx: the agent was trained by td and plays what it finds by making its moves, "
+            "which a model of its network alone cannot do; leave --onnx out"
+        )
     try:
         path.write_bytes(build_model(bundle))
     except ModuleNotFoundError as error:

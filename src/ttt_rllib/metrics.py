@@ -178,10 +178,10 @@ class Metric:
         unit: Unit or range.
         meaning: One sentence.
         better: Which direction is better, or "" where neither is.
-        only: Which runs report it, if not all: those of PPO or DQN, of games too large for exact
-            evaluation, of games with labelled test positions, those with a league, those that stop
-            when unexploitable, those of games that two players play against each other, or those
-            whose env runners or learners are separate actors.
+        only: Which runs report it, if not all: those of PPO, DQN or TD, of games too large for
+            exact evaluation, of games with labelled test positions, those with a league, those that
+            stop when unexploitable, those of games that two players play against each other, or
+            those whose env runners or learners are separate actors.
         gauge: Whether it is also on Ray's metrics port, for Prometheus.
     """
 
@@ -193,6 +193,8 @@ class Metric:
         "",
         "ppo",
         "dqn",
+        "ppo, td",
+        "dqn, td",
         "large games",
         "labelled games",
         "league",
@@ -315,7 +317,7 @@ METRICS = (
         only="zero-sum games",
     ),
     Metric(MOVES_PER_GAME, "moves", "Mean moves of a sampled game after its opening."),
-    Metric(EPSILON, "0 to 1", "Share of uniformly random moves while sampling.", only="dqn"),
+    Metric(EPSILON, "0 to 1", "Share of uniformly random moves while sampling.", only="dqn, td"),
     Metric(
         SCORE_VS_RANDOM,
         "-1 to 1",
@@ -501,7 +503,13 @@ METRICS = (
         "Minus the clipped surrogate objective, mean of the update.",
         only="ppo",
     ),
-    Metric(VF_LOSS, "", "Clipped squared value error, mean of the update.", only="ppo"),
+    Metric(
+        VF_LOSS,
+        "",
+        "Loss of the value error, mean of the update: PPO's clipped square, or TD's "
+        "td_error_loss_fn.",
+        only="ppo, td",
+    ),
     Metric(ENTROPY, "nat", "Entropy of the policy, mean of the update.", only="ppo"),
     Metric(KL, "nat", "Estimated KL(old, new), mean of the update.", only="ppo"),
     Metric(
@@ -510,7 +518,7 @@ METRICS = (
         "Loss of DQN's temporal-difference error, mean of the update.",
         only="dqn",
     ),
-    Metric(TD_ERROR, "", "Mean absolute temporal-difference error of the update.", only="dqn"),
+    Metric(TD_ERROR, "", "Mean absolute temporal-difference error of the update.", only="dqn, td"),
     Metric(Q_MEAN, "-1 to 1", "Mean estimated value of the moves learnt from.", only="dqn"),
     Metric(LR, "", "Learning rate after the update."),
     Metric(ENTROPY_COEFF, "", "Entropy coefficient after the update.", only="ppo"),

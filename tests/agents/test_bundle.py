@@ -12,7 +12,15 @@ import pytest
 
 from tests.commands import RAY_AND_TORCH, run_program
 from ttt_envs import TIC_TAC_TOE, Game, enumerate_positions, random_openings
-from ttt_rllib.agents.bundle import Bundle, BundleError, load_bundle, save_bundle, weights_sha256
+from ttt_rllib.agents.afterstates import AfterstatePolicy
+from ttt_rllib.agents.bundle import (
+    Bundle,
+    BundleError,
+    load_bundle,
+    policy_sha256,
+    save_bundle,
+    weights_sha256,
+)
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.policies import NetworkPolicy, SeatPolicies
 from ttt_rllib.runs.bundles import find_bundle
@@ -395,3 +403,47 @@ def test_a_description_without_an_end_is_refused(tmp_path):
     (tmp_path / "agent.json").symlink_to("/dev/zero")
     with pytest.raises(BundleError, match="longer than 67,108,864 characters"):
         load_bundle(tmp_path)
+
+
+AFTERSTATE = {"network": "afterstate_mlp", "activation": "relu", "seats": "shared"}
+
+
+def test_a_value_network_is_saved_as_what_it_is(tmp_path, new_network):
+    policy = new_network(value_head=True, inputs=Inputs(True, True))
+    saved = save_bundle(policy, tmp_path, {})
+    loaded = load_bundle(tmp_path)
+    assert type(loaded.policy) is AfterstatePolicy
+    assert loaded.policy.inputs == policy.inputs
+    assert loaded.agent_sha256 == saved.agent_sha256 == policy_sha256(policy)
+    described = json.loads((tmp_path / "agent.json").read_text())["architecture"]
+    assert described == {**AFTERSTATE, "inputs": ["threat_planes", "tactical_rule"]}
+    boards = random_openings(TIC_TAC_TOE, 100, (0, 8), np.random.default_rng(0))
+    assert np.array_equal(loaded.policy(boards), policy(boards))
+
+
+@pytest.mark.parametrize(
+    ("head", "architecture", "complaint"),
+    [
+        ("value_head", PLAIN, "network is mlp, but the weights have a value head"),
+        ("q_head", AFTERSTATE, "network is afterstate_mlp, but the weights have a q head"),
+        (
+            "value_head",
+            {**AFTERSTATE, "seats": "separate"},
+            "network is afterstate_mlp, which plays both seats; seats is 'separate'",
+        ),
+        (
+            "value_head",
+            {**AFTERSTATE, "inputs": ["threat_planes"]},
+            "trunk.0.weight is (16, 18), inputs are 36",
+        ),
+        ("value_head", {**AFTERSTATE, "inputs": ["tactical_rule"]}, "architecture was changed"),
+    ],
+)
+def test_an_architecture_that_is_not_that_of_the_weights_is_refused(
+    tmp_path, new_network, head, architecture, complaint
+):
+    save_bundle(new_network(**{head: True}), tmp_path, {})
+    edit(tmp_path, architecture=architecture)
+    with pytest.raises(BundleError) as error:
+        load_bundle(tmp_path)
+    assert complaint in str(error.value)

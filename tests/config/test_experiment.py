@@ -21,7 +21,7 @@ BAD = {
     "training: {minibatchsize: 1}": "training.minibatchsize: unknown key; "
     "did you mean training.minibatch_size?",
     "num_env_runners: 2": "num_env_runners: unknown key; did you mean env_runners.num_env_runners?",
-    "training: {xyzzy: 1}": "training.xyzzy: unknown key; known are gamma, grad_clip, lr, ",
+    "training: {xyzzy: 1}": "training.xyzzy: unknown key; known are grad_clip, gamma, lr, ",
     "training: {tau: 0.5}": "training.tau: ppo has no such setting; it is one of dqn",
     "{algorithm: dqn, training: {clip_param: 0.2}}": "training.clip_param: dqn has no such "
     "setting; it is one of ppo",
@@ -54,6 +54,14 @@ BAD = {
     "stop: {optimal_move_rate: 2}": "stop.optimal_move_rate: is 2; ",
     "{env: {pettingzoo: tictactoe_v3}, training: {exploring_starts: 0.5}}": "training."
     "exploring_starts is 0.5; with env.pettingzoo",
+    "{algorithm: td, env: {pettingzoo: tictactoe_v3}}": "algorithm is td; with env.pettingzoo "
+    "RLlib's own learners learn, and nothing knows what follows a move without playing it: set it "
+    "to ppo or dqn",
+    "{algorithm: td, training: {gamma: 0.9}}": "training.gamma: td has no such setting; it is one "
+    "of ppo and dqn",
+    "{algorithm: td, training: {epsilon: 1.5}}": "training.epsilon: is 1.5; it is at most 1",
+    "{algorithm: td, training: {minibatch_size: 5000}}": "training: minibatch_size is 5000; it is "
+    "at most train_batch_size_per_learner, 4096",
     "{env: {pettingzoo: tictactoe_v3}, model: {threat_planes: true}}": "model.threat_planes is "
     "true; with env.pettingzoo the network sees what the environment shows it",
     "{env: {pettingzoo: tictactoe_v3}, model: {tactical_rule: true}}": "model.tactical_rule is "

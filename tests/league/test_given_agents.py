@@ -22,6 +22,7 @@ def folder(tmp_path, monkeypatch, new_network):
     monkeypatch.chdir(tmp_path)
     save_bundle(new_network(), tmp_path / "agent", {"moves": 7})
     save_bundle(new_network(q_head=True), tmp_path / "q", {})
+    save_bundle(new_network(value_head=True), tmp_path / "afterstates", {})
     save_bundle(new_network(activation="tanh"), tmp_path / "tanh", {})
     save_bundle(new_network(inputs=Inputs(threat_planes=True)), tmp_path / "sees", {})
     save_bundle(new_network(inputs=Inputs(tactical_rule=True)), tmp_path / "obeys", {})
@@ -64,6 +65,8 @@ def test_a_run_plays_its_copies_when_the_originals_are_gone(folder, new_network)
             "true$",
         ),
         ("obeys", {}, "model.tactical_rule is false; obeys was trained with true"),
+        ("afterstates", {}, "afterstates is an agent of td; set algorithm to td$"),
+        ("q", {"algorithm": "td"}, "q is an agent of dqn; set algorithm to dqn$"),
         (
             "agent",
             {"model": {"hidden_sizes": [16, 12], "tactical_rule": True}},

@@ -43,7 +43,7 @@ def test_every_metric_is_reported_and_equals_what_evaluate_says_of_the_checkpoin
     algorithm = build("dqn")
     for _ in range(2):
         row = flatten(algorithm.train())
-    reported = ("", "dqn", "zero-sum games")
+    reported = ("", "dqn", "dqn, td", "zero-sum games")
     assert set(row) == {metric.name for metric in METRICS if metric.only in reported}
     assert 0.2 <= row["play/epsilon"] < 1.0
     algorithm.save_to_path(tmp_path / "checkpoint")

@@ -37,7 +37,7 @@ def columns_played(algorithm, epsilon):
 
 
 @pytest.mark.parametrize("num_env_runners", [0, 1])
-@pytest.mark.parametrize("kind", ["ppo", "dqn"])
+@pytest.mark.parametrize("kind", ["ppo", "dqn", "td"])
 def test_the_saved_agent_plays_the_moves_of_the_trained_module(
     build, tmp_path, kind, num_env_runners
 ):

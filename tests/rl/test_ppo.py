@@ -97,7 +97,7 @@ def test_a_module_that_is_not_ours_has_env_runners_with_torch(ray_cluster):
 def test_every_metric_is_reported_and_equals_what_evaluate_says_of_the_checkpoint(build, tmp_path):
     algorithm = build()
     row = flatten(algorithm.train())
-    reported = ("", "ppo", "zero-sum games")
+    reported = ("", "ppo", "ppo, td", "zero-sum games")
     assert set(row) == {metric.name for metric in METRICS if metric.only in reported}
     algorithm.save_to_path(tmp_path / "checkpoint")
     report = evaluate_agent(load_bundle(tmp_path / "checkpoint" / "agent").policy)

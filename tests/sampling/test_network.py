@@ -6,12 +6,15 @@ import torch
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game, random_openings
 from ttt_rllib.agents import mlp
+from ttt_rllib.agents.afterstates import AfterstatePolicy
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
+from ttt_rllib.agents.mlp import MLP
 from ttt_rllib.agents.policies import NetworkPolicy
 from ttt_rllib.rl.actor_critic import BoardActorCritic
 from ttt_rllib.rl.env_runner import board_spaces
 from ttt_rllib.rl.q_network import BoardQNetwork
-from ttt_rllib.sampling.network import NumpyNetwork
+from ttt_rllib.rl.value_network import BoardValueNetwork
+from ttt_rllib.sampling.network import AfterstateNetwork, NumpyNetwork
 from ttt_rllib.sampling.rollout import flat_observations, greedy_actions
 
 
@@ -86,3 +89,40 @@ def test_how_many_rows_are_computed_at_a_time_changes_nothing(monkeypatch):
     parts = numpy_network.evaluate(observations)
     assert np.abs(whole.logits - parts.logits).max() < 1e-5
     assert np.abs(whole.values - parts.values).max() < 1e-5
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("inputs", [PLAIN_INPUTS, Inputs(True, False), Inputs(True, True)], ids=str)
+@pytest.mark.parametrize("game", [TIC_TAC_TOE, CONNECT_FOUR], ids=lambda game: game.name)
+def test_values_of_moves_are_the_same_in_torch_env_runner_and_agent(game, inputs, activation):
+    observation_space, action_space = board_spaces(game, inputs)
+    torch.manual_seed(0)
+    module = BoardValueNetwork(
+        observation_space=observation_space,
+        action_space=action_space,
+        model_config={
+            "hidden_sizes": (32, 16),
+            "activation": activation,
+            "game": game,
+            "inputs": inputs,
+        },
+    )
+    boards = random_openings(game, 700, (0, game.num_squares - 1), np.random.default_rng(0))
+    observations = flat_observations(boards, inputs)
+    logits, values = (part.numpy() for part in module.evaluate(torch.from_numpy(observations)))
+    weights = module.get_state()
+    ours = AfterstateNetwork(weights, activation, game, inputs).evaluate(observations)
+    agent = AfterstatePolicy(game, weights, activation, inputs)
+    assert (ours.logits.dtype, ours.values.dtype) == (np.float32, np.float32)
+    allowed = inputs.allowed_mask(boards)
+    for found in (logits, ours.logits, agent.logits(boards)):
+        assert np.array_equal(found > -np.inf, allowed)
+        assert np.abs(found[allowed] - logits[allowed]).max() < 1e-5
+        assert np.array_equal(found.argmax(axis=1), agent(boards).argmax(axis=1))
+    for found in (ours.values, agent.values(boards)):
+        assert np.abs(found - values).max() < 1e-5
+    # What is learnt is the network's own value of a position, not that of its best move.
+    batch = {"obs": torch.from_numpy(observations).float()}
+    own = module.forward_train(batch)["vf_preds"].detach().numpy()
+    plain = MLP(weights, activation)(inputs.planes(boards))[:, 0]
+    assert np.abs(own - plain).max() < 1e-5

@@ -262,7 +262,7 @@ def test_networks_are_evaluated_together_as_each_would_be_alone(new_network, q_h
     boards = random_openings(TIC_TAC_TOE, len(numbers), (0, 6), np.random.default_rng(0))
     for players in (policies, policies[:2]):
         own = numbers < len(players)
-        together = OpponentPlayers(players, 9, has_q_head=q_head)
+        together = OpponentPlayers(players, 9, head="q" if q_head else "policy")
         found = together.logits(observed(boards[own]), numbers[own])
         for number, policy in enumerate(players):
             rows = np.flatnonzero(numbers[own] == number)
@@ -273,13 +273,29 @@ def test_networks_are_evaluated_together_as_each_would_be_alone(new_network, q_h
             assert found[rows] == pytest.approx(alone, rel=1e-5, abs=1e-5)
 
 
+def test_networks_that_value_what_follows_are_evaluated_as_each_would_be_alone(new_network):
+    policies = [new_network(seed=seed, value_head=True) for seed in range(3)]
+    policies.insert(1, fixed_player("random", TIC_TAC_TOE))
+    policies.append(new_network(seed=9))
+    numbers = np.repeat(np.arange(5), [50, 3, 0, 60, 20])
+    boards = random_openings(TIC_TAC_TOE, len(numbers), (0, 6), np.random.default_rng(0))
+    players = OpponentPlayers(policies, 9, head="value")
+    found = players.logits(observed(boards), numbers)
+    for number in (0, 3):
+        rows = np.flatnonzero(numbers == number)
+        assert found[rows] == pytest.approx(policies[number].logits(boards[rows]), rel=1e-5)
+    actions = np.full(len(numbers), -1)
+    players.choose(boards, numbers, actions, np.random.default_rng(0))
+    assert np.array_equal(np.unique(numbers[actions >= 0]), [1, 4]), "they play by themselves"
+
+
 @pytest.mark.parametrize("q_head", [False, True])
 def test_a_network_of_the_other_algorithm_plays_its_own_policy(new_network, q_head):
     """A Q network's values are no logits, nor the other way round."""
     other = new_network(q_head=not q_head, seed=2)
     boards = random_openings(TIC_TAC_TOE, 20_000, (0, 0), np.random.default_rng(0))
     numbers, actions = np.zeros(20_000, np.int64), np.full(20_000, -1)
-    players = OpponentPlayers([other], 9, has_q_head=q_head)
+    players = OpponentPlayers([other], 9, head="q" if q_head else "policy")
     assert not players.logits(observed(boards), numbers).any()
     players.choose(boards, numbers, actions, np.random.default_rng(0))
     found = np.bincount(actions, minlength=9) / len(actions)
@@ -371,7 +387,7 @@ def test_epsilon_greedy_opponents_explore_as_the_learner_does(new_network):
     sampler = BoardSampler(
         settings(
             exploration=epsilon_greedy_exploration,
-            has_q_head=True,
+            head="q",
             opponents_share=1.0,
             random_plies=(0, 0),
         ),

@@ -165,6 +165,15 @@ def test_epsilon_greedy_has_the_frequencies_of_its_definition_and_never_plays_il
     assert counts[2] == 0.0
 
 
+def test_a_random_move_that_is_the_greedy_one_is_not_marked_as_explored():
+    logits = np.tile(np.array([0.0, 3.0, -np.inf, 1.0], np.float32), (3_000, 1))
+    legal = logits > -np.inf
+    found = epsilon_greedy_actions(logits, legal, np.random.default_rng(0), epsilon=0.6)
+    assert np.array_equal(found.explored, found.actions != 1)
+    # Two of three random moves are others: 0.4 of all, give or take 4 standard errors.
+    assert abs(found.explored.mean() - 0.4) < 4 * (0.24 / 3_000) ** 0.5
+
+
 @pytest.mark.parametrize("epsilon", [0.0, 1.0])
 def test_epsilon_0_is_greedy_and_epsilon_1_uniform_over_the_legal_moves(epsilon):
     rng = np.random.default_rng(1)

@@ -58,7 +58,7 @@ def test_the_run_directory_has_everything_the_contract_names(run):
     assert [int(row["perf/iteration"]) for row in rows] == [1, 2, 3]
     assert all(set(row) == {metric.name for metric in METRICS} for row in rows)
     empty = {name for row in rows for name, value in row.items() if value == ""}
-    reported = ("", "ppo", "zero-sum games")
+    reported = ("", "ppo", "ppo, td", "zero-sum games")
     assert empty == {metric.name for metric in METRICS if metric.only not in reported}
 
 

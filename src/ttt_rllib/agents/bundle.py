@@ -1,8 +1,8 @@
 """A portable agent: a folder with `agent.json` and `weights.npz`.
 
-It loads with numpy alone, into a `NetworkPolicy` or, where each seat has its own network, into
-`SeatPolicies`. Anything wrong with a folder raises one `BundleError`, whose sentence names the
-file and the value.
+It loads with numpy alone, into a `NetworkPolicy`, which may be an `AfterstatePolicy`, or, where
+each seat has its own network, into `SeatPolicies`. Anything wrong with a folder raises one
+`BundleError`, whose sentence names the file and the value.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ttt_envs.game import Game
+from ttt_rllib.agents.afterstates import AfterstatePolicy, network_policy
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.policies import AgentPolicy, NetworkPolicy, Policy, SeatPolicies, Weights
 from ttt_rllib.text_files import read_json_file
@@ -70,7 +71,8 @@ INPUTS_KEY = "inputs"
 """Key of an architecture: what the agent knows of the game. It is there only if that is anything,
 so that the hashes of agents from before there was such knowledge are what they were."""
 ARCHITECTURE = {"network", "activation", "seats", INPUTS_KEY}
-MLP = "mlp"
+MLP, AFTERSTATE_MLP = "mlp", "afterstate_mlp"
+"""The values of `network`: outputs for the moves, or a value of the positions that follow them."""
 SHARED, SEPARATE = "shared", "separate"
 """The values of `seats` in an architecture: one network plays both, or each has its own."""
 
@@ -193,7 +195,7 @@ def load_bundle(folder: Path) -> Bundle:
 def _description(policy: AgentPolicy) -> dict[str, Any]:
     """Return what decides a move beside the weights, as it stands in agent.json."""
     architecture: dict[str, Any] = {
-        "network": MLP,
+        "network": AFTERSTATE_MLP if isinstance(policy, AfterstatePolicy) else MLP,
         "activation": policy.activation,
         "seats": SEPARATE if isinstance(policy, SeatPolicies) else SHARED,
     }
@@ -276,17 +278,22 @@ def _policy(game: Game, weights: Weights, architecture: dict[str, Any]) -> Agent
     unknown = sorted(architecture.keys() - ARCHITECTURE)
     if unknown:
         raise ValueError(f"{unknown[0]} is no key of an architecture")
-    if architecture["network"] != MLP:
-        raise ValueError(f"network is {architecture['network']!r}; known is {MLP}")
+    network = architecture["network"]
+    if network not in (MLP, AFTERSTATE_MLP):
+        raise ValueError(f"network is {network!r}; known are {MLP}, {AFTERSTATE_MLP}")
     activation = architecture["activation"]
     # Bundles that were written before seats could differ do not have the key.
     seats = architecture.get("seats", SHARED)
     is_plain = INPUTS_KEY not in architecture
     inputs = PLAIN_INPUTS if is_plain else Inputs.of_names(architecture[INPUTS_KEY])
     if seats == SHARED:
-        policy = NetworkPolicy(game, weights, activation, inputs)
+        policy = network_policy(game, weights, activation, inputs)
+        if isinstance(policy, AfterstatePolicy) != (network == AFTERSTATE_MLP):
+            raise ValueError(f"network is {network}, but the weights have a {policy.head} head")
         _check_shapes(policy)
         return policy
+    if network != MLP:
+        raise ValueError(f"network is {network}, which plays both seats; seats is {seats!r}")
     if seats != SEPARATE:
         raise ValueError(f"seats is {seats!r}; known are {SHARED}, {SEPARATE}")
     of_seat: dict[str, Weights] = {"x": {}, "o": {}}
@@ -306,8 +313,8 @@ def _check_shapes(policy: NetworkPolicy) -> None:
         width = _check_layer(policy.weights, f"trunk.{layer}", width)
         layer += 1
     actions = policy.game.num_actions
-    heads = {"q": actions} if policy.has_q_head else {"policy": actions, "value": 1}
-    for head, size in heads.items():
+    heads = {"q": {"q": actions}, "policy": {"policy": actions, "value": 1}, "value": {"value": 1}}
+    for head, size in heads[policy.head].items():
         if _check_layer(policy.weights, head, width) != size:
             raise ValueError(f"{head} head has {policy.weights[head + '.bias'].shape} outputs")
 

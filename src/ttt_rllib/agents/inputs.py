@@ -13,11 +13,12 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from ttt_envs.boards import Boards, Mask, unpack_bits
+from ttt_envs.boards import Bits, Boards, Mask, unpack_bits
 from ttt_envs.game import Game
+from ttt_envs.symmetry import Permutation
 from ttt_envs.threats import line_completing_squares, tactical_actions
 
-__all__ = ["INPUTS", "PLAIN_INPUTS", "Inputs"]
+__all__ = ["INPUTS", "PLAIN_INPUTS", "Inputs", "Planes"]
 
 Planes = npt.NDArray[np.int8]
 
@@ -76,7 +77,9 @@ class Inputs:
         Args:
             boards: `[n]` positions in which nobody has a line.
         """
-        return self.planes_and_mask(boards)[0]
+        if not self.threat_planes:
+            return _stones(boards)
+        return _with_threats(boards, *_completing(boards))
 
     def allowed_mask(self, boards: Boards) -> Mask:
         """Return the moves that may be chosen, `[n, A]` bool, at least one where any is legal.
@@ -92,23 +95,50 @@ class Inputs:
         Args:
             boards: `[n]` positions in which nobody has a line.
         """
-        game, planes = boards.game, boards.observe().reshape(len(boards), -1)
         # Env runners come here once per ply, and most agents know nothing of threats.
-        if not (self.threat_planes or self.tactical_rule):
-            return planes, boards.legal_mask()
-        # Together, since on a few hundred boards the number of numpy's calls is what takes time.
-        own, others = line_completing_squares(game, np.stack([boards.mover, boards.opponent]))
-        if self.threat_planes:
-            empty = ~(boards.mover | boards.opponent)
-            threats = (
-                unpack_bits(squares & empty, game.num_squares).view(np.int8)
-                for squares in (own, others)
-            )
-            planes = np.concatenate([planes, *threats], axis=1)
         if not self.tactical_rule:
-            return planes, boards.legal_mask()
-        allowed = tactical_actions(boards, (own, others))
-        return planes, unpack_bits(allowed, game.num_actions).view(np.bool_)
+            return self.planes(boards), boards.legal_mask()
+        completing = _completing(boards)
+        planes = _with_threats(boards, *completing) if self.threat_planes else _stones(boards)
+        allowed = tactical_actions(boards, completing)
+        return planes, unpack_bits(allowed, boards.game.num_actions).view(np.bool_)
+
+    def sources(self, game: Game, permutation: Permutation) -> npt.NDArray[np.intp]:
+        """Return from where each input of a rotated or reflected position comes, `[width]`.
+
+        Args:
+            game: The rules.
+            permutation: Where each square goes; see `ttt_envs.symmetry`.
+        """
+        from_square = np.argsort(np.array(permutation))
+        stones = (2 * from_square[:, None] + np.arange(2)).ravel()
+        if not self.threat_planes:
+            return stones
+        threats = [plane * game.num_squares + from_square for plane in (2, 3)]
+        return np.concatenate([stones, *threats])
+
+
+def _stones(boards: Boards) -> Planes:
+    # Not -1, which numpy cannot tell for no boards.
+    return boards.observe().reshape(len(boards), 2 * boards.game.num_squares)
+
+
+def _completing(boards: Boards) -> tuple[Bits, Bits]:
+    """Return the squares with which the mover, and the opponent, would complete a line."""
+    # Together, since on a few hundred boards the number of numpy's calls is what takes time.
+    own, others = line_completing_squares(boards.game, np.stack([boards.mover, boards.opponent]))
+    return own, others
+
+
+def _with_threats(boards: Boards, own: Bits, others: Bits) -> Planes:
+    """`[n, 4 S]` the planes of stones, then of the empty squares among these."""
+    squares = boards.game.num_squares
+    planes = np.empty((len(boards), 4 * squares), np.int8)
+    planes[:, : 2 * squares] = _stones(boards)
+    empty = ~(boards.mover | boards.opponent)
+    planes[:, 2 * squares : 3 * squares] = unpack_bits(own & empty, squares)
+    planes[:, 3 * squares :] = unpack_bits(others & empty, squares)
+    return planes
 
 
 WORDS = {"threat_planes": "sees threats", "tactical_rule": "obeys the tactical rule"}

@@ -1,4 +1,4 @@
-"""The networks' arithmetic in NumPy: a multilayer perceptron with two heads, or with a Q head.
+"""The networks' arithmetic in NumPy: a multilayer perceptron with one head or two.
 
 A process that only plays needs no torch, which takes seconds to import and hundreds of megabytes.
 Shapes: `n` positions, `A` actions.
@@ -7,12 +7,15 @@ Shapes: `n` positions, `A` actions.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ACTIVATIONS", "MLP"]
+__all__ = ["ACTIVATIONS", "MLP", "Head", "head_of"]
+
+Head = Literal["policy", "q", "value"]
+"""By which of its heads a network chooses its moves: "value" by the values of what follows them."""
 
 ROWS = 512
 """Positions at a time: the hidden layers' outputs then stay in a core's cache."""
@@ -31,8 +34,8 @@ class MLP:
     """Layers laid out for products with many positions.
 
     Args:
-        weights: `trunk.<i>.weight|bias` and either `policy.weight|bias` with
-            `value.weight|bias`, or `q.weight|bias`; weights `[out, in]`. Others are ignored.
+        weights: `trunk.<i>.weight|bias` and `policy.weight|bias` with `value.weight|bias`, or
+            `q.weight|bias`, or `value.weight|bias` alone; weights `[out, in]`. Others are ignored.
         activation: "relu" or "tanh".
         dtype: Of the arithmetic and the outputs.
     """
@@ -45,9 +48,9 @@ class MLP:
         self._trunk: list[tuple[Array, Array]] = []
         while (name := f"trunk.{len(self._trunk)}") and f"{name}.weight" in weights:
             self._trunk.append(_layer(weights, name, dtype))
-        self.has_q_head = "q.weight" in weights
-        heads = ("q",) if self.has_q_head else ("policy", "value")
+        self.head = head_of(weights)
         # One product for both heads.
+        heads = ("policy", "value") if self.head == "policy" else (self.head,)
         parts = [_layer(weights, head, dtype) for head in heads]
         self._heads = tuple(np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
 
@@ -59,11 +62,14 @@ class MLP:
 
     @property
     def num_actions(self) -> int:
-        """The number `A` of actions."""
-        return len(self._heads[1]) - (not self.has_q_head)
+        """The number `A` of actions, of a network that has outputs for them."""
+        return len(self._heads[1]) - (self.head == "policy")
 
     def __call__(self, planes: npt.NDArray[np.int8]) -> Array:
-        """Return `[n, A]` Q-values, or `[n, A + 1]` logits and, in the last column, values.
+        """Return the heads' outputs, float32.
+
+        They are `[n, A]` Q-values, or `[n, A + 1]` logits and, in the last column, values, or
+        `[n, 1]` values.
 
         Args:
             planes: `[n, width]`, see `Inputs.planes`.
@@ -83,6 +89,13 @@ class MLP:
             hidden += bias
             hidden = self._activate(hidden)
         return hidden
+
+
+def head_of(weights: Mapping[str, Any]) -> Head:
+    """Return by which of its heads a network chooses its moves."""
+    if "q.weight" in weights:
+        return "q"
+    return "policy" if "policy.weight" in weights else "value"
 
 
 def _layer(weights: Mapping[str, Any], name: str, dtype: Any) -> tuple[Array, Array]:

@@ -16,7 +16,7 @@ from ttt_envs.boards import Boards, Mask
 from ttt_envs.game import Game
 from ttt_envs.positions import Positions
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
-from ttt_rllib.agents.mlp import ACTIVATIONS, MLP
+from ttt_rllib.agents.mlp import ACTIVATIONS, MLP, Head, head_of
 from ttt_rllib.exact.evaluation import solve_or_raise
 from ttt_rllib.exact.scores import sharpest_moves
 from ttt_rllib.exact.tables import Table
@@ -174,9 +174,14 @@ class NetworkPolicy:
         return outputs[:, -1]
 
     @property
+    def head(self) -> Head:
+        """By which of its heads the network chooses its moves."""
+        return head_of(self.weights)
+
+    @property
     def has_q_head(self) -> bool:
         """Whether the network was trained by Q-learning."""
-        return "q.weight" in self.weights
+        return self.head == "q"
 
     @property
     def hidden_sizes(self) -> tuple[int, ...]:

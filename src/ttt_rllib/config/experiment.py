@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
@@ -30,7 +31,14 @@ from ttt_rllib.config.section import NAME, Section
 from ttt_rllib.config.self_play import SelfPlay
 from ttt_rllib.config.stopping import Checkpoint, Evaluation, Stop
 from ttt_rllib.config.tracking import Tracking
-from ttt_rllib.config.training import TRAINING, DQNTraining, Model, PPOTraining, Training
+from ttt_rllib.config.training import (
+    TRAINING,
+    DQNTraining,
+    Model,
+    PPOTraining,
+    TDTraining,
+    Training,
+)
 from ttt_rllib.errors import did_you_mean
 from ttt_rllib.metrics import BETTER, EXACT_GROUPS, NASH_CONV, PENALISED_MOVES
 
@@ -64,7 +72,7 @@ class Experiment(Section):
 
     name: str = "experiment"
     """Name of the folder below the storage; the YAML file's name unless given."""
-    algorithm: Literal["ppo", "dqn"] = "ppo"
+    algorithm: Literal["ppo", "dqn", "td"] = "ppo"
     """The training algorithm."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Seed from which all randomness follows."""
@@ -78,7 +86,9 @@ class Experiment(Section):
     """A run, checkpoint or bundle whose agent's weights training starts from; null = random
     weights."""
     model: Model = Model()
-    training: PPOTraining | DQNTraining = Field(default_factory=PPOTraining, validate_default=True)
+    training: PPOTraining | DQNTraining | TDTraining = Field(
+        default_factory=PPOTraining, validate_default=True
+    )
     """The algorithm's settings."""
     env_runners: EnvRunners = EnvRunners()
     learners: Learners = Learners()
@@ -107,8 +117,8 @@ class Experiment(Section):
     @classmethod
     def _of_this_algorithm(
         cls, value: Any, union: ValidatorFunctionWrapHandler, info: ValidationInfo
-    ) -> PPOTraining | DQNTraining:
-        # Not left to the union, which would name both algorithms in every error.
+    ) -> PPOTraining | DQNTraining | TDTraining:
+        # Not left to the union, which would name all algorithms in every error.
         section = TRAINING[info.data.get("algorithm", "ppo")]
         on_pettingzoo = isinstance(info.data.get("env"), PettingZooEnv)
         if isinstance(value, Training):
@@ -117,7 +127,7 @@ class Experiment(Section):
                 return value
             value = {}
         if on_pettingzoo and isinstance(value, dict):
-            value = {**PETTINGZOO_TRAINING[section], **value}
+            value = {**PETTINGZOO_TRAINING.get(section, {}), **value}
         # Validated as JSON again: only there does pydantic take a list for a tuple, and what this
         # validator is given are Python's lists.
         return section.model_validate_json(json.dumps(value), strict=info.mode == "json")
@@ -225,43 +235,9 @@ class Experiment(Section):
                     )
 
     def _check_pettingzoo(self) -> Experiment:
+        for refusal in self._refused_on_pettingzoo():
+            raise ValueError(refusal)
         self._check_inputs_on_pettingzoo()
-        if isinstance(self.training, DQNTraining) and self.training.zero_sum_targets:
-            raise ValueError(
-                "training.zero_sum_targets is true; with env.pettingzoo RLlib's own DQN learns, "
-                "whose targets are the mover's own next turn: set it to false"
-            )
-        if isinstance(self.training, PPOTraining) and self.training.exploring_starts:
-            raise ValueError(
-                f"training.exploring_starts is {self.training.exploring_starts}; with "
-                "env.pettingzoo RLlib's own env runner plays, which has none: set it to 0"
-            )
-        if self.self_play.is_on:
-            raise ValueError(
-                f"self_play.matchmaking is {self.self_play.matchmaking}; with env.pettingzoo "
-                "RLlib's own env runner plays, which knows no league: set it to none"
-            )
-        if self.initialize_from is not None:
-            raise ValueError(
-                f"initialize_from is {self.initialize_from}; with env.pettingzoo RLlib's own "
-                "learner learns, which starts from random weights: leave it out"
-            )
-        if self.env_runners.sample_beside_learning:
-            raise ValueError(
-                "env_runners.sample_beside_learning is true; with env.pettingzoo RLlib's own env "
-                "runner plays, which learns and samples in turns: set it to false"
-            )
-        if self.learners.num_learners > 1:
-            raise ValueError(
-                f"learners.num_learners is {self.learners.num_learners}; with env.pettingzoo "
-                "RLlib's own learner learns, which fails where its shards of a batch differ in "
-                "their numbers of games: set it to 0 or 1"
-            )
-        if self.opening.refuted_starts:
-            raise ValueError(
-                f"opening.refuted_starts is {self.opening.refuted_starts:g}; with env.pettingzoo "
-                "games begin as the environment begins them: set it to 0"
-            )
         if self.opening.random_plies == NO_OPENING.random_plies:
             return self
         if "random_plies" in self.opening.model_fields_set:
@@ -282,6 +258,51 @@ class Experiment(Section):
             raise ValueError(
                 "model.tactical_rule is true; with env.pettingzoo the environment's own mask says "
                 "which moves may be chosen: set it to false"
+            )
+
+    def _refused_on_pettingzoo(self) -> Iterator[str]:
+        """Yield a sentence for every setting that RLlib's own path has nothing for."""
+        training, learners = self.training, self.learners
+        if isinstance(training, TDTraining):
+            yield (
+                "algorithm is td; with env.pettingzoo RLlib's own learners learn, and nothing "
+                "knows what follows a move without playing it: set it to ppo or dqn"
+            )
+        if isinstance(training, DQNTraining) and training.zero_sum_targets:
+            yield (
+                "training.zero_sum_targets is true; with env.pettingzoo RLlib's own DQN learns, "
+                "whose targets are the mover's own next turn: set it to false"
+            )
+        if isinstance(training, PPOTraining) and training.exploring_starts:
+            yield (
+                f"training.exploring_starts is {training.exploring_starts}; with "
+                "env.pettingzoo RLlib's own env runner plays, which has none: set it to 0"
+            )
+        if self.self_play.is_on:
+            yield (
+                f"self_play.matchmaking is {self.self_play.matchmaking}; with env.pettingzoo "
+                "RLlib's own env runner plays, which knows no league: set it to none"
+            )
+        if self.initialize_from is not None:
+            yield (
+                f"initialize_from is {self.initialize_from}; with env.pettingzoo RLlib's own "
+                "learner learns, which starts from random weights: leave it out"
+            )
+        if self.env_runners.sample_beside_learning:
+            yield (
+                "env_runners.sample_beside_learning is true; with env.pettingzoo RLlib's own env "
+                "runner plays, which learns and samples in turns: set it to false"
+            )
+        if learners.num_learners > 1:
+            yield (
+                f"learners.num_learners is {learners.num_learners}; with env.pettingzoo "
+                "RLlib's own learner learns, which fails where its shards of a batch differ in "
+                "their numbers of games: set it to 0 or 1"
+            )
+        if self.opening.refuted_starts:
+            yield (
+                f"opening.refuted_starts is {self.opening.refuted_starts:g}; with env.pettingzoo "
+                "games begin as the environment begins them: set it to 0"
             )
 
     def _check_opening(self) -> Experiment:

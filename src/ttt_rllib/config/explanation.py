@@ -43,9 +43,11 @@ def explain(error: ValidationError, data: Mapping[str, Any]) -> str:
 def _unknown_key(key: str, location: tuple[int | str, ...], data: Mapping[str, Any]) -> str:
     """Say where a setting that does not exist at this place exists, or what is like it."""
     algorithm, env = data.get("algorithm", "ppo"), data.get("env")
-    for other, section in TRAINING.items():
-        if key in _all_keys(section, {}, "training."):
-            return f"{algorithm} has no such setting; it is one of {other}"
+    others = [
+        other for other, section in TRAINING.items() if key in _all_keys(section, {}, "training.")
+    ]
+    if others:
+        return f"{algorithm} has no such setting; it is one of {' and '.join(others)}"
     env_kind = PettingZooEnv if isinstance(env, dict) and "pettingzoo" in env else Env
     training = TRAINING.get(str(algorithm), PPOTraining)
     keys = _all_keys(Experiment, {"training": training, "env": env_kind})

@@ -1,4 +1,4 @@
-"""The network, and the settings of the two algorithms."""
+"""The network, and the settings of the three algorithms."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ from pydantic import (
 
 from ttt_rllib.config.section import Schedule, Section, Share
 
-__all__ = ["TRAINING", "DQNTraining", "Model", "PPOTraining", "ReplayBuffer", "Training"]
+__all__ = [
+    "TRAINING",
+    "DQNTraining",
+    "Model",
+    "PPOTraining",
+    "ReplayBuffer",
+    "TDTraining",
+    "Training",
+]
 
 
 class Model(Section):
@@ -34,10 +42,8 @@ class Model(Section):
 
 
 class Training(Section):
-    """Settings of both algorithms, with RLlib's names (`AlgorithmConfig.training`)."""
+    """Settings of all algorithms, with RLlib's names (`AlgorithmConfig.training`)."""
 
-    gamma: Share = 1.0
-    """Discount per ply."""
     grad_clip: PositiveFloat | None = 0.5
     """Greatest norm of the gradient; null = no limit."""
 
@@ -53,10 +59,20 @@ class Training(Section):
             raise ValueError(f"is {min(values)}; it is 0 or greater")
         return value
 
+    @field_validator("epsilon", check_fields=False)
+    @classmethod
+    def _check_share(cls, value: Schedule) -> Schedule:
+        greatest = max(point[1] for point in value) if isinstance(value, tuple) else value
+        if greatest > 1.0:
+            raise ValueError(f"is {greatest}; it is at most 1")
+        return value
+
 
 class PPOTraining(Training):
     """PPO."""
 
+    gamma: Share = 1.0
+    """Discount per ply."""
     lr: Schedule = 3e-3
     """Learning rate of Adam; a number or a schedule over moves."""
     lambda_: Share = 0.8
@@ -83,11 +99,7 @@ class PPOTraining(Training):
 
     @model_validator(mode="after")
     def _check(self) -> PPOTraining:
-        if self.minibatch_size > self.train_batch_size_per_learner:
-            raise ValueError(
-                f"minibatch_size is {self.minibatch_size}; it is at most "
-                f"train_batch_size_per_learner, {self.train_batch_size_per_learner}"
-            )
+        _check_minibatch(self.minibatch_size, self.train_batch_size_per_learner)
         return self
 
 
@@ -101,6 +113,8 @@ class ReplayBuffer(Section):
 class DQNTraining(Training):
     """Double DQN."""
 
+    gamma: Share = 1.0
+    """Discount per ply."""
     lr: Schedule = 1e-3
     """Learning rate of Adam; a number or a schedule over moves."""
     train_batch_size_per_learner: PositiveInt = 512
@@ -124,17 +138,45 @@ class DQNTraining(Training):
     mover's own next turn, as RLlib does."""
     replay_buffer_config: ReplayBuffer = ReplayBuffer()
 
-    @field_validator("epsilon")
-    @classmethod
-    def _check_share(cls, value: Schedule) -> Schedule:
-        greatest = max(point[1] for point in value) if isinstance(value, tuple) else value
-        if greatest > 1.0:
-            raise ValueError(f"is {greatest}; it is at most 1")
-        return value
+
+class TDTraining(Training):
+    """TD(lambda) on afterstates."""
+
+    lr: Schedule = 1e-3
+    """Learning rate of Adam; a number or a schedule over moves."""
+    lambda_: Share = 0.7
+    """Weight of longer returns in the targets."""
+    epsilon: Schedule = 0.1
+    """Share of uniformly random moves while sampling; a number or a schedule over moves."""
+    train_batch_size_per_learner: PositiveInt = 4096
+    """Least number of moves per learner and iteration; only whole games are used."""
+    minibatch_size: PositiveInt = 512
+    """Approximate number of positions per gradient step; a batch is cut into equal parts of about
+    this size."""
+    num_epochs: PositiveInt = 1
+    """Passes over a batch."""
+    mirrored_copies: bool = True
+    """Learn from every position twice: as it was, and rotated or reflected."""
+    td_error_loss_fn: Literal["huber", "mse"] = "mse"
+    """Loss of the value error."""
+
+    @model_validator(mode="after")
+    def _check(self) -> TDTraining:
+        _check_minibatch(self.minibatch_size, self.train_batch_size_per_learner)
+        return self
 
 
-TRAINING: dict[str, type[PPOTraining] | type[DQNTraining]] = {
+def _check_minibatch(minibatch_size: int, batch_size: int) -> None:
+    if minibatch_size > batch_size:
+        raise ValueError(
+            f"minibatch_size is {minibatch_size}; it is at most "
+            f"train_batch_size_per_learner, {batch_size}"
+        )
+
+
+TRAINING: dict[str, type[PPOTraining] | type[DQNTraining] | type[TDTraining]] = {
     "ppo": PPOTraining,
     "dqn": DQNTraining,
+    "td": TDTraining,
 }
 """The section `training` of each algorithm."""

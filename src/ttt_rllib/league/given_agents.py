@@ -27,6 +27,8 @@ __all__ = [
 ]
 
 INITIAL = "initialize_from"
+ALGORITHM_OF_HEAD = {"policy": "ppo", "q": "dqn", "value": "td"}
+"""What trains a network that chooses its moves by this head."""
 
 
 def given_members(experiment: Experiment, copies: Path | None = None) -> tuple[Member, ...]:
@@ -72,8 +74,8 @@ def initial_policy(experiment: Experiment, copies: Path | None = None) -> Networ
         raise InputError(f"{INITIAL}: {given} plays {policy.game.title}, not {game.title}")
     if not isinstance(policy, NetworkPolicy):
         raise InputError(f"{INITIAL}: {given} has a network for each seat; one is trained here")
-    if policy.has_q_head != (experiment.algorithm == "dqn"):
-        kind = "dqn" if policy.has_q_head else "ppo"
+    kind = ALGORITHM_OF_HEAD[policy.head]
+    if kind != experiment.algorithm:
         raise InputError(f"{INITIAL}: {given} is an agent of {kind}; set algorithm to {kind}")
     network = (policy.hidden_sizes, policy.activation)
     model = experiment.model

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ttt_envs.game import Game
+from ttt_rllib.agents.afterstates import network_policy
 from ttt_rllib.agents.bundle import policy_sha256
 from ttt_rllib.agents.fixed_players import PERFECT, RANDOM
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
@@ -210,7 +211,7 @@ class League:
         first = len(self._pool) - len(self._snapshots)
         pool = self._pool[:first]
         for saved in state["snapshots"]:
-            policy = NetworkPolicy(self._game, dict(saved["weights"]), activation, inputs)
+            policy = network_policy(self._game, dict(saved["weights"]), activation, inputs)
             pool.append(snapshot(policy, saved["moves"]))
         wrong = [
             (member.name, sha256)

@@ -24,7 +24,7 @@ __all__ = ["page"]
 
 TEMPLATE = "page.html.j2"
 LOSING_GAMES_SHOWN = 10
-ALGORITHMS = {"ppo": "PPO", "dqn": "double DQN"}
+ALGORITHMS = {"ppo": "PPO", "dqn": "double DQN", "td": "TD(lambda) on afterstates"}
 
 
 def page(record: RunRecord) -> str:

@@ -21,6 +21,7 @@ from ttt_rllib.rl.dqn import SelfPlayDQNConfig
 from ttt_rllib.rl.ppo import SelfPlayPPOConfig
 from ttt_rllib.rl.self_play import SelfPlayConfig
 from ttt_rllib.rl.stock import StockConfig, StockDQNConfig, StockPPOConfig
+from ttt_rllib.rl.td import SelfPlayTDConfig
 
 __all__ = ["algorithm_config"]
 
@@ -28,6 +29,7 @@ __all__ = ["algorithm_config"]
 CONFIGS: dict[str, Callable[[], SelfPlayConfig]] = {
     "ppo": SelfPlayPPOConfig,
     "dqn": SelfPlayDQNConfig,
+    "td": SelfPlayTDConfig,
 }
 STOCK_CONFIGS: dict[str, Callable[[], StockConfig]] = {"ppo": StockPPOConfig, "dqn": StockDQNConfig}
 """Configs with RLlib's own env runners and learners, for PettingZoo's environments."""

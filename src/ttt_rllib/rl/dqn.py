@@ -24,7 +24,7 @@ from ttt_rllib.metrics import EPSILON, LR, Q_MEAN, TD_ERROR, TD_LOSS
 from ttt_rllib.rl.dqn_learner import SelfPlayDQNLearner
 from ttt_rllib.rl.q_network import BoardQNetwork
 from ttt_rllib.rl.replay_buffer import ReplayBuffer
-from ttt_rllib.rl.self_play import SelfPlayConfig, SelfPlayMixin
+from ttt_rllib.rl.self_play import SelfPlayConfig, SelfPlayMixin, scheduled
 from ttt_rllib.sampling.columns import Columns, dqn_columns, epsilon_greedy_exploration
 from ttt_rllib.sampling.env_runner import MODULE_ID
 from ttt_rllib.sampling.rollout import Games
@@ -38,7 +38,7 @@ class SelfPlayDQNConfig(SelfPlayConfig, DQNConfig):
     """DQNConfig for board games; call `self_play` to choose the game."""
 
     MODULE = BoardQNetwork
-    HAS_Q_HEAD = True
+    HEAD = "q"
     LEARNER = SelfPlayDQNLearner
     EXPLORATION = staticmethod(epsilon_greedy_exploration)
 
@@ -137,12 +137,8 @@ class SelfPlayDQN(SelfPlayMixin, DQN):
         return int(self.config.train_batch_size_per_learner * learners)
 
     def _epsilon(self) -> float:
-        """Return RLlib's piecewise linear schedule at the moves so far, or the one number."""
-        schedule = self.config.epsilon
-        if isinstance(schedule, (int, float)):
-            return float(schedule)
-        points, values = zip(*schedule, strict=True)
-        return float(np.interp(self.moves(), points, values))
+        """Return the share of random moves at the moves so far."""
+        return scheduled(self.config.epsilon, self.moves())
 
     def _make_gradient_steps(self, gradient_steps: int) -> None:
         # As in the env runners, the random numbers depend on the seed and on the moves made, so a

@@ -25,6 +25,7 @@ from ray.rllib.utils.metrics import (
 
 from ttt_envs.boards import Boards
 from ttt_envs.game import Game
+from ttt_rllib.agents.afterstates import network_policy
 from ttt_rllib.agents.bundle import BUNDLE_FOLDER, SAVED_AT, save_bundle
 from ttt_rllib.agents.inputs import PLAIN_INPUTS
 from ttt_rllib.agents.policies import AgentPolicy, NetworkPolicy, policy_table
@@ -169,7 +170,7 @@ class ExactEvaluationMixin(AlgorithmBase):
         weights = self.env_runner.module[module_id].get_state(inference_only=True)
         # Networks of PettingZoo's environments see what the environment shows them.
         inputs = self.config.env_config.get("inputs", PLAIN_INPUTS)
-        return NetworkPolicy(self.game, weights, self.config.model_config["activation"], inputs)
+        return network_policy(self.game, weights, self.config.model_config["activation"], inputs)
 
     def exact_report(self) -> ExactReport | None:
         """Measure the current agent exactly, as far as the size of its game allows.

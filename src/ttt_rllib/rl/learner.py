@@ -103,7 +103,7 @@ class ColumnsLearner(LearnerBase):
         # to the env runners and our own random numbers depend on this count.
         self._weights_seq_no += 1
         columns = self._tensors(batch)
-        num_moves = len(columns[Columns.ACTIONS])
+        num_moves = len(columns[Columns.OBS])
         parts = max(1, round(num_moves / (minibatch_size or num_moves)))
         rng = np.random.default_rng([int(self.config.seed or 0), self._weights_seq_no])
         optimizer = self.get_optimizer(MODULE_ID)

@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.policy.sample_batch import MultiAgentBatch
 
 from ttt_envs.game import TIC_TAC_TOE, Game
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
+from ttt_rllib.agents.mlp import Head
 from ttt_rllib.exact.walks import MAX_POSITIONS
 from ttt_rllib.league.league import League, LeagueSettings
 from ttt_rllib.league.standing import LEAGUE_FILE, write_standing
@@ -30,10 +32,23 @@ from ttt_rllib.sampling.columns import Columns
 from ttt_rllib.sampling.env_runner import MODULE_ID
 from ttt_rllib.sampling.rollout import ActionSampler, Games
 
-__all__ = ["SelfPlayConfig", "SelfPlayMixin"]
+__all__ = ["SelfPlayConfig", "SelfPlayMixin", "scheduled"]
 
 SAMPLING, LEAGUE = "sampling", "league"
 """Keys in the Algorithm's state: what the next moves follow from, and the league."""
+
+
+def scheduled(schedule: float | Sequence[Sequence[float]], moves: int) -> float:
+    """Return RLlib's piecewise linear schedule after so many moves, or the one number.
+
+    Args:
+        schedule: A number, or pairs of moves and numbers.
+        moves: Moves sampled so far.
+    """
+    if isinstance(schedule, (int, float)):
+        return float(schedule)
+    points, values = zip(*schedule, strict=True)
+    return float(np.interp(moves, points, values))
 
 
 def shared_policy_mapping_fn(agent_id: str, episode: Any, **kwargs: Any) -> str:
@@ -137,12 +152,13 @@ class SelfPlayMixin(ExactEvaluationMixin):
 class SelfPlayConfig(ConfigBase):
     """An AlgorithmConfig for board games on `TorchBoardEnvRunner`; call `self_play` for the game.
 
-    A subclass names its `MODULE` and `LEARNER` classes, whether that module has a Q head, and a
-    function as its `EXPLORATION`, which returns the sampler of moves for a share of random moves.
+    A subclass names its `MODULE` and `LEARNER` classes, the `HEAD` by which that module chooses its
+    moves, and a function as its `EXPLORATION`, which returns the sampler of moves for a share of
+    random moves.
     """
 
     MODULE: type[Any]
-    HAS_Q_HEAD = False
+    HEAD: Head = "policy"
     LEARNER: type[Any]
     EXPLORATION: Callable[[float], ActionSampler]
 
@@ -255,7 +271,7 @@ class SelfPlayConfig(ConfigBase):
             num_boards=self.num_envs_per_env_runner,
             opponents_share=0.0 if self.league is None else self.league.opponents_share,
             refuted_starts=self.refuted_starts,
-            has_q_head=self.HAS_Q_HEAD,
+            head=self.HEAD,
             inputs=env["inputs"],
             seed=None if self.seed is None else (int(self.seed), int(self.in_evaluation)),
             explore=self.explore,

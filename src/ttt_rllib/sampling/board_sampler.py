@@ -18,6 +18,7 @@ import numpy.typing as npt
 from ttt_envs.boards import Boards, random_openings
 from ttt_envs.game import Game
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
+from ttt_rllib.agents.mlp import Head
 from ttt_rllib.agents.policies import Policy
 from ttt_rllib.sampling.columns import Columns
 from ttt_rllib.sampling.network import ILLEGAL_LOGIT
@@ -54,7 +55,7 @@ class SamplerSettings:
         opponents_share: Share of the boards on which the learner plays opponents, once there are
             any, in [0, 1].
         refuted_starts: Share of the boards that begin in a position given to `start_from`.
-        has_q_head: Whether the network has a Q head.
+        head: By which of its heads the network chooses its moves.
         inputs: What the network sees and may choose.
     """
 
@@ -68,7 +69,7 @@ class SamplerSettings:
     exploration: Callable[[float], ActionSampler]
     opponents_share: float = 0.0
     refuted_starts: float = 0.0
-    has_q_head: bool = False
+    head: Head = "policy"
     inputs: Inputs = PLAIN_INPUTS
 
 
@@ -117,7 +118,7 @@ class BoardSampler:
         self._players = OpponentPlayers(
             opponents,
             self.settings.game.num_actions,
-            has_q_head=self.settings.has_q_head,
+            head=self.settings.head,
             inputs=self.settings.inputs,
         )
 

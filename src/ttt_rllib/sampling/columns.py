@@ -1,4 +1,4 @@
-"""What PPO and DQN learn from: whole games as columns, one row per move, and how they explore.
+"""What PPO, DQN and TD learn from: whole games as columns, one row per move, and how they explore.
 
 The names of the columns are RLlib's; `tests/test_ray_internals.py` compares them.
 """
@@ -11,6 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ttt_envs.game import Game
+from ttt_envs.symmetry import symmetries
+from ttt_rllib.agents.inputs import Inputs
+from ttt_rllib.sampling.lambda_returns import lambda_targets
 from ttt_rllib.sampling.rollout import (
     ActionSampler,
     Games,
@@ -27,6 +31,8 @@ __all__ = [
     "epsilon_greedy_exploration",
     "policy_exploration",
     "ppo_columns",
+    "td_columns",
+    "with_mirrored_copies",
 ]
 
 Columns = dict[str, npt.NDArray[Any]]
@@ -79,6 +85,45 @@ def dqn_columns(games: Games, *, zero_sum: bool) -> Columns:
         N_STEP: np.concatenate([part.n_step for part in parts]),
     }
     return _rows(columns, _learners(games))
+
+
+def td_columns(games: Games, *, lambda_: float) -> Columns:
+    """Return the positions that TD learns from, with their targets, without those of opponents.
+
+    Args:
+        games: Complete games.
+        lambda_: Weight of longer returns, in [0, 1].
+    """
+    columns = {
+        OBS: np.concatenate([ply.observations for ply in games.plies]),
+        VALUE_TARGETS: np.concatenate(lambda_targets(games, lambda_=lambda_)),
+    }
+    return _rows(columns, _learners(games))
+
+
+def with_mirrored_copies(
+    columns: Columns, game: Game, inputs: Inputs, rng: np.random.Generator
+) -> Columns:
+    """Return the columns, and after them the same rows rotated or reflected.
+
+    The copies are mirror images with gravity, and otherwise all moved by one symmetry of the board
+    that is drawn. Only their observations differ: a value does not change with the view.
+
+    Args:
+        columns: Columns of `M` positions, none of which is about single actions.
+        game: The rules.
+        inputs: What the network sees.
+        rng: The source of randomness.
+    """
+    others = symmetries(game)[1:]
+    if not others:
+        return columns
+    permutation = others[rng.integers(len(others))]
+    # An action has the number of a square, with gravity of one in the top row, which stays there.
+    actions = np.argsort(np.array(permutation[: game.num_actions]))
+    sources = np.concatenate([inputs.sources(game, permutation), inputs.width(game) + actions])
+    copies = {**columns, OBS: columns[OBS][:, sources]}
+    return {name: np.concatenate([columns[name], copies[name]]) for name in columns}
 
 
 def _learners(games: Games) -> Any:

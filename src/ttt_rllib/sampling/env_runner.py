@@ -17,7 +17,7 @@ from ttt_rllib.agents.policies import Policy
 from ttt_rllib.metrics import RunLabels
 from ttt_rllib.sampling.board_sampler import BoardSampler, SampledGames, SamplerSettings
 from ttt_rllib.sampling.counters import SamplingCounters
-from ttt_rllib.sampling.network import NumpyNetwork
+from ttt_rllib.sampling.network import AfterstateNetwork, NumpyNetwork
 from ttt_rllib.sampling.opponents import OPPONENTS, ReceivedOpponents
 from ttt_rllib.sampling.process_usage import ProcessUsage
 
@@ -70,7 +70,8 @@ class BoardEnvRunner:
         self._sampler = BoardSampler(settings, worker_index)
         self._activation = activation
         self._weights: Mapping[str, Any] = {}
-        self._network: NumpyNetwork | None = None
+        self._settings = settings
+        self._network: NumpyNetwork | AfterstateNetwork | None = None
         self.opponents: tuple[Policy, ...] = ()
         self._received = ReceivedOpponents()
         self._usage = ProcessUsage()
@@ -103,8 +104,14 @@ class BoardEnvRunner:
         if not isinstance(weights, Mapping):
             weights = ray.get(weights)
         self._weights = weights
-        self._network = NumpyNetwork(weights[MODULE_ID], self._activation)
+        self._network = self._network_of(weights[MODULE_ID])
         self._sampler.weights_seq_no = int(state.get(WEIGHTS_SEQ_NO, 0))
+
+    def _network_of(self, weights: Mapping[str, Any]) -> NumpyNetwork | AfterstateNetwork:
+        settings = self._settings
+        if settings.head == "value":
+            return AfterstateNetwork(weights, self._activation, settings.game, settings.inputs)
+        return NumpyNetwork(weights, self._activation)
 
     def get_state(self) -> dict[str, Any]:
         """Return the weights, by module, and their number."""

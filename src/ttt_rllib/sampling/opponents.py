@@ -15,9 +15,10 @@ import ray
 from ttt_envs.boards import Boards
 from ttt_rllib.agents.bundle import policy_sha256
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
+from ttt_rllib.agents.mlp import Head
 from ttt_rllib.agents.policies import NetworkPolicy, Policy
 from ttt_rllib.evaluation.matches import sampled_actions
-from ttt_rllib.sampling.network import NetworkStack
+from ttt_rllib.sampling.network import AfterstateStack, NetworkStack
 
 __all__ = ["OPPONENTS", "OpponentPlayers", "ReceivedOpponents"]
 
@@ -64,7 +65,7 @@ class OpponentPlayers:
     Args:
         policies: The opponents; their numbers are their places.
         num_actions: Actions `A` of the game.
-        has_q_head: Whether the learner has a Q head.
+        head: By which of its heads the learner's network chooses its moves.
         inputs: What the learner's network sees and may choose.
     """
 
@@ -73,7 +74,7 @@ class OpponentPlayers:
         policies: Sequence[Policy],
         num_actions: int,
         *,
-        has_q_head: bool = False,
+        head: Head = "policy",
         inputs: Inputs = PLAIN_INPUTS,
     ) -> None:
         self._num_actions = num_actions
@@ -81,16 +82,17 @@ class OpponentPlayers:
         groups: dict[Any, list[int]] = {}
         self._policies: dict[int, Policy] = {}
         for number, policy in enumerate(policies):
-            own = (has_q_head, inputs)
-            if isinstance(policy, NetworkPolicy) and (policy.has_q_head, policy.inputs) == own:
+            own = (head, inputs)
+            if isinstance(policy, NetworkPolicy) and (policy.head, policy.inputs) == own:
                 kind = (policy.hidden_sizes, policy.activation)
                 groups.setdefault(kind, []).append(number)
             else:
                 self._policies[number] = policy
         self._stacks = []
+        stack = AfterstateStack if head == "value" else NetworkStack
         for numbers in groups.values():
             networks = [policies[number] for number in numbers]
-            self._stacks.append((numbers, NetworkStack(networks)))  # type: ignore[arg-type]
+            self._stacks.append((numbers, stack(networks)))  # type: ignore[arg-type]
 
     def __len__(self) -> int:
         return self._count

@@ -57,7 +57,7 @@ class SampledActions(NamedTuple):
     Attributes:
         actions: `[n]` int64.
         logp: `[n]` float32 log-probabilities.
-        explored: `[n]` bool, the move was drawn at random, not from the policy.
+        explored: `[n]` bool, the move was drawn at random, and is not the policy's by chance.
     """
 
     actions: npt.NDArray[np.int64]
@@ -318,8 +318,9 @@ def epsilon_greedy_actions(
     greedy = logits.argmax(axis=1)
     explored = rng.random(len(logits)) < epsilon
     actions = np.where(explored, _random_actions(legal, rng), greedy)
-    odds = epsilon / legal.sum(axis=1) + np.where(actions == greedy, 1.0 - epsilon, 0.0)
-    return SampledActions(actions, np.log(odds).astype(np.float32), explored)
+    is_greedy = actions == greedy
+    odds = epsilon / legal.sum(axis=1) + np.where(is_greedy, 1.0 - epsilon, 0.0)
+    return SampledActions(actions, np.log(odds).astype(np.float32), explored & ~is_greedy)
 
 
 def exploring_start_actions(

@@ -1,0 +1,124 @@
+"""Players that value what follows their moves: a network for values, and one ply of the rules.
+
+An afterstate is the position that a move leads to (Sutton and Barto, "Reinforcement Learning: An
+Introduction", 2nd edition, section 6.8); TD-Gammon plays by such values (Tesauro, "Temporal
+Difference Learning and TD-Gammon", 1995). Here it is seen by the player that is to move in it, the
+opponent, so its value counts negatively. numpy only.
+Shapes: `n` positions, `A` actions, `m` positions that follow them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ttt_envs.boards import Boards, Mask
+from ttt_envs.game import Game
+from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs, Planes
+from ttt_rllib.agents.mlp import MLP
+from ttt_rllib.agents.policies import CLOSE, EQUAL, NetworkPolicy, Weights
+from ttt_rllib.exact.tables import Table
+
+__all__ = ["AfterstatePolicy", "action_values", "network_policy"]
+
+Floats = npt.NDArray[np.floating[Any]]
+
+ROWS = 2048
+"""Positions at a time: what follows them then takes a few megabytes at most."""
+
+
+def action_values(
+    boards: Boards,
+    allowed: Mask,
+    inputs: Inputs,
+    values_of: Callable[[Planes], Floats],
+    dtype: Any = np.float32,
+) -> Floats:
+    """Return the values of moves, `[n, A]`, +1 = the mover wins; -inf where not allowed.
+
+    A move that wins is worth 1 and one that ends the game in a draw 0, whatever the network says;
+    any other is worth the negative value of the position that it leads to.
+
+    Args:
+        boards: `[n]` positions in which the game is not over.
+        allowed: `[n, A]` bool, which moves to value.
+        inputs: What the network sees.
+        values_of: The network: from planes `[m, width]` to values `[m]` for the mover.
+        dtype: Of the values.
+    """
+    rows, actions = np.nonzero(allowed)
+    after, won, done = boards[rows].step(actions)
+    found = won.astype(dtype)
+    is_open = ~done
+    found[is_open] = -values_of(inputs.planes(after[is_open]))
+    values = np.full(allowed.shape, -np.inf, dtype)
+    values[rows, actions] = found
+    return values
+
+
+@dataclass(frozen=True)
+class AfterstatePolicy(NetworkPolicy):
+    """A network with a value head alone, which plays the move with the greatest value.
+
+    Of equal values, the move with the lowest number is played; as for every `NetworkPolicy`, those
+    that are close are compared in float64.
+    """
+
+    def __call__(self, boards: Boards) -> Table:
+        """Return probabilities `[B, A]`: 1 for the greedy move of each row."""
+        greedy = self.greedy_actions(boards)[:, None]
+        return (np.arange(self.game.num_actions) == greedy).astype(np.float64)
+
+    def logits(self, boards: Boards) -> Floats:
+        """Return the values of the moves `[B, A]`, -inf for those that may not be chosen."""
+        return self._action_values(boards, self.inputs.allowed_mask(boards), np.float32)
+
+    def values(self, boards: Boards) -> Floats:
+        """Return the values `[B]` of the best moves, +1 = the mover wins."""
+        return self.logits(boards).max(axis=1)
+
+    def _choices(self, boards: Boards) -> npt.NDArray[np.float64]:
+        allowed = self.inputs.allowed_mask(boards)
+        values = np.where(allowed, 0.0, -np.inf)
+        # The tactical rule often leaves only one move, which needs no value.
+        rows = np.flatnonzero(allowed.sum(axis=1) > 1)
+        values[rows] = self._action_values(boards[rows], allowed[rows], np.float32)
+        best = values[rows].max(axis=1, keepdims=True)
+        rows = rows[(values[rows] >= best - CLOSE).sum(axis=1) > 1]
+        exact = self._action_values(boards[rows], allowed[rows], np.float64)
+        best = exact.max(axis=1, keepdims=True)
+        values[rows] = np.where(exact >= best - EQUAL, best, exact)
+        return values
+
+    def _action_values(
+        self, boards: Boards, allowed: Mask, dtype: Any
+    ) -> npt.NDArray[np.floating[Any]]:
+        mlp = MLP(self.weights, self.activation, dtype)
+        values = np.empty(allowed.shape, dtype)
+        for start in range(0, len(boards), ROWS):
+            rows = slice(start, start + ROWS)
+            values[rows] = action_values(
+                boards[rows], allowed[rows], self.inputs, lambda planes: mlp(planes)[:, 0], dtype
+            )
+        return values
+
+
+def network_policy(
+    game: Game, weights: Weights, activation: str, inputs: Inputs = PLAIN_INPUTS
+) -> NetworkPolicy:
+    """Return the player with these weights; its kind follows from their names.
+
+    Args:
+        game: The rules.
+        weights: As for `MLP`.
+        activation: "relu" or "tanh".
+        inputs: What the network sees, and the moves among which it chooses.
+    """
+    policy = NetworkPolicy(game, weights, activation, inputs)
+    if policy.head != "value":
+        return policy
+    return AfterstatePolicy(game, weights, activation, inputs)

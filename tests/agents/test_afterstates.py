@@ -1,0 +1,123 @@
+"""Players that value what follows their moves, against play by hand, move by move."""
+
+import numpy as np
+import pytest
+
+from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game, random_openings
+from ttt_envs.boards import has_line
+from ttt_rllib.agents import afterstates
+from ttt_rllib.agents.afterstates import AfterstatePolicy, action_values, network_policy
+from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
+from ttt_rllib.agents.policies import NetworkPolicy
+from ttt_rllib.exact import solve
+from ttt_rllib.exact.evaluation import solved_game
+
+GRAVITY = Game(4, 4, 4, gravity=True)
+KNOWING = Inputs(threat_planes=True, tactical_rule=True)
+
+
+def some_boards(game, count=300):
+    return random_openings(game, count, (0, game.num_squares - 1), np.random.default_rng(0))
+
+
+def plain_value(policy, board):
+    """What the network says of one position, in float64."""
+    hidden = policy.inputs.planes(board)[0].astype(np.float64)
+    for name in ("trunk.0", "trunk.1"):
+        hidden = policy.weights[f"{name}.weight"] @ hidden + policy.weights[f"{name}.bias"]
+        hidden = np.maximum(hidden, 0.0)
+    return float((policy.weights["value.weight"] @ hidden + policy.weights["value.bias"])[0])
+
+
+@pytest.mark.parametrize("inputs", [PLAIN_INPUTS, Inputs(True, False), KNOWING], ids=str)
+@pytest.mark.parametrize("game", [TIC_TAC_TOE, GRAVITY], ids=str)
+def test_values_of_moves_are_those_of_playing_each_of_them(new_network, game, inputs):
+    policy = new_network(game, value_head=True, inputs=inputs)
+    boards = some_boards(game)
+    found = policy.logits(boards)
+    allowed = inputs.allowed_mask(boards)
+    results = set()
+    for row in range(len(boards)):
+        board = boards[[row]]
+        values = {}
+        for action in np.flatnonzero(allowed[row]):
+            child = board.place(np.array([action]))
+            if has_line(game, child.opponent)[0]:
+                values[action] = 1.0
+                results.add("won")
+            elif not child.legal_mask().any():
+                values[action] = 0.0
+                results.add("drawn")
+            else:
+                values[action] = -plain_value(policy, child)
+                results.add("open")
+        wanted = [values.get(action, -np.inf) for action in range(game.num_actions)]
+        assert found[row].tolist() == pytest.approx(wanted, abs=1e-4)
+        best = max(values, key=values.get)
+        assert policy(board)[0, best] == 1.0
+        assert policy.values(board)[0] == pytest.approx(values[best], abs=1e-4)
+    assert results == {"won", "drawn", "open"}
+
+
+def test_the_whole_batch_is_played_as_each_position_alone(new_network, monkeypatch):
+    policy, boards = new_network(GRAVITY, value_head=True, inputs=KNOWING), some_boards(GRAVITY)
+    whole, moves = policy.logits(boards), policy(boards)
+    assert moves.dtype == np.float64
+    assert (moves.sum(axis=1) == 1.0).all()
+    monkeypatch.setattr(afterstates, "ROWS", 7)
+    assert policy.logits(boards) == pytest.approx(whole, rel=1e-5)
+    assert np.array_equal(policy(boards), moves)
+    # Also where the rule leaves a single move, which is not valued.
+    assert (KNOWING.allowed_mask(boards).sum(axis=1) == 1).any()
+    assert np.array_equal(moves.argmax(axis=1), whole.argmax(axis=1))
+
+
+def test_of_equal_values_the_lowest_move_is_played_whatever_rounding_says():
+    boards = Boards.empty(TIC_TAC_TOE, 1)
+    allowed = boards.legal_mask()
+    allowed[0, 0] = False
+    children = np.array([0.2, 0.1, 0.1 - 5e-7, 0.3, 0.1 - 9e-6, 0.5, 0.5, 0.5], np.float32)
+    found = action_values(boards, allowed, PLAIN_INPUTS, lambda planes: children)[0]
+    assert found.argmax() == 5, "0.1 - 9e-6 is more than a rounding error better"
+    children[4] = 0.1
+    found = action_values(boards, allowed, PLAIN_INPUTS, lambda planes: children)[0]
+    assert found.argmax() == 2, "the lowest of three that are equal but for rounding"
+    assert found[[0, 1]].tolist() == [-np.inf, pytest.approx(-0.2)]
+
+
+def test_with_the_exact_values_it_plays_perfectly():
+    """What the network ought to learn: then the greedy move keeps the value everywhere."""
+    solved = solved_game(TIC_TAC_TOE)
+    positions, solution = solved.positions, solve(solved.positions)
+    boards = positions.boards[positions.decisions]
+
+    def exact(planes):
+        stones = Boards.of_stones(TIC_TAC_TOE, planes)
+        return solution.values[positions.find(stones)].astype(np.float32)
+
+    values = action_values(boards, boards.legal_mask(), PLAIN_INPUTS, exact)
+    wanted = solution.values[positions.decisions]
+    assert np.array_equal(values.max(axis=1), wanted)
+
+
+def test_the_names_of_the_weights_say_which_kind_of_player_it_is(new_network):
+    for heads, kind, head in (
+        ({"value_head": True}, AfterstatePolicy, "value"),
+        ({"q_head": True}, NetworkPolicy, "q"),
+        ({}, NetworkPolicy, "policy"),
+    ):
+        weights = new_network(**heads).weights
+        policy = network_policy(TIC_TAC_TOE, weights, "relu")
+        assert type(policy) is kind
+        assert policy.head == head
+        assert policy.hidden_sizes == (16, 12)
+
+
+@pytest.mark.parametrize("game", [TIC_TAC_TOE, GRAVITY, CONNECT_FOUR, Game(8, 8, 4)], ids=str)
+def test_stones_that_were_observed_are_the_positions_they_came_from(game):
+    boards = some_boards(game)
+    for stones in (boards.observe(), boards.observe().reshape(len(boards), -1)):
+        found = Boards.of_stones(game, stones)
+        assert np.array_equal(found.mover, boards.mover)
+        assert np.array_equal(found.opponent, boards.opponent)
+        assert found.mover.dtype == np.uint64

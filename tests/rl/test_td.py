@@ -1,0 +1,124 @@
+"""SelfPlayTD on a real Ray cluster: runners, learners, metrics, checkpoints, its agent."""
+
+import numpy as np
+import pytest
+
+from ttt_envs import TIC_TAC_TOE
+from ttt_envs.positions import enumerate_positions
+from ttt_rllib.agents.afterstates import AfterstatePolicy
+from ttt_rllib.agents.bundle import load_bundle, policy_sha256, weights_sha256
+from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
+from ttt_rllib.metrics import METRICS, REFUTED_REPLY_RATE, SHORTEST_REFUTATION, flatten
+from ttt_rllib.rl.td import SelfPlayTDConfig
+from ttt_rllib.sampling.env_runner import MODULE_ID
+from ttt_rllib.sampling.rollout import flat_observations
+
+
+def weights_hash(algorithm):
+    return weights_sha256(algorithm.network_policy().weights)
+
+
+@pytest.mark.parametrize(("num_env_runners", "num_learners"), [(0, 0), (1, 0), (0, 2)])
+def test_any_number_of_runners_and_learners_trains_on_every_position_twice(
+    build, num_env_runners, num_learners
+):
+    algorithm = build("td", num_env_runners=num_env_runners, num_learners=num_learners)
+    before = weights_hash(algorithm)
+    for _ in range(3):
+        result = algorithm.train()
+    assert weights_hash(algorithm) != before
+    states = algorithm.env_runner_group.foreach_env_runner(
+        lambda runner: runner.get_state()["rl_module"]["main"],
+        local_env_runner=not num_env_runners,
+    )
+    if num_env_runners:
+        # It may still be playing with the weights before these.
+        algorithm._requests.take(*algorithm.moves_to_sample())
+        states = algorithm.env_runner_group.foreach_env_runner(
+            lambda runner: runner.get_state()["rl_module"]["main"], local_env_runner=False
+        )
+    assert {weights_sha256(state) for state in states} == {weights_hash(algorithm)}
+    if not num_learners:
+        moves = result["play"]["moves"]
+        passes = result["learners"][MODULE_ID]["num_module_steps_trained_lifetime"]
+        assert passes == 2 * moves
+
+
+def test_every_metric_is_reported_and_equals_what_evaluate_says_of_the_checkpoint(build, tmp_path):
+    algorithm = build("td")
+    for _ in range(2):
+        row = flatten(algorithm.train())
+    reported = ("", "ppo, td", "dqn, td", "zero-sum games")
+    wanted = {metric.name for metric in METRICS if metric.only in reported}
+    assert set(row) <= wanted
+    assert wanted - set(row) <= {REFUTED_REPLY_RATE, SHORTEST_REFUTATION}, "those of walks"
+    assert 0.3 < row["play/epsilon"] < 0.5, "the schedule at the moves before the iteration"
+    algorithm.save_to_path(tmp_path / "checkpoint")
+    policy = load_bundle(tmp_path / "checkpoint" / "agent").policy
+    assert type(policy) is AfterstatePolicy
+    assert evaluate_agent(policy).metrics().items() <= row.items()
+
+
+def test_a_restored_checkpoint_continues_like_the_uninterrupted_run(build, tmp_path):
+    whole, first = build("td", seed=3), build("td", seed=3)
+    for _ in range(3):
+        whole.train()
+        first.train()
+    first.save_to_path(tmp_path / "checkpoint")
+    second = build("td", seed=3)
+    second.restore_from_path(tmp_path / "checkpoint")
+    for _ in range(3):
+        expected, result = whole.train(), second.train()
+    assert weights_hash(second) == weights_hash(whole)
+    for group in ("exact", "play", "learner"):
+        assert result[group] == expected[group]
+
+
+def test_the_policy_of_the_bundle_plays_the_modules_moves(build):
+    algorithm = build("td")
+    algorithm.train()
+    positions = enumerate_positions(TIC_TAC_TOE)
+    boards = positions.boards[positions.decisions]
+    runner = algorithm.env_runner_group.local_env_runner
+    values, best = runner.evaluate(flat_observations(boards))
+    assert np.array_equal(np.isneginf(values), ~boards.legal_mask())
+    policy = algorithm.network_policy()
+    assert np.array_equal(policy(boards).argmax(axis=1), values.argmax(axis=1))
+    assert policy(boards).sum() == len(boards) == 4520
+    assert policy.values(boards) == pytest.approx(best, abs=1e-5)
+
+
+@pytest.mark.parametrize("copies", [True, False])
+def test_learning_moves_the_policy_towards_optimal_play(build, copies):
+    algorithm = build("td", mirrored_copies=copies)
+    rates = [algorithm.train()["exact"]["optimal_move_rate"] for _ in range(30)]
+    # A move drawn at random keeps the value in about 59 % of the positions; a network that knows
+    # nothing never misses a win, and so is far above that. Copies help.
+    assert rates[0] < 0.86
+    assert rates[-1] > (0.92 if copies else 0.88)
+
+
+def test_an_agent_is_trained_further_and_plays_against_its_snapshots(build, tmp_path):
+    league = {"matchmaking": "uniform", "save_steps": 600, "swap_steps": 600, "promotion": "always"}
+    first = build("td", self_play=league, num_env_runners=1)
+    for _ in range(4):
+        row = flatten(first.train())
+    assert len(first._league.snapshots) >= 2
+    assert {type(member.policy) for member in first._league.snapshots} == {AfterstatePolicy}
+    assert -1.0 <= row["league/mean_score"] <= 1.0
+    saved = first.save_to_path(tmp_path / "checkpoint")
+    again = build("td", self_play=league, num_env_runners=1)
+    again.restore_from_path(saved)
+    hashes = [[one.sha256 for one in a._league.snapshots] for a in (first, again)]
+    assert hashes[0] == hashes[1]
+    agent = tmp_path / "checkpoint" / "agent"
+    further = build("td", initialize_from=str(agent), model={"hidden_sizes": [128, 128]})
+    assert policy_sha256(further.network_policy()) == policy_sha256(load_bundle(agent).policy)
+
+
+def test_the_configs_own_defaults_are_those_of_the_schema():
+    from ttt_rllib.config.training import TDTraining
+
+    config = SelfPlayTDConfig()
+    for name, value in TDTraining().model_dump().items():
+        assert getattr(config, name) == value, name
