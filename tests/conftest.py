@@ -122,8 +122,8 @@ def new_network() -> Callable[..., Any]:
     import numpy as np
 
     from ttt_envs import TIC_TAC_TOE, Game
-    from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
     from ttt_rllib.agents.afterstates import network_policy
+    from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
     from ttt_rllib.agents.policies import NetworkPolicy
 
     def make(

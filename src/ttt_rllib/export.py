@@ -134,8 +134,8 @@ def _fill(folder: Path, bundle: Bundle, *, with_onnx: bool) -> str | None:
 def _add_onnx(path: Path, bundle: Bundle) -> str | None:
     if isinstance(bundle.policy, AfterstatePolicy):
         raise InputError(
-            "--onnx: the agent was trained by td and plays what it finds by making its moves, which "
-            "a model of its network alone cannot do; leave --onnx out"
+            "--onnx: the agent was trained by td and plays what it finds by making its moves, "
+            "which a model of its network alone cannot do; leave --onnx out"
         )
     try:
         path.write_bytes(build_model(bundle))

@@ -164,9 +164,9 @@ class Metric:
         meaning: One sentence.
         better: Which direction is better, or "" where neither is.
         only: Which runs report it, if not all: those of PPO, DQN or TD, of games too large for
-            exact evaluation, those with a league, those that stop when unexploitable, those of games
-            that two players play against each other, or those whose env runners or learners are
-            separate actors.
+            exact evaluation, those with a league, those that stop when unexploitable, those of
+            games that two players play against each other, or those whose env runners or learners
+            are separate actors.
         gauge: Whether it is also on Ray's metrics port, for Prometheus.
     """
 

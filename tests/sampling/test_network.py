@@ -6,8 +6,8 @@ import torch
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game, random_openings
 from ttt_rllib.agents import mlp
-from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.afterstates import AfterstatePolicy
+from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.mlp import MLP
 from ttt_rllib.agents.policies import NetworkPolicy
 from ttt_rllib.rl.actor_critic import BoardActorCritic

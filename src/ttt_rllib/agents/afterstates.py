@@ -70,7 +70,7 @@ class AfterstatePolicy(NetworkPolicy):
         """Return probabilities `[B, A]`: 1 for the greedy move of each row."""
         allowed = self.inputs.allowed_mask(boards)
         greedy = allowed.argmax(axis=1)
-        # Where only one move may be chosen, which the tactical rule often leaves, it needs no value.
+        # Where only one move may be chosen, as the tactical rule often has it, none is valued.
         has_choice = allowed.sum(axis=1) > 1
         values = self._action_values(boards[has_choice], allowed[has_choice])
         greedy[has_choice] = values.argmax(axis=1)

@@ -1,8 +1,8 @@
 """A portable agent: a folder with `agent.json` and `weights.npz`.
 
 It loads with numpy alone, into a `NetworkPolicy`, which may be an `AfterstatePolicy`, or, where
-each seat has its own network, into `SeatPolicies`. Anything wrong with a folder raises one `BundleError`, whose sentence names the
-file and the value.
+each seat has its own network, into `SeatPolicies`. Anything wrong with a folder raises one
+`BundleError`, whose sentence names the file and the value.
 """
 
 from __future__ import annotations

@@ -99,10 +99,7 @@ class Inputs:
         if not self.tactical_rule:
             return self.planes(boards), boards.legal_mask()
         completing = _completing(boards)
-        if self.threat_planes:
-            planes = _with_threats(boards, *completing)
-        else:
-            planes = _stones(boards)
+        planes = _with_threats(boards, *completing) if self.threat_planes else _stones(boards)
         allowed = tactical_actions(boards, completing)
         return planes, unpack_bits(allowed, boards.game.num_actions).view(np.bool_)
 

@@ -227,12 +227,7 @@ class Experiment(Section):
                     )
 
     def _check_pettingzoo(self) -> Experiment:
-        if isinstance(self.training, TDTraining):
-            raise ValueError(
-                "algorithm is td; with env.pettingzoo RLlib's own learners learn, and nothing knows "
-                "what follows a move without playing it: set it to ppo or dqn"
-            )
-        self._check_inputs_on_pettingzoo()
+        self._check_model_on_pettingzoo()
         if isinstance(self.training, DQNTraining) and self.training.zero_sum_targets:
             raise ValueError(
                 "training.zero_sum_targets is true; with env.pettingzoo RLlib's own DQN learns, "
@@ -278,8 +273,13 @@ class Experiment(Section):
             )
         return self.model_copy(update={"opening": NO_OPENING})
 
-    def _check_inputs_on_pettingzoo(self) -> None:
+    def _check_model_on_pettingzoo(self) -> None:
         """Refuse knowledge of our games, where another environment shows what is to be seen."""
+        if self.algorithm == "td":
+            raise ValueError(
+                "algorithm is td; with env.pettingzoo RLlib's own learners learn, and nothing "
+                "knows what follows a move without playing it: set it to ppo or dqn"
+            )
         if self.model.threat_planes:
             raise ValueError(
                 "model.threat_planes is true; with env.pettingzoo the network sees what the "

@@ -14,9 +14,9 @@ from typing import Any, Literal
 import numpy as np
 
 from ttt_envs.game import Game
+from ttt_rllib.agents.afterstates import network_policy
 from ttt_rllib.agents.bundle import policy_sha256
 from ttt_rllib.agents.fixed_players import PERFECT, RANDOM
-from ttt_rllib.agents.afterstates import network_policy
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.policies import NetworkPolicy, Policy, Weights, policy_table
 from ttt_rllib.exact.evaluation import solve_or_raise, solved_game
