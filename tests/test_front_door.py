@@ -25,7 +25,7 @@ print(time.process_time() - start_s, *{name.split('.')[0] for name in sys.module
 def test_the_front_door_offers_exactly_these_names_and_all_of_them_exist():
     assert set(ttt_rllib.__all__) == {
         *("Experiment", "load_experiment", "load_agent", "evaluate_agent", "read_run"),
-        *("SelfPlayPPOConfig", "SelfPlayDQNConfig", "__version__"),
+        *("SelfPlayPPOConfig", "SelfPlayDQNConfig", "SelfPlayTDConfig", "__version__"),
     }
     assert set(ttt_rllib.__all__) <= set(dir(ttt_rllib))
     for name in ttt_rllib.__all__:
@@ -84,7 +84,8 @@ def test_any_policy_is_evaluated_exactly_or_by_sampled_games():
     from ttt_rllib.agents.policies import RandomPolicy
 
     sampled = ttt_rllib.evaluate_agent(RandomPolicy(CONNECT_FOUR), num_games=2)
-    assert not hasattr(sampled, "certificate")
+    assert sampled.certificate.unexploitable is False
+    assert sampled.sampled.num_games == 2
 
 
 def test_wrong_paths_are_refused_by_name(tmp_path):

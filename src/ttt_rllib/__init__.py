@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
     from ttt_rllib.rl.dqn import SelfPlayDQNConfig
     from ttt_rllib.rl.ppo import SelfPlayPPOConfig
+    from ttt_rllib.rl.td import SelfPlayTDConfig
     from ttt_rllib.runs.record import RunRecord
 
 __all__ = [
     "Experiment",
     "SelfPlayDQNConfig",
     "SelfPlayPPOConfig",
+    "SelfPlayTDConfig",
     "__version__",
     "evaluate_agent",
     "load_agent",
@@ -38,6 +40,7 @@ LAZY = {
     "Experiment": "ttt_rllib.config.experiment",
     "SelfPlayDQNConfig": "ttt_rllib.rl.dqn",
     "SelfPlayPPOConfig": "ttt_rllib.rl.ppo",
+    "SelfPlayTDConfig": "ttt_rllib.rl.td",
     "evaluate_agent": "ttt_rllib.evaluation.evaluate_agent",
 }
 """Modules that are imported when the name is first used."""

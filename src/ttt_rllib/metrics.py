@@ -265,15 +265,16 @@ METRICS = (
         REFUTED_REPLY_RATE,
         "0 to 1",
         "Share of the opponents' moves in all positions they can bring about after which the "
-        "greedy agent still gets the game value; of games too large to enumerate.",
+        "greedy agent still gets the game value.",
         "higher",
+        only="large games",
     ),
     Metric(
         SHORTEST_REFUTATION,
         "plies",
-        "Shortest game found in which the greedy agent does not get the game value; of games too "
-        "large to enumerate.",
+        "Shortest game found in which the greedy agent does not get the game value.",
         "higher",
+        only="large games",
     ),
     Metric(
         SCORE_VS_RANDOM_X,

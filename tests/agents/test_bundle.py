@@ -447,3 +447,12 @@ def test_an_architecture_that_is_not_that_of_the_weights_is_refused(
     with pytest.raises(BundleError) as error:
         load_bundle(tmp_path)
     assert complaint in str(error.value)
+
+
+def test_a_value_head_with_two_outputs_is_refused(tmp_path, new_network):
+    policy = new_network(value_head=True)
+    for part in ("weight", "bias"):
+        policy.weights[f"value.{part}"] = np.repeat(policy.weights[f"value.{part}"], 2, axis=0)
+    save_bundle(policy, tmp_path, {})
+    with pytest.raises(BundleError, match=r"value head has \(2,\) outputs"):
+        load_bundle(tmp_path)

@@ -29,7 +29,11 @@ print(*[name for name in ("torch", "torch._dynamo", "torch._inductor") if name i
 
 @pytest.mark.parametrize(
     ("algorithm", "config", "settings"),
-    [("ppo", "SelfPlayPPOConfig", {}), ("dqn", "SelfPlayDQNConfig", {"training_intensity": 1.0})],
+    [
+        ("ppo", "SelfPlayPPOConfig", {}),
+        ("dqn", "SelfPlayDQNConfig", {"training_intensity": 1.0}),
+        ("td", "SelfPlayTDConfig", {}),
+    ],
 )
 def test_a_training_with_a_seed_imports_no_compiler(tmp_path, algorithm, config, settings):
     program = PROGRAM.format(algorithm=algorithm, config=config, settings=settings)

@@ -11,6 +11,7 @@ from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE
 from ttt_rllib.rl.dqn import SelfPlayDQNConfig
 from ttt_rllib.rl.env_runner import TorchBoardEnvRunner
 from ttt_rllib.rl.ppo import SelfPlayPPOConfig
+from ttt_rllib.rl.td import SelfPlayTDConfig
 from ttt_rllib.sampling.env_runner import MODULE_ID, RL_MODULE, WEIGHTS_SEQ_NO, BoardEnvRunner
 
 PROGRAM = """
@@ -45,7 +46,7 @@ def small(config, game):
 
 
 @pytest.mark.parametrize("game", [TIC_TAC_TOE, CONNECT_FOUR], ids=lambda game: game.name)
-@pytest.mark.parametrize("kind", [SelfPlayPPOConfig, SelfPlayDQNConfig])
+@pytest.mark.parametrize("kind", [SelfPlayPPOConfig, SelfPlayDQNConfig, SelfPlayTDConfig])
 def test_it_plays_the_games_of_the_runner_with_torch(kind, game):
     heavy, light = both(small(kind(), game))
     for _ in range(2):

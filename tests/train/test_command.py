@@ -95,7 +95,7 @@ def test_evaluate_says_of_run_checkpoint_and_bundle_exactly_what_training_logged
         assert done.returncode == 0, done.stderr
         report = json.loads(done.stdout)
         assert report["metrics"].items() <= summary["metrics"].items()
-        assert len(report["metrics"]) == 8
+        assert len(report["metrics"]) == 10
         assert report["certificate"] == certificate
         assert report["weights_sha256"] == certificate["weights_sha256"]
 
@@ -241,7 +241,13 @@ def test_wrong_usage_is_one_line_too(arguments, expected):
             "learners.num_learners is 2; with env.pettingzoo",
         ),
         (
-            [DEBUG, "--set", "env=connect_four", "--set", "stop.consecutive_unexploitable_evals=1"],
+            [
+                DEBUG,
+                "--set",
+                "env={rows: 6, cols: 6, connect: 5}",
+                "--set",
+                "stop.consecutive_unexploitable_evals=1",
+            ],
             "never be met",
         ),
         (

@@ -237,7 +237,6 @@ class Experiment(Section):
     def _check_pettingzoo(self) -> Experiment:
         for refusal in self._refused_on_pettingzoo():
             raise ValueError(refusal)
-        self._check_inputs_on_pettingzoo()
         if self.opening.random_plies == NO_OPENING.random_plies:
             return self
         if "random_plies" in self.opening.model_fields_set:
@@ -247,19 +246,6 @@ class Experiment(Section):
             )
         return self.model_copy(update={"opening": NO_OPENING})
 
-    def _check_inputs_on_pettingzoo(self) -> None:
-        """Refuse knowledge of our games, where another environment shows what is to be seen."""
-        if self.model.threat_planes:
-            raise ValueError(
-                "model.threat_planes is true; with env.pettingzoo the network sees what the "
-                "environment shows it, and its lines may not be ours: set it to false"
-            )
-        if self.model.tactical_rule:
-            raise ValueError(
-                "model.tactical_rule is true; with env.pettingzoo the environment's own mask says "
-                "which moves may be chosen: set it to false"
-            )
-
     def _refused_on_pettingzoo(self) -> Iterator[str]:
         """Yield a sentence for every setting that RLlib's own path has nothing for."""
         training, learners = self.training, self.learners
@@ -267,6 +253,16 @@ class Experiment(Section):
             yield (
                 "algorithm is td; with env.pettingzoo RLlib's own learners learn, and nothing "
                 "knows what follows a move without playing it: set it to ppo or dqn"
+            )
+        if self.model.threat_planes:
+            yield (
+                "model.threat_planes is true; with env.pettingzoo the network sees what the "
+                "environment shows it, and its lines may not be ours: set it to false"
+            )
+        if self.model.tactical_rule:
+            yield (
+                "model.tactical_rule is true; with env.pettingzoo the environment's own mask says "
+                "which moves may be chosen: set it to false"
             )
         if isinstance(training, DQNTraining) and training.zero_sum_targets:
             yield (

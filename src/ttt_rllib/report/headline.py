@@ -102,8 +102,8 @@ def next_steps(record: RunRecord) -> tuple[tuple[str, str], ...]:
 def tiles(record: RunRecord) -> tuple[Tile, ...]:
     """Return the key figures that the run has."""
     metrics = record.metrics
-    is_solved = OPTIMAL_MOVE_RATE in metrics
-    found = _exact_tiles(record) if is_solved else [*_walk_tiles(record), *_sampled_tiles(metrics)]
+    is_large = SCORE_VS_ALPHA_BETA in metrics
+    found = [*_walk_tiles(record), *_sampled_tiles(metrics)] if is_large else _exact_tiles(record)
     if MOVES in metrics:
         seconds = metrics.get(TRAIN_S)
         detail = f"in {seconds:,.1f} s of training" if seconds else ""
@@ -113,8 +113,10 @@ def tiles(record: RunRecord) -> tuple[Tile, ...]:
 
 def _exact_tiles(record: RunRecord) -> list[Tile]:
     metrics, certificate = record.metrics, record.certificate
+    if NASH_CONV_GREEDY not in metrics:
+        return []
     mistakes = "of all decision positions"
-    if certificate:
+    if certificate and certificate.mistakes is not None:
         positions = f"{certificate.decision_positions:,} positions"
         mistakes = f"{certificate.mistakes:,} mistakes in {positions}"
     sampled = f"; {metrics[NASH_CONV]:.3f} as it explores" if NASH_CONV in metrics else ""
@@ -138,10 +140,12 @@ def _exact_tiles(record: RunRecord) -> list[Tile]:
 
 def _walk_tiles(record: RunRecord) -> list[Tile]:
     """Return what is proved where the game is too large to enumerate."""
-    certificate = record.certificate
+    certificate, metrics = record.certificate, record.metrics
     if certificate is None:
         return []
     tiles = []
+    if NASH_CONV_GREEDY in metrics:
+        tiles.append(Tile("NashConv", f"{metrics[NASH_CONV_GREEDY]:.3f}", "of its best moves"))
     for seat, guaranteed, positions, reason in (
         ("X", certificate.guaranteed_as_x, certificate.positions_as_x, certificate.incomplete_as_x),
         ("O", certificate.guaranteed_as_o, certificate.positions_as_o, certificate.incomplete_as_o),

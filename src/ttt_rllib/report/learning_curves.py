@@ -84,9 +84,11 @@ def learning_figures(curves: Curves, ceilings: Ceilings | None) -> tuple[Figure,
         ceilings: The best scores against random play; None where they are not known.
     """
     figures = []
-    if curves.has(NASH_CONV):
+    if curves.has(NASH_CONV_GREEDY):
         figures.append(_nash_conv(curves))
+    if curves.has(OPTIMAL_MOVE_RATE):
         figures.append(_optimal(curves))
+    if curves.has(SCORE_VS_RANDOM_X) or curves.has(SCORE_VS_RANDOM_O):
         figures.append(_scores(curves, ceilings))
     sampled = [_line(curves, *metric) for metric in SAMPLED if curves.has(metric[0])]
     if sampled:
@@ -162,13 +164,14 @@ def other_figures(curves: Curves) -> tuple[Figure, ...]:
 
 
 def _nash_conv(curves: Curves) -> Figure:
-    stochastic = _line(curves, NASH_CONV, "as it explores", "draw")
-    greedy = _line(curves, NASH_CONV_GREEDY, "its best moves", "win")
+    lines = [_line(curves, NASH_CONV_GREEDY, "its best moves", "win")]
+    if curves.has(NASH_CONV):
+        lines.insert(0, _line(curves, NASH_CONV, "as it explores", "draw"))
     # A flat line at 0 needs some height to be recognisable.
-    greatest = float(np.nanmax([stochastic.y, greedy.y]))
+    greatest = max(float(np.nanmax(line.y)) for line in lines)
     return line_chart(
         "Exploitability, as exact NashConv",
-        [stochastic, greedy],
+        lines,
         y_range=(0.0, max(greatest, 0.5)),
         note="What best responses win in both seats together; 0 = no opponent beats it.",
     )
@@ -191,8 +194,9 @@ def _scores(curves: Curves, ceilings: Ceilings | None) -> Figure:
     )
     lines = []
     for metric, label, tone in seats:
-        line = _line(curves, metric, label, tone)
-        lines.append(replace(line, value=f"{curves.last(metric):.3f}"))
+        last = curves.last(metric)
+        if last is not None:
+            lines.append(replace(_line(curves, metric, label, tone), value=f"{last:.3f}"))
     ends = curves[MOVES][[0, -1]]
     limits = [
         Line("at best", ends, np.full(2, ceiling), tone, is_limit=True, value=f"{ceiling:.3f}")

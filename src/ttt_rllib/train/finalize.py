@@ -20,7 +20,16 @@ from ttt_rllib.errors import InputError
 from ttt_rllib.evaluation.evaluate_agent import Report, evaluate_agent
 from ttt_rllib.evaluation.text import verdict
 from ttt_rllib.evaluation.walk_lines import WalkLines
-from ttt_rllib.metrics import EVAL_S, LEARN_S, MOVES, SAMPLE_S, SYNC_S, TRAIN_S, flatten
+from ttt_rllib.metrics import (
+    EVAL_S,
+    LEARN_S,
+    MOVES,
+    OPTIMAL_MOVE_RATE,
+    SAMPLE_S,
+    SYNC_S,
+    TRAIN_S,
+    flatten,
+)
 from ttt_rllib.runs.certificate_json import certificate_of, write_certificate
 from ttt_rllib.runs.directory import RunDir
 from ttt_rllib.runs.files import write_atomic
@@ -121,8 +130,8 @@ def _summary(
     best = outcome.best
     bundle, report = evaluated or (None, None)
     metrics = flatten(best.result) if best else {}
-    if report and report.facts is None:
-        # The last evaluation of training reaches fewer positions than the certificate.
+    if report and OPTIMAL_MOVE_RATE not in metrics:
+        # On large boards the last evaluation of training reaches less than the certificate.
         metrics |= report.metrics()
     curves = read_curves(best.folder / METRICS_FILE if best else None)
     return Summary(
