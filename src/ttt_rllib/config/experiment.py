@@ -248,7 +248,36 @@ class Experiment(Section):
 
     def _refused_on_pettingzoo(self) -> Iterator[str]:
         """Yield a sentence for every setting that RLlib's own path has nothing for."""
-        training, learners = self.training, self.learners
+        yield from self._refused_learning_on_pettingzoo()
+        if self.self_play.is_on:
+            yield (
+                f"self_play.matchmaking is {self.self_play.matchmaking}; with env.pettingzoo "
+                "RLlib's own env runner plays, which knows no league: set it to none"
+            )
+        if self.initialize_from is not None:
+            yield (
+                f"initialize_from is {self.initialize_from}; with env.pettingzoo RLlib's own "
+                "learner learns, which starts from random weights: leave it out"
+            )
+        if self.env_runners.sample_beside_learning:
+            yield (
+                "env_runners.sample_beside_learning is true; with env.pettingzoo RLlib's own env "
+                "runner plays, which learns and samples in turns: set it to false"
+            )
+        if self.learners.num_learners > 1:
+            yield (
+                f"learners.num_learners is {self.learners.num_learners}; with env.pettingzoo "
+                "RLlib's own learner learns, which fails where its shards of a batch differ in "
+                "their numbers of games: set it to 0 or 1"
+            )
+        if self.opening.refuted_starts:
+            yield (
+                f"opening.refuted_starts is {self.opening.refuted_starts:g}; with env.pettingzoo "
+                "games begin as the environment begins them: set it to 0"
+            )
+
+    def _refused_learning_on_pettingzoo(self) -> Iterator[str]:
+        training = self.training
         if isinstance(training, TDTraining):
             yield (
                 "algorithm is td; with env.pettingzoo RLlib's own learners learn, and nothing "
@@ -273,32 +302,6 @@ class Experiment(Section):
             yield (
                 f"training.exploring_starts is {training.exploring_starts}; with "
                 "env.pettingzoo RLlib's own env runner plays, which has none: set it to 0"
-            )
-        if self.self_play.is_on:
-            yield (
-                f"self_play.matchmaking is {self.self_play.matchmaking}; with env.pettingzoo "
-                "RLlib's own env runner plays, which knows no league: set it to none"
-            )
-        if self.initialize_from is not None:
-            yield (
-                f"initialize_from is {self.initialize_from}; with env.pettingzoo RLlib's own "
-                "learner learns, which starts from random weights: leave it out"
-            )
-        if self.env_runners.sample_beside_learning:
-            yield (
-                "env_runners.sample_beside_learning is true; with env.pettingzoo RLlib's own env "
-                "runner plays, which learns and samples in turns: set it to false"
-            )
-        if learners.num_learners > 1:
-            yield (
-                f"learners.num_learners is {learners.num_learners}; with env.pettingzoo "
-                "RLlib's own learner learns, which fails where its shards of a batch differ in "
-                "their numbers of games: set it to 0 or 1"
-            )
-        if self.opening.refuted_starts:
-            yield (
-                f"opening.refuted_starts is {self.opening.refuted_starts:g}; with env.pettingzoo "
-                "games begin as the environment begins them: set it to 0"
             )
 
     def _check_opening(self) -> Experiment:
