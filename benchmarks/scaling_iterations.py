@@ -45,7 +45,7 @@ __all__ = [
 CENTRE = Setting("tic_tac_toe")
 """The defaults of an experiment, with two env runners as in `experiments/ppo.yaml`."""
 CONNECT_FOUR = Setting("connect_four", (256, 256), batch_size=8192)
-"""`experiments/connect_four.yaml`."""
+"""`experiments/connect_four_ppo.yaml`."""
 LARGEST = replace(CONNECT_FOUR, num_env_runners=16, num_boards=128, batch_size=16_384)
 """Never fitted: the model is checked on it."""
 BESIDE = (

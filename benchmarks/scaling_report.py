@@ -16,7 +16,7 @@ __all__ = ["ADVISED", "CLUSTERS", "LARGE", "Json", "Report", "enlarged", "overri
 ADVISED = {
     "experiments/ppo.yaml": Setting("tic_tac_toe"),
     "4 x 4, as Connect Four": Setting("4x4x4", (256, 256), batch_size=8192),
-    "experiments/connect_four.yaml": Setting("connect_four", (256, 256), batch_size=8192),
+    "experiments/connect_four_ppo.yaml": Setting("connect_four", (256, 256), batch_size=8192),
 }
 """What the predictions are for; env runners, boards and learners are the model's."""
 CLUSTERS = (8, 64, 1000)
