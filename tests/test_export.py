@@ -422,3 +422,36 @@ def test_a_model_that_answers_differently_is_not_written(
     assert exit_code(run, to=tmp_path / "agent", onnx=True) == 1
     assert "of the greatest value, more than 1e-05; nothing was" in capsys.readouterr().err
     assert sorted(file.name for file in tmp_path.iterdir()) == ["run"]
+
+
+def test_an_agent_is_exported_to_look_ahead_and_back_again(run, tmp_path):
+    done = run_command("export", run, "--to", tmp_path / "ahead", "--lookahead", 2)
+    assert done.returncode == 0, done.stderr
+    said = run_command("evaluate", tmp_path / "ahead", "--json")
+    assert said.returncode == 0, said.stderr
+    report = json.loads(said.stdout)
+    assert report["lookahead"] == 2
+    text = run_command("evaluate", tmp_path / "ahead").stdout
+    assert "knowledge             looks 2 plies ahead" in text
+    certificate = json.loads((tmp_path / "ahead" / "certificate.json").read_text())
+    assert certificate == report["certificate"]
+    back = run_command("export", tmp_path / "ahead", "--to", tmp_path / "back", "--lookahead", 0)
+    assert back.returncode == 0, back.stderr
+    agents = [find_bundle(folder) for folder in (run, tmp_path / "back")]
+    assert agents[0].agent_sha256 == agents[1].agent_sha256
+    assert report["agent_sha256"] != agents[0].agent_sha256
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--lookahead", 7), "Invalid value for '--lookahead'"),
+        (("--lookahead", 2, "--onnx"), "--onnx: the agent looks ahead"),
+    ],
+)
+def test_looking_ahead_too_far_or_as_a_model_is_one_line(run, tmp_path, options, sentence):
+    done = run_command("export", run, "--to", tmp_path / "new", *options)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "new").exists()

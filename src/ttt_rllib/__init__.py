@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from ttt_rllib.agents.policies import AgentPolicy
+    from ttt_rllib.agents.lookahead import BundledPolicy
     from ttt_rllib.config.experiment import Experiment
     from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
     from ttt_rllib.rl.dqn import SelfPlayDQNConfig
@@ -58,7 +58,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *LAZY})
 
 
-def load_agent(path: str | Path) -> AgentPolicy:
+def load_agent(path: str | Path) -> BundledPolicy:
     """Load the agent of a run, of a checkpoint or of a bundle.
 
     Args:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ttt_rllib.agents.bundle import Bundle, BundleError
+from ttt_rllib.agents.lookahead import LookaheadPolicy
 from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run_command, warn
 from ttt_rllib.errors import InputError
 from ttt_rllib.evaluation.evaluate_agent import Report, evaluate_agent
@@ -121,6 +122,7 @@ def _as_json(bundle: Bundle, report: Report) -> dict[str, Any]:
     return {
         "game": asdict(bundle.policy.game),
         "inputs": list(bundle.policy.inputs.names),
+        "lookahead": bundle.policy.plies if isinstance(bundle.policy, LookaheadPolicy) else None,
         "weights_sha256": bundle.weights_sha256,
         "agent_sha256": bundle.agent_sha256,
         "provenance": bundle.provenance,

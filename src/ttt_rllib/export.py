@@ -13,7 +13,9 @@ import typer
 
 from ttt_rllib.agents.afterstates import AfterstatePolicy
 from ttt_rllib.agents.bundle import AGENT_FILE, WEIGHTS_FILE, Bundle, BundleError, save_bundle
+from ttt_rllib.agents.lookahead import MAX_PLIES, LookaheadPolicy
 from ttt_rllib.agents.onnx import INSTALL, OPSET, TOLERANCE, build_model, compare
+from ttt_rllib.agents.policies import NetworkPolicy
 from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run_command, warn
 from ttt_rllib.errors import InputError, file_error
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
@@ -40,6 +42,14 @@ def export(
         Path, typer.Option(metavar="DIR", help="New folder, or a bundle to be replaced.")
     ],
     onnx: Annotated[bool, typer.Option("--onnx", help=f"Add {ONNX_FILE}.")] = False,
+    lookahead: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=MAX_PLIES,
+            help="Plies that the exported agent looks ahead; 0 = none, and by default as before.",
+        ),
+    ] = None,
 ) -> None:
     """Write an agent as a bundle that loads with numpy alone, with its certificate.
 
@@ -48,6 +58,8 @@ def export(
     code = EXIT_DONE
     try:
         bundle = find_bundle(checkpoint)
+        if lookahead is not None:
+            bundle = _looking_ahead(bundle, lookahead)
         target = _checked_target(to)
         with _folder_in_the_making(target) as part:
             checked = _fill(part, bundle, with_onnx=onnx)
@@ -64,6 +76,23 @@ def export(
             print(checked)
         print(f"bundle: {to}")
     raise typer.Exit(code)
+
+
+def _looking_ahead(bundle: Bundle, plies: int) -> Bundle:
+    """Return the agent that looks so many plies ahead; 0 = its network alone.
+
+    Raises:
+        InputError: If it has a network for each seat.
+    """
+    policy = bundle.policy
+    network = policy.policy if isinstance(policy, LookaheadPolicy) else policy
+    if not plies:
+        return Bundle(network, bundle.provenance)
+    if not isinstance(network, NetworkPolicy):
+        raise InputError(
+            f"--lookahead {plies}: the agent has a network for each seat; leave --lookahead out"
+        )
+    return Bundle(LookaheadPolicy(network, plies), bundle.provenance)
 
 
 def _checked_target(to: Path) -> Path:
@@ -132,6 +161,11 @@ def _fill(folder: Path, bundle: Bundle, *, with_onnx: bool) -> str | None:
 
 
 def _add_onnx(path: Path, bundle: Bundle) -> str | None:
+    if isinstance(bundle.policy, LookaheadPolicy):
+        raise InputError(
+            "--onnx: the agent looks ahead, which a model of its network cannot do; leave --onnx "
+            "out, or add --lookahead 0"
+        )
     if isinstance(bundle.policy, AfterstatePolicy):
         raise InputError(
             "--onnx: the agent was trained by td and plays what it finds by making its moves, "

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.commands import RAY_AND_TORCH, run_program
-from ttt_envs import TIC_TAC_TOE, Game, enumerate_positions, random_openings
+from ttt_envs import TIC_TAC_TOE, Boards, Game, enumerate_positions, random_openings
 from ttt_rllib.agents.afterstates import AfterstatePolicy
 from ttt_rllib.agents.bundle import (
     Bundle,
@@ -22,6 +22,7 @@ from ttt_rllib.agents.bundle import (
     weights_sha256,
 )
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
+from ttt_rllib.agents.lookahead import LookaheadPolicy
 from ttt_rllib.agents.policies import NetworkPolicy, SeatPolicies
 from ttt_rllib.runs.bundles import find_bundle
 from ttt_rllib.runs.checkpoints import write_manifest
@@ -429,7 +430,7 @@ def test_a_value_network_is_saved_as_what_it_is(tmp_path, new_network):
         (
             "value_head",
             {**AFTERSTATE, "seats": "separate"},
-            "network is afterstate_mlp, which plays both seats; seats is 'separate'",
+            "seats is 'separate'; this agent has one network for both",
         ),
         (
             "value_head",
@@ -455,4 +456,33 @@ def test_a_value_head_with_two_outputs_is_refused(tmp_path, new_network):
         policy.weights[f"value.{part}"] = np.repeat(policy.weights[f"value.{part}"], 2, axis=0)
     save_bundle(policy, tmp_path, {})
     with pytest.raises(BundleError, match=r"value head has \(2,\) outputs"):
+        load_bundle(tmp_path)
+
+
+def test_an_agent_that_looks_ahead_is_saved_with_its_plies_and_has_a_hash_of_its_own(
+    tmp_path, new_network
+):
+    network = new_network()
+    plain = save_bundle(network, tmp_path / "plain", {})
+    ahead = save_bundle(LookaheadPolicy(network, 3), tmp_path / "ahead", {})
+    assert (
+        "lookahead"
+        not in json.loads((tmp_path / "plain" / "agent.json").read_text())["architecture"]
+    )
+    loaded = load_bundle(tmp_path / "ahead")
+    assert loaded.policy.plies == 3
+    assert loaded.agent_sha256 == ahead.agent_sha256 != plain.agent_sha256
+    assert loaded.weights_sha256 == plain.weights_sha256
+    boards = Boards.empty(network.game, 1)
+    assert np.array_equal(loaded.policy(boards), LookaheadPolicy(network, 3)(boards))
+
+
+@pytest.mark.parametrize("plies", [0, 7, 2.0, True, "2", None])
+def test_wrong_numbers_of_plies_are_refused_by_name(tmp_path, new_network, plies):
+    save_bundle(LookaheadPolicy(new_network(), 3), tmp_path, {})
+    path = tmp_path / "agent.json"
+    agent = json.loads(path.read_text())
+    agent["architecture"]["lookahead"] = plies
+    path.write_text(json.dumps(agent))
+    with pytest.raises(BundleError, match=r"plies is .*; an agent looks 1 to 6 plies ahead"):
         load_bundle(tmp_path)

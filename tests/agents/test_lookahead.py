@@ -24,7 +24,7 @@ class Made:
         self.game, self.function = game, function
         self.seen = 0
 
-    def values(self, boards):
+    def values(self, boards, dtype=None):
         self.seen += len(boards)
         pairs = zip(boards.mover.tolist(), boards.opponent.tolist(), strict=True)
         return np.array([self.function(*pair) for pair in pairs], np.float32)
@@ -131,7 +131,7 @@ def test_true_values_at_the_horizon_make_it_perfect_in_both_seats(plies):
     class Truth:
         game = FOUR_BY_FOUR
 
-        def values(self, boards):
+        def values(self, boards, dtype=None):
             return solved.solution.values[solved.positions.find(boards)].astype(np.float32)
 
     rows = np.random.default_rng(plies).permutation(solved.positions.decisions)[:5000]
@@ -187,7 +187,7 @@ def test_a_q_head_counts_as_its_greatest_legal_value():
     class Greatest:
         game = TIC_TAC_TOE
 
-        def values(self, boards):
+        def values(self, boards, dtype=None):
             legal = np.where(boards.legal_mask(), net.logits(boards), -np.inf)
             return legal.max(axis=1)
 
@@ -235,3 +235,20 @@ def test_it_is_a_policy_of_the_whole_game():
 def test_other_numbers_of_plies_are_refused(plies):
     with pytest.raises(ValueError, match=f"plies is {plies}; an agent looks 1 to 6 plies ahead"):
         LookaheadPolicy(network(TIC_TAC_TOE, 0), plies)
+
+
+def test_close_values_are_decided_in_float64_whatever_the_number_of_rows(new_network):
+    net = new_network(Game(4, 4, 4, gravity=True))
+    # Estimates that float32 cannot always tell apart.
+    net.weights["value.weight"] *= np.float32(1e-7)
+    policy = LookaheadPolicy(net, 2)
+    boards = random_openings(net.game, 200, (0, 10), np.random.default_rng(0))
+    exact = policy.move_values(boards, np.float64)
+    best = exact.max(axis=1, keepdims=True)
+    expected = (exact >= best - 1e-9).argmax(axis=1)
+    assert np.array_equal(policy.greedy_actions(boards), expected)
+    assert np.array_equal(policy(boards).argmax(axis=1), expected)
+    one_by_one = [int(policy.greedy_actions(boards[[row]])[0]) for row in range(200)]
+    assert one_by_one == expected.tolist()
+    in_float32 = policy.move_values(boards).argmax(axis=1)
+    assert not np.array_equal(in_float32, expected), "float32 would have chosen otherwise"

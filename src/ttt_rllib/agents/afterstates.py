@@ -77,9 +77,9 @@ class AfterstatePolicy(NetworkPolicy):
         """Return the values of the moves `[B, A]`, -inf for those that may not be chosen."""
         return self._action_values(boards, self.inputs.allowed_mask(boards), np.float32)
 
-    def values(self, boards: Boards) -> Floats:
-        """Return the values `[B]` of the best moves, +1 = the mover wins."""
-        return self.logits(boards).max(axis=1)
+    def values(self, boards: Boards, dtype: Any = np.float32) -> Floats:
+        """Return the values `[B]` of the best moves, +1 = the mover wins; see `NetworkPolicy`."""
+        return self._action_values(boards, self.inputs.allowed_mask(boards), dtype).max(axis=1)
 
     def _choices(self, boards: Boards) -> npt.NDArray[np.float64]:
         allowed = self.inputs.allowed_mask(boards)

@@ -21,7 +21,8 @@ import numpy as np
 from ttt_envs.game import Game
 from ttt_rllib.agents.afterstates import AfterstatePolicy, network_policy
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
-from ttt_rllib.agents.policies import AgentPolicy, NetworkPolicy, Policy, SeatPolicies, Weights
+from ttt_rllib.agents.lookahead import BundledPolicy, LookaheadPolicy
+from ttt_rllib.agents.policies import NetworkPolicy, Policy, SeatPolicies, Weights
 from ttt_rllib.text_files import read_json_file
 
 __all__ = [
@@ -70,7 +71,9 @@ A copy keeps it, whereas file times change.
 INPUTS_KEY = "inputs"
 """Key of an architecture: what the agent knows of the game. It is there only if that is anything,
 so that the hashes of agents from before there was such knowledge are what they were."""
-ARCHITECTURE = {"network", "activation", "seats", INPUTS_KEY}
+LOOKAHEAD_KEY = "lookahead"
+"""Key of an architecture: plies that the agent looks ahead; there only if it does."""
+ARCHITECTURE = {"network", "activation", "seats", INPUTS_KEY, LOOKAHEAD_KEY}
 MLP, AFTERSTATE_MLP = "mlp", "afterstate_mlp"
 """The values of `network`: outputs for the moves, or a value of the positions that follow them."""
 SHARED, SEPARATE = "shared", "separate"
@@ -90,7 +93,7 @@ class Bundle:
         provenance: Where the weights come from, as training wrote it.
     """
 
-    policy: AgentPolicy
+    policy: BundledPolicy
     provenance: dict[str, Any]
 
     @cached_property
@@ -124,12 +127,12 @@ def policy_sha256(policy: Policy) -> str:
     That of a trained agent is the one in its bundle and its certificate, of everything that decides
     a move. That of any other player is of its name and settings.
     """
-    if isinstance(policy, (NetworkPolicy, SeatPolicies)):
+    if isinstance(policy, (NetworkPolicy, SeatPolicies, LookaheadPolicy)):
         return Bundle(policy, {}).agent_sha256
     return hashlib.sha256(repr(policy).encode()).hexdigest()
 
 
-def save_bundle(policy: AgentPolicy, folder: Path, provenance: dict[str, Any]) -> Bundle:
+def save_bundle(policy: BundledPolicy, folder: Path, provenance: dict[str, Any]) -> Bundle:
     """Write a bundle, and create its folder if necessary.
 
     Args:
@@ -192,15 +195,18 @@ def load_bundle(folder: Path) -> Bundle:
     return bundle
 
 
-def _description(policy: AgentPolicy) -> dict[str, Any]:
+def _description(policy: BundledPolicy) -> dict[str, Any]:
     """Return what decides a move beside the weights, as it stands in agent.json."""
+    network = policy.policy if isinstance(policy, LookaheadPolicy) else policy
     architecture: dict[str, Any] = {
-        "network": AFTERSTATE_MLP if isinstance(policy, AfterstatePolicy) else MLP,
+        "network": AFTERSTATE_MLP if isinstance(network, AfterstatePolicy) else MLP,
         "activation": policy.activation,
         "seats": SEPARATE if isinstance(policy, SeatPolicies) else SHARED,
     }
     if policy.inputs.names:
         architecture[INPUTS_KEY] = list(policy.inputs.names)
+    if isinstance(policy, LookaheadPolicy):
+        architecture[LOOKAHEAD_KEY] = policy.plies
     return {"game": asdict(policy.game), "architecture": architecture}
 
 
@@ -268,7 +274,7 @@ def _check_size(path: Path) -> None:
         raise ValueError(f"it unpacks to {unpacked:,} bytes; a network has a few million")
 
 
-def _policy(game: Game, weights: Weights, architecture: dict[str, Any]) -> AgentPolicy:
+def _policy(game: Game, weights: Weights, architecture: dict[str, Any]) -> BundledPolicy:
     """Build the network, or the network of each seat.
 
     Raises:
@@ -291,11 +297,17 @@ def _policy(game: Game, weights: Weights, architecture: dict[str, Any]) -> Agent
         if isinstance(policy, AfterstatePolicy) != (network == AFTERSTATE_MLP):
             raise ValueError(f"network is {network}, but the weights have a {policy.head} head")
         _check_shapes(policy)
+        if LOOKAHEAD_KEY in architecture:
+            return LookaheadPolicy(policy, architecture[LOOKAHEAD_KEY])
         return policy
-    if network != MLP:
-        raise ValueError(f"network is {network}, which plays both seats; seats is {seats!r}")
     if seats != SEPARATE:
         raise ValueError(f"seats is {seats!r}; known are {SHARED}, {SEPARATE}")
+    if network != MLP or LOOKAHEAD_KEY in architecture:
+        raise ValueError(f"seats is {seats!r}; this agent has one network for both")
+    return _seat_policies(game, weights, activation, inputs)
+
+
+def _seat_policies(game: Game, weights: Weights, activation: str, inputs: Inputs) -> SeatPolicies:
     of_seat: dict[str, Weights] = {"x": {}, "o": {}}
     for name, array in weights.items():
         seat, _, name_in_seat = name.partition(".")

@@ -6,35 +6,23 @@ numpy only. Shapes: `B` positions, `A` actions.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ttt_envs.boards import Boards
 from ttt_envs.game import Game
+from ttt_rllib.agents.inputs import Inputs
+from ttt_rllib.agents.policies import CLOSE, EQUAL, AgentPolicy, NetworkPolicy, Weights
 from ttt_rllib.agents.search import move_values
 from ttt_rllib.exact.tables import Table
 
-__all__ = ["MAX_PLIES", "LookaheadPolicy", "Valued"]
+__all__ = ["MAX_PLIES", "BundledPolicy", "LookaheadPolicy", "knowledge"]
 
 MAX_PLIES = 6
 """Each further ply of Connect Four takes four times as long."""
-
-
-class Valued(Protocol):
-    """What estimates positions of one game, such as a network."""
-
-    @property
-    def game(self) -> Game:
-        """The rules."""
-
-    def values(self, boards: Boards) -> npt.NDArray[np.float32]:
-        """Return the estimates `[B]` of the value, +1 = the mover wins.
-
-        Args:
-            boards: `[B]` positions in which the game is not over.
-        """
 
 
 @dataclass(frozen=True)
@@ -43,8 +31,8 @@ class LookaheadPolicy:
 
     Games that end within these plies count as they end: wins before every estimate, the earliest
     first, and losses after, the latest first; a draw is 0. All others have the value that the
-    network gives to the position at the horizon. It is deterministic, up to the last digits of the
-    network's arithmetic, which depend on how many positions are estimated together.
+    network gives to the position at the horizon. It is deterministic on every processor: as with
+    `NetworkPolicy`, moves that are close are compared in float64.
 
     Attributes:
         policy: Estimates the positions at the horizon.
@@ -54,11 +42,11 @@ class LookaheadPolicy:
         ValueError: If the number of plies is none of these.
     """
 
-    policy: Valued
+    policy: NetworkPolicy
     plies: int
 
     def __post_init__(self) -> None:
-        if not 1 <= self.plies <= MAX_PLIES:
+        if type(self.plies) is not int or not 1 <= self.plies <= MAX_PLIES:
             raise ValueError(f"plies is {self.plies}; an agent looks 1 to {MAX_PLIES} plies ahead")
 
     @property
@@ -66,15 +54,58 @@ class LookaheadPolicy:
         """The rules."""
         return self.policy.game
 
+    @property
+    def weights(self) -> Weights:
+        """Those of the network."""
+        return self.policy.weights
+
+    @property
+    def activation(self) -> str:
+        """That of the network."""
+        return self.policy.activation
+
+    @property
+    def inputs(self) -> Inputs:
+        """What the network sees; it chooses no moves here."""
+        return self.policy.inputs
+
     def __call__(self, boards: Boards) -> Table:
         """Return probabilities `[B, A]`: 1 for one move of each row."""
-        best = self.move_values(boards).argmax(axis=1)
-        return (np.arange(self.game.num_actions) == best[:, None]).astype(np.float64)
+        best = self.greedy_actions(boards)[:, None]
+        return (np.arange(self.game.num_actions) == best).astype(np.float64)
 
-    def move_values(self, boards: Boards) -> npt.NDArray[np.float32]:
+    def greedy_actions(self, boards: Boards) -> npt.NDArray[np.intp]:
+        """Return the moves `[B]` with the greatest value, the lowest number of equals."""
+        values = self.move_values(boards)
+        best = values.max(axis=1, keepdims=True)
+        close = (values >= best - CLOSE).sum(axis=1) > 1
+        if close.any():
+            exact = self.move_values(boards[close], np.float64)
+            best = exact.max(axis=1, keepdims=True)
+            values[close] = np.where(exact >= best - EQUAL, best, exact)
+        return values.argmax(axis=1)
+
+    def values(self, boards: Boards) -> npt.NDArray[np.float64]:
+        """Return the estimates `[B]` of the value, +1 = the mover wins, cut to [-1, 1]."""
+        return self.move_values(boards).max(axis=1).clip(-1.0, 1.0)
+
+    def move_values(self, boards: Boards, dtype: Any = np.float32) -> npt.NDArray[np.float64]:
         """Return the values `[B, A]` of the moves, as `ttt_rllib.agents.search.move_values`.
 
         Args:
             boards: `[B]` positions in which the game is not over.
+            dtype: Of the network's arithmetic.
         """
-        return move_values(boards, self.plies, self.policy.values)
+        return move_values(boards, self.plies, partial(self.policy.values, dtype=dtype))
+
+
+BundledPolicy = AgentPolicy | LookaheadPolicy
+"""An agent that can be saved: one or two networks, or a network that is asked at a horizon."""
+
+
+def knowledge(policy: BundledPolicy) -> str:
+    """Return what an agent knows or does that it has not learnt, for people; "" for nothing."""
+    words = [policy.inputs.described]
+    if isinstance(policy, LookaheadPolicy):
+        words.append(f"looks {policy.plies} {'ply' if policy.plies == 1 else 'plies'} ahead")
+    return ", ".join(filter(None, words))

@@ -24,9 +24,10 @@ import ttt_rllib
 from ttt_envs.boards import Boards, random_openings
 from ttt_envs.game import Game
 from ttt_rllib.agents.bundle import Bundle
+from ttt_rllib.agents.lookahead import LookaheadPolicy
 from ttt_rllib.agents.onnx_graph import Graph
 from ttt_rllib.agents.onnx_inputs import add_planes_and_mask
-from ttt_rllib.agents.policies import NetworkPolicy, SeatPolicies
+from ttt_rllib.agents.policies import AgentPolicy, NetworkPolicy, SeatPolicies
 from ttt_rllib.exact.evaluation import solved_game
 
 __all__ = ["INSTALL", "OPSET", "TOLERANCE", "Difference", "build_model", "compare"]
@@ -84,13 +85,14 @@ def build_model(bundle: Bundle) -> bytes:
 
     Raises:
         ModuleNotFoundError: If onnx is not installed.
+        TypeError: If the agent looks ahead.
     """
     import onnx
     from onnx import TensorProto, helper
 
     game = bundle.policy.game
     graph = Graph()
-    policy = bundle.policy
+    policy = _networks(bundle)
     if isinstance(policy, SeatPolicies):
         probabilities, value = _seats(graph, policy)
     else:
@@ -152,7 +154,7 @@ def compare(path: Path, bundle: Bundle) -> Difference:
         return list(session.run(["probabilities", "value"], feed))
 
     everywhere = np.arange(len(boards))
-    policy = bundle.policy
+    policy = _networks(bundle)
     probabilities, values = ask(everywhere, boards.legal_mask())
     expected, expected_values = policy(boards), policy.values(boards)
     apart = np.abs(probabilities - expected).max(axis=1)
@@ -165,6 +167,12 @@ def compare(path: Path, bundle: Bundle) -> Difference:
         apart[other] = np.abs(chosen - values[other]) > TOLERANCE * magnitude
     values_apart = np.abs(values - expected_values) / magnitude
     return Difference(len(boards), float(apart.max()), float(values_apart.max()))
+
+
+def _networks(bundle: Bundle) -> AgentPolicy:
+    if isinstance(bundle.policy, LookaheadPolicy):
+        raise TypeError("a model of a network cannot look ahead")
+    return bundle.policy
 
 
 def _magnitude(numbers: npt.NDArray[Any]) -> float:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -165,10 +165,15 @@ class NetworkPolicy:
         """Return the logits of the moves, or their Q values, `[B, A]`, of illegal moves too."""
         return self._outputs(self.inputs.planes(boards))[:, : self.game.num_actions]
 
-    def values(self, boards: Boards) -> npt.NDArray[np.float32]:
-        """Return the estimates `[B]` of the value, +1 = the mover wins."""
+    def values(self, boards: Boards, dtype: Any = np.float32) -> npt.NDArray[np.floating[Any]]:
+        """Return the estimates `[B]` of the value, +1 = the mover wins.
+
+        Args:
+            boards: `[B]` positions in which the game is not over.
+            dtype: Of the arithmetic and the estimates.
+        """
         planes, allowed = self.inputs.planes_and_mask(boards)
-        outputs = self._outputs(planes)
+        outputs = MLP(self.weights, self.activation, dtype)(planes)
         if self.has_q_head:
             return np.where(allowed, outputs, -np.inf).max(axis=1)
         return outputs[:, -1]
@@ -276,9 +281,10 @@ class SeatPolicies:
         x_moves = (boards.ply % 2 == 0)[:, None]
         return np.where(x_moves, self.x.logits(boards), self.o.logits(boards))
 
-    def values(self, boards: Boards) -> npt.NDArray[np.float32]:
-        """Return the value estimates `[B]` of the network on move, +1 = the mover wins."""
-        return np.where(boards.ply % 2 == 0, self.x.values(boards), self.o.values(boards))
+    def values(self, boards: Boards, dtype: Any = np.float32) -> npt.NDArray[np.floating[Any]]:
+        """Return the value estimates `[B]` of the network on move, as `NetworkPolicy` does."""
+        x_moves = boards.ply % 2 == 0
+        return np.where(x_moves, self.x.values(boards, dtype), self.o.values(boards, dtype))
 
 
 AgentPolicy = NetworkPolicy | SeatPolicies

@@ -21,7 +21,7 @@ from ttt_envs.threats import safe_actions, winning_actions
 
 __all__ = ["MAX_ESTIMATE", "Estimator", "action_mask", "move_values"]
 
-Values = npt.NDArray[np.float32]
+Values = npt.NDArray[np.float64]
 
 Estimator = Callable[[Boards], npt.NDArray[np.floating]]
 """From `[n]` positions in which the game is not over to values `[n]`, +1 = the mover wins."""
@@ -49,7 +49,7 @@ MIN_DEPTH_TO_ESTIMATE = 1
 
 
 def move_values(boards: Boards, depth: int, estimate: Estimator | None = None) -> Values:
-    """`[B, A]` float32 values of the moves, exact where they are the best of their position.
+    """`[B, A]` float64 values of the moves, exact where they are the best of their position.
 
     The value of a position is the negamax value of the game cut off after `depth` plies: a win
     that is found beats every estimate, an earlier win a later one, and a later loss an earlier
@@ -76,7 +76,7 @@ def move_values(boards: Boards, depth: int, estimate: Estimator | None = None) -
     trees = POSITIONS_AT_ONCE // boards.game.num_actions ** max(played, 0)
     at_once = min(max(trees, 1), MAX_BOARDS_AT_ONCE)
     starts = range(0, len(boards), at_once)
-    values = np.empty((len(boards), boards.game.num_actions), np.float32)
+    values = np.empty((len(boards), boards.game.num_actions))
     for rows in (slice(start, start + at_once) for start in starts):
         values[rows] = _Search(estimate).move_values(boards[rows], depth)
     return values
@@ -121,7 +121,7 @@ class _Search:
     def move_values(self, boards: Boards, depth: int) -> Values:
         """`[n, A]` values of the moves; `ILLEGAL` is below all others."""
         outlook = _look(boards, depth)
-        values = np.where(boards.legal_mask(), LOSS_NEXT, ILLEGAL).astype(np.float32)
+        values = np.where(boards.legal_mask(), LOSS_NEXT, ILLEGAL).astype(np.float64)
         values[action_mask(outlook.candidates, boards.game)] = 0
         values[action_mask(outlook.wins, boards.game)] = WIN_NOW
         if depth >= self._min_depth:
@@ -133,7 +133,7 @@ class _Search:
         """Play every candidate and search below it."""
         rows, actions = np.nonzero(action_mask(outlook.candidates, boards.game))
         after, _, drawn = boards[rows].step(actions)
-        values = np.zeros(len(rows), np.float32)
+        values = np.zeros(len(rows))
         playing = np.flatnonzero(~drawn)
         # A network cannot be asked about no position at all.
         if len(playing):
@@ -160,7 +160,7 @@ class _Search:
             num_parents: Number of positions in which these moves were made.
         """
         if depth == 0 and self._estimate is not None:
-            estimates = self._estimate(children).astype(np.float32)
+            estimates = self._estimate(children).astype(np.float64)
             return estimates.clip(-MAX_ESTIMATE, MAX_ESTIMATE)
         replies = _look(children, depth)
         wins_in_three = np.zeros(num_parents, np.bool_)
@@ -181,7 +181,7 @@ def _look(boards: Boards, depth: int) -> _Outlook:
     safe = safe_actions(boards) if depth >= MIN_DEPTH_TO_PARRY else boards.legal_bits()
     candidates = np.where(wins != 0, NOTHING, safe)
     value = np.where(wins != 0, WIN_NOW, np.where(candidates != 0, 0, LOSS_NEXT))
-    return _Outlook(value.astype(np.float32), wins, candidates)
+    return _Outlook(value.astype(np.float64), wins, candidates)
 
 
 def _seen_from_above(values: Values) -> Values:
@@ -192,7 +192,7 @@ def _seen_from_above(values: Values) -> Values:
 
 def _best(found: _Found, num_boards: int) -> Values:
     """`[num_boards]` the greatest of the values found for each row; every row has one."""
-    best = np.full(num_boards, ILLEGAL, np.float32)
+    best = np.full(num_boards, ILLEGAL, np.float64)
     np.maximum.at(best, found.rows, found.values)
     return best
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ttt_envs.boards import Boards
+from ttt_rllib.agents.lookahead import LookaheadPolicy
 from ttt_rllib.agents.policies import NetworkPolicy, Policy
 
 __all__ = ["MatchResult", "Record", "greedy_actions", "play_match", "sampled_actions"]
@@ -117,7 +118,7 @@ def play_match(
 
 def greedy_actions(policy: Policy, boards: Boards) -> npt.NDArray[np.intp]:
     """`[B]` the most probable legal actions, the lowest number on a tie."""
-    if isinstance(policy, NetworkPolicy):
+    if isinstance(policy, (NetworkPolicy, LookaheadPolicy)):
         return policy.greedy_actions(boards)
     return np.where(boards.legal_mask(), policy(boards), -1.0).argmax(axis=1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from ttt_rllib.agents.bundle import Bundle
+from ttt_rllib.agents.lookahead import knowledge
 from ttt_rllib.evaluation.evaluate_agent import Report
 from ttt_rllib.evaluation.matches import Record
 from ttt_rllib.evaluation.sampled import SampledReport
@@ -30,8 +31,8 @@ def format_report(bundle: Bundle, report: Report) -> str:
         + ", gravity" * game.gravity,
         f"weights               sha256 {bundle.weights_sha256[:16]}...",
     ]
-    if knowledge := bundle.policy.inputs.described:
-        lines.append(LABEL.format("knowledge") + knowledge)
+    if words := knowledge(bundle.policy):
+        lines.append(LABEL.format("knowledge") + words)
     if report.certificate is not None:
         lines += _proof(report.certificate, is_solved=report.facts is not None)
     lines += _exact(report)

@@ -22,6 +22,7 @@ from ttt_rllib.agents.fixed_players import (
     PERFECT,
     fixed_player,
 )
+from ttt_rllib.agents.lookahead import LookaheadPolicy, knowledge
 from ttt_rllib.agents.policies import NetworkPolicy, Policy, SeatPolicies
 from ttt_rllib.errors import InputError, did_you_mean
 from ttt_rllib.evaluation.matches import greedy_actions, sampled_actions
@@ -87,8 +88,8 @@ class Agent:
     @property
     def knowledge(self) -> str:
         """What a trained agent knows of the game without having learnt it, for people; else ""."""
-        if isinstance(self.policy, (NetworkPolicy, SeatPolicies)):
-            return self.policy.inputs.described
+        if isinstance(self.policy, (NetworkPolicy, SeatPolicies, LookaheadPolicy)):
+            return knowledge(self.policy)
         return ""
 
 

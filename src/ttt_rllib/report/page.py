@@ -8,6 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from ttt_rllib.agents.lookahead import knowledge
 from ttt_rllib.exact.evaluation import solved_game
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.report.changed_settings import changed_settings
@@ -80,7 +81,7 @@ def _subject(record: RunRecord) -> Iterator[str]:
     yield ALGORITHMS.get(experiment.algorithm, experiment.algorithm)
     if record.bundle:
         yield record.bundle.policy.game.title
-        yield from filter(None, [record.bundle.policy.inputs.described])
+        yield from filter(None, [knowledge(record.bundle.policy)])
     elif not experiment.on_pettingzoo:
         game = experiment.env.game
         yield game.title if game else ""
