@@ -166,17 +166,20 @@ def test_a_game_too_large_for_exact_evaluation_trains_and_says_so(tmp_path):
     assert "too many positions for exact evaluation" in done.stdout
     rows = MetricsCsv(tmp_path / "debug" / "a" / "metrics.csv").rows()
     assert len(rows) == 2
-    assert {row[name] for row in rows for name in row if name.startswith("exact/")} == {""}
+    assert {row["exact/nash_conv_greedy"] for row in rows} == {"2.0"}
+    assert {row["exact/nash_conv"] for row in rows} == {""}
     run = tmp_path / "debug" / "a"
-    assert not (run / "certificate.json").exists()
+    certificate = json.loads((run / "certificate.json").read_text())
+    assert (certificate["guaranteed_as_x"], certificate["guaranteed_as_o"]) == (-1, -1)
     summary = json.loads((run / "summary.json").read_text())
-    assert summary["verdict"].startswith("not proved: the game has too many positions")
+    assert summary["verdict"].startswith("exploitable: as X it can be beaten in ")
     assert "sampled instead" in done.stdout
     evaluated = run_command("evaluate", run, "--json", "--require", "unexploitable")
     assert evaluated.returncode == 1
-    scores = json.loads(evaluated.stdout)["metrics"]
-    assert len(scores) == 3
-    assert scores.items() <= summary["metrics"].items()
+    assert evaluated.stderr.splitlines()[-1] == f"{run}: not unexploitable"
+    report = json.loads(evaluated.stdout)
+    assert report["certificate"] == certificate
+    assert report["metrics"].items() <= summary["metrics"].items()
 
 
 def test_a_diverging_trial_exits_with_1_names_the_cause_and_how_to_resume(tmp_path):

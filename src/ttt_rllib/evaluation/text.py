@@ -11,12 +11,22 @@ from ttt_rllib.evaluation.matches import Record
 from ttt_rllib.evaluation.sampled import SampledReport
 from ttt_rllib.exact.certificate import Certificate
 from ttt_rllib.exact.evaluation import NOT_PROVABLE, unsolved_reason
+from ttt_rllib.metrics import (
+    OPTIMAL_RATE_DECISIVE,
+    OPTIMAL_RATE_ONLY_MOVE,
+    OPTIMAL_RATE_QUIET,
+)
 
 __all__ = ["GUARANTEED", "format_report", "seat_words", "verdict"]
 
 WIDTH = 80
 LABEL = "{:<22}"
 LINES_SHOWN = 5
+STRATA = {
+    OPTIMAL_RATE_DECISIVE: "decisive",
+    OPTIMAL_RATE_QUIET: "quiet",
+    OPTIMAL_RATE_ONLY_MOVE: "only-move",
+}
 GUARANTEED = {1: "wins against every opponent", 0: "never loses", -1: "can be beaten"}
 """What is proved about a seat, by the agent's result against its best response."""
 
@@ -155,8 +165,8 @@ def _losing_lines(certificate: Certificate) -> list[str]:
 
 
 def _optimal_rates(rates: dict[str, float]) -> list[str]:
-    words = (f"{rate:.1%} {name.rpartition('optimal_rate_')[2]}" for name, rate in rates.items())
-    return _wrapped("labelled positions", ", ".join(words).replace("_", " "))
+    words = (f"{rates[name]:.1%} {label}" for name, label in STRATA.items() if name in rates)
+    return _wrapped("right moves", f"{', '.join(words)} (labelled positions)")
 
 
 def _sampled(report: SampledReport) -> list[str]:
