@@ -1,7 +1,12 @@
 """Agents of games too large for the truth: sampled scores, the command and the summary."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -216,6 +221,22 @@ def test_a_board_that_cannot_be_walked_is_sampled_and_says_why(tmp_path):
     assert done.returncode == 1
     assert done.stdout.startswith("not proved: the game has too many positions")
     assert "cannot be proved unexploitable" in done.stderr
+
+
+def test_a_walk_that_is_killed_leaves_nothing_behind(agent, tmp_path):
+    before = {path.name: path.read_bytes() for path in agent.iterdir()}
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-m", "ttt_rllib.evaluate", str(agent)]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        # Until layers lie in temporary files.
+        while str(tmp_path) not in Path(f"/proc/{process.pid}/maps").read_text():
+            assert process.poll() is None, "it ended before any layer was large"
+    finally:
+        process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert list(tmp_path.iterdir()) == []
+    assert {path.name: path.read_bytes() for path in agent.iterdir()} == before
 
 
 @pytest.mark.parametrize(
