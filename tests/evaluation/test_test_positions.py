@@ -125,13 +125,14 @@ def test_labels_of_mirrored_positions_are_mirrored(positions):
     assert np.array_equal(positions.values[here], positions.values[there][:, ::-1])
 
 
-def test_a_sample_has_the_judges_values(positions):
+@pytest.mark.long
+def test_two_thousand_positions_have_the_judges_values(positions):
     pytest.importorskip("bitbully")
     from benchmarks.label_positions import exact_scores
 
     # Later ones take it milliseconds; the slowest plies, from 12, tenths of a second.
-    rows = np.random.default_rng(4).permutation(np.flatnonzero(positions.boards.ply > 17))[:400]
-    rows = np.concatenate([rows, np.flatnonzero(positions.boards.ply == 8)[:50]])
+    rows = np.random.default_rng(4).permutation(np.flatnonzero(positions.boards.ply > 17))[:1900]
+    rows = np.concatenate([rows, np.flatnonzero(positions.boards.ply == 8)[:100]])
     scores = exact_scores(positions.boards[rows])
     legal = positions.values[rows] != ILLEGAL
     assert np.array_equal(np.sign(scores)[legal], positions.values[rows][legal])

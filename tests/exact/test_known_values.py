@@ -25,6 +25,7 @@ def test_known_values_equal_those_of_enumeration(game):
     assert solve(positions).game_value == known_value(game).value
 
 
+@pytest.mark.long
 def test_the_value_of_connect_four_is_that_of_another_perfect_player():
     pytest.importorskip("bitbully")
     from benchmarks.label_positions import exact_scores
