@@ -200,3 +200,5 @@ def show_log() -> None:
         logger.addHandler(UserHandler())
     # Ray's root handlers would show every line twice.
     logger.propagate = False
+    # W&B's own handler cannot write to a full disk, and would print a traceback for every line.
+    logging.raiseExceptions = False
