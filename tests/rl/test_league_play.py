@@ -154,7 +154,9 @@ def league_experiment(tmp_path_factory, new_network):
     return file
 
 
-@pytest.mark.skip(reason="fails in about half of its runs since the walk landed; not understood yet")
+@pytest.mark.skip(
+    reason="fails in about half of its runs since the walk landed; not understood yet"
+)
 @pytest.mark.long
 def test_a_run_that_was_killed_twice_has_the_league_of_one_that_was_not(
     tmp_path, league_experiment
