@@ -119,7 +119,7 @@ class Boards:
         return Step(after, won, won | (after.legal_bits() == 0))
 
     def place(self, actions: Actions) -> Boards:
-        """Return the positions after one ply on every board, without looking who has won.
+        """Return the positions after one ply on every board; lines are not checked.
 
         Args:
             actions: As for `step`.

@@ -159,7 +159,7 @@ def enumerate_positions(game: Game, max_positions: int = MAX_POSITIONS) -> Posit
 def _least_children(layer: Boards, terminal: Mask) -> int:
     """Return a number of positions that the next ply has at least."""
     moves = int(np.bitwise_count(layer.legal_bits()[~terminal]).sum(dtype=np.int64))
-    # Of the stones on a board, only those of the player who has just moved can be the last one.
+    # A position arises by at most as many last moves as the player who has just moved has stones.
     parents = int(layer.ply[0]) // 2 + 1
     return -(-moves // parents)
 
@@ -170,7 +170,8 @@ def _expand(
     """Play every legal action in every position of one ply and merge equal positions."""
     legal = layer.legal_mask() & ~terminal[:, None]
     parent, action = np.nonzero(legal)
-    # Looking who has won after merging takes half the time: most moves lead to the same positions.
+    # Positions are merged before lines are checked, which halves the time: many moves lead to the
+    # same position.
     keys, rows = np.unique(position_keys(layer[parent].place(action)), return_inverse=True)
     children = np.full(legal.shape, NO_CHILD, np.int32)
     children[parent, action] = first_child + rows

@@ -65,8 +65,8 @@ class Refutations:
 
     def shortest(self) -> Iterator[Refutation]:
         """Yield the games, shorter ones first, those of a length in the order of their moves."""
-        # A prefix with the length of the shortest game that it begins; ties go on with the first
-        # moves, so that games of one length come in their order.
+        # A heap of (length of the shortest game with this prefix, prefix, row): equal lengths
+        # compare by their moves.
         start: tuple[int, tuple[int, ...], int] = (self.shortest_plies, (), 0)
         prefixes = [start] if self.shortest_plies != NEVER else []
         while prefixes:
