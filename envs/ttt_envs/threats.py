@@ -81,12 +81,15 @@ def line_completing_squares(game: Game, stones: Bits) -> Bits:
     squares = np.zeros_like(stones)
     for distance, starts in game.lines:
         shifted = [stones >> np.uint64(place * distance) for place in range(game.connect)]
-        for missing in range(game.connect):
-            rest = np.full_like(stones, starts)
-            for place, stone in enumerate(shifted):
-                if place != missing:
-                    rest &= stone
-            squares |= rest << np.uint64(missing * distance)
+        # Of every line that lacks one stone: those before it, and those after it.
+        after = [np.uint64(starts)]
+        for stone in shifted[:0:-1]:
+            after.append(stone & after[-1])
+        squares |= after.pop()
+        before = shifted[0]
+        for missing in range(1, game.connect):
+            squares |= (before & after.pop()) << np.uint64(missing * distance)
+            before = before & shifted[missing]
     return squares
 
 
@@ -124,7 +127,9 @@ def _columns(game: Game, squares: Bits) -> Bits:
     """Return the actions that name these squares."""
     if not game.gravity:
         return squares
-    columns = np.zeros_like(squares)
-    for row in range(game.rows):
-        columns |= squares >> np.uint64(row * game.cols)
-    return columns & np.uint64(game.action_bits)
+    rows = game.rows
+    while rows > 1:
+        # Onto each other, the lower half of the rows that are left and the upper one.
+        rows -= rows // 2
+        squares = squares | squares >> np.uint64(rows * game.cols)
+    return squares & np.uint64(game.action_bits)

@@ -6,7 +6,12 @@ import pytest
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game, random_openings
 from ttt_envs.boards import has_line
 from ttt_rllib.agents import afterstates
-from ttt_rllib.agents.afterstates import AfterstatePolicy, action_values, network_policy
+from ttt_rllib.agents.afterstates import (
+    MAX_FORCED_MOVES,
+    AfterstatePolicy,
+    action_values,
+    network_policy,
+)
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.policies import NetworkPolicy
 from ttt_rllib.exact import solve
@@ -29,6 +34,22 @@ def plain_value(policy, board):
     return float((policy.weights["value.weight"] @ hidden + policy.weights["value.bias"])[0])
 
 
+def value_of_move(policy, board, action, seen, forced_moves=0):
+    """What a move is worth to its player, in float64, by playing it and what is forced after it."""
+    child = board.place(np.array([action]))
+    if has_line(policy.game, child.opponent)[0]:
+        seen.add(("won", forced_moves))
+        return 1.0
+    if not child.legal_mask().any():
+        seen.add(("drawn", forced_moves))
+        return 0.0
+    replies = np.flatnonzero(policy.inputs.allowed_mask(child)[0])
+    if len(replies) == 1 and forced_moves < MAX_FORCED_MOVES:
+        return -value_of_move(policy, child, replies[0], seen, forced_moves + 1)
+    seen.add(("open", forced_moves))
+    return -plain_value(policy, child)
+
+
 @pytest.mark.parametrize("inputs", [PLAIN_INPUTS, Inputs(True, False), KNOWING], ids=str)
 @pytest.mark.parametrize("game", [TIC_TAC_TOE, GRAVITY], ids=str)
 def test_values_of_moves_are_those_of_playing_each_of_them(new_network, game, inputs):
@@ -36,27 +57,21 @@ def test_values_of_moves_are_those_of_playing_each_of_them(new_network, game, in
     boards = some_boards(game)
     found = policy.logits(boards)
     allowed = inputs.allowed_mask(boards)
-    results = set()
+    seen = set()
     for row in range(len(boards)):
         board = boards[[row]]
-        values = {}
-        for action in np.flatnonzero(allowed[row]):
-            child = board.place(np.array([action]))
-            if has_line(game, child.opponent)[0]:
-                values[action] = 1.0
-                results.add("won")
-            elif not child.legal_mask().any():
-                values[action] = 0.0
-                results.add("drawn")
-            else:
-                values[action] = -plain_value(policy, child)
-                results.add("open")
+        values = {
+            action: value_of_move(policy, board, action, seen)
+            for action in np.flatnonzero(allowed[row])
+        }
         wanted = [values.get(action, -np.inf) for action in range(game.num_actions)]
         assert found[row].tolist() == pytest.approx(wanted, abs=1e-4)
         best = max(values, key=values.get)
         assert policy(board)[0, best] == 1.0
         assert policy.values(board)[0] == pytest.approx(values[best], abs=1e-4)
-    assert results == {"won", "drawn", "open"}
+    assert {result for result, _ in seen} == {"won", "drawn", "open"}
+    deepest = MAX_FORCED_MOVES if inputs.tactical_rule else 1
+    assert {forced_moves for _, forced_moves in seen} == set(range(deepest + 1))
 
 
 def test_the_whole_batch_is_played_as_each_position_alone(new_network, monkeypatch):
@@ -86,8 +101,7 @@ def test_close_values_are_decided_in_float64_and_equal_ones_by_the_lowest_move(n
             if not board.legal_mask()[0, action]:
                 values.append(-np.inf)
                 continue
-            after, won, done = board.step(np.array([action]))
-            values.append(1.0 if won[0] else 0.0 if done[0] else -plain_value(policy, after))
+            values.append(value_of_move(policy, board, action, set()))
         best = max(values)
         equals = [action for action, value in enumerate(values) if value >= best - 1e-9]
         equal += len(equals) > 1

@@ -135,8 +135,14 @@ def test_targets_equal_a_recursion_over_each_game(new_network, lambda_, against)
                 wanted = plain_targets([one[:5] for one in moves[t:]], lambda_)
                 assert move[5] == pytest.approx(wanted, abs=1e-4, rel=1e-4)
                 checked += 1
-    columns = td_columns(games, lambda_=lambda_)
-    assert len(columns["obs"]) == len(columns["value_targets"]) == checked
+    with_choice = sum(
+        int(((one.observations[:, -9:].sum(axis=1) > 1) & learners).sum())
+        for one in games.plies
+        for learners in [True if one.is_learners is None else one.is_learners]
+    )
+    columns = td_columns(games, lambda_=lambda_, num_actions=9)
+    assert len(columns["obs"]) == len(columns["value_targets"]) == with_choice < checked
+    assert (columns["obs"][:, -9:].sum(axis=1) > 1).all()
     assert columns["value_targets"].dtype == np.float32
     assert (checked < games.num_moves) == (against is not None)
     assert 0.1 < np.concatenate([one.explored for one in games.plies]).mean() < 0.5

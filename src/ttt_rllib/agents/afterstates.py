@@ -27,6 +27,9 @@ __all__ = ["AfterstatePolicy", "action_values", "network_policy"]
 
 Floats = npt.NDArray[np.floating[Any]]
 
+MAX_FORCED_MOVES = 4
+"""Forced moves that are played before the network is asked; longer sequences are rare."""
+
 ROWS = 2048
 """Positions at a time: what follows them then takes a few megabytes at most."""
 
@@ -41,7 +44,10 @@ def action_values(
     """Return the values of moves, `[n, A]`, +1 = the mover wins; -inf where not allowed.
 
     A move that wins is worth 1 and one that ends the game in a draw 0, whatever the network says;
-    any other is worth the negative value of the position that it leads to.
+    any other is worth the negative value of the position that it leads to. Where only one move is
+    allowed there, it is played before the network is asked, up to four times: such positions are
+    the tactical ones, about which an estimate is least worth (a quiescence search, Shannon,
+    "Programming a Computer for Playing Chess", 1950, section 4).
 
     Args:
         boards: `[n]` positions in which the game is not over.
@@ -51,13 +57,35 @@ def action_values(
         dtype: Of the values.
     """
     rows, actions = np.nonzero(allowed)
-    after, won, done = boards[rows].step(actions)
-    found = won.astype(dtype)
-    is_open = ~done
-    found[is_open] = -values_of(inputs.planes(after[is_open]))
     values = np.full(allowed.shape, -np.inf, dtype)
-    values[rows, actions] = found
+    values[rows, actions] = _values_of_moves(boards[rows], actions, inputs, values_of, dtype)
     return values
+
+
+def _values_of_moves(
+    boards: Boards,
+    actions: npt.NDArray[np.intp],
+    inputs: Inputs,
+    values_of: Callable[[Planes], Floats],
+    dtype: Any,
+) -> Floats:
+    """Return the values `[m]` of one move in each of the `m` positions."""
+    found = np.zeros(len(boards), dtype)
+    rows, sign = np.arange(len(boards)), 1
+    for forced_moves in range(MAX_FORCED_MOVES + 1):
+        boards, won, done = boards.step(actions)
+        found[rows[won]] = sign
+        rows, boards, sign = rows[~done], boards[~done], -sign
+        planes, allowed = inputs.planes_and_mask(boards)
+        is_forced = np.count_nonzero(allowed, axis=1) == 1
+        if forced_moves == MAX_FORCED_MOVES:
+            is_forced[:] = False
+        found[rows[~is_forced]] = sign * values_of(planes[~is_forced])
+        rows, boards = rows[is_forced], boards[is_forced]
+        if not len(rows):
+            break
+        actions = allowed[is_forced].argmax(axis=1)
+    return found
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,8 @@ class SelfPlayTDConfig(SelfPlayConfig, AlgorithmConfig):
 
     def columns(self) -> Callable[[Games], Columns]:
         """Return what turns games into the columns that TD learns from."""
-        return partial(td_columns, lambda_=self.lambda_)
+        num_actions = self.env_config["game"].num_actions
+        return partial(td_columns, lambda_=self.lambda_, num_actions=num_actions)
 
 
 class SelfPlayTD(SelfPlayMixin, Algorithm):

@@ -87,18 +87,23 @@ def dqn_columns(games: Games, *, zero_sum: bool) -> Columns:
     return _rows(columns, _learners(games))
 
 
-def td_columns(games: Games, *, lambda_: float) -> Columns:
+def td_columns(games: Games, *, lambda_: float, num_actions: int) -> Columns:
     """Return the positions that TD learns from, with their targets, without those of opponents.
+
+    Positions in which a single move is allowed are left out: the network is never asked for their
+    value; see `ttt_rllib.agents.afterstates.action_values`.
 
     Args:
         games: Complete games.
         lambda_: Weight of longer returns, in [0, 1].
+        num_actions: Those of the game, `A`.
     """
     columns = {
         OBS: np.concatenate([ply.observations for ply in games.plies]),
         VALUE_TARGETS: np.concatenate(lambda_targets(games, lambda_=lambda_)),
     }
-    return _rows(columns, _learners(games))
+    has_choice = columns[OBS][:, -num_actions:].sum(axis=1) > 1
+    return _rows(columns, has_choice & _learners(games))
 
 
 def with_mirrored_copies(
