@@ -70,8 +70,8 @@ def test_values_of_moves_are_those_of_playing_each_of_them(new_network, game, in
         assert policy(board)[0, best] == 1.0
         assert policy.values(board)[0] == pytest.approx(values[best], abs=1e-4)
     assert {result for result, _ in seen} == {"won", "drawn", "open"}
-    deepest = MAX_FORCED_MOVES if inputs.tactical_rule else 1
-    assert {forced_moves for _, forced_moves in seen} == set(range(deepest + 1))
+    deepest = max(forced_moves for _, forced_moves in seen)
+    assert deepest == MAX_FORCED_MOVES if inputs.tactical_rule else deepest >= 1
 
 
 def test_the_whole_batch_is_played_as_each_position_alone(new_network, monkeypatch):
