@@ -186,3 +186,13 @@ def test_a_board_without_symmetries_has_no_copies():
     columns = {"obs": np.ones((3, 9), np.int8), "value_targets": np.zeros(3, np.float32)}
     found = with_mirrored_copies(columns, game, PLAIN_INPUTS, np.random.default_rng(0))
     assert len(found["obs"]) == 3
+
+
+def test_where_no_position_has_a_choice_all_are_learnt_from(new_network):
+    network = new_network(value_head=True)
+    evaluate = AfterstateNetwork(network.weights, "relu", TIC_TAC_TOE, PLAIN_INPUTS).evaluate
+    rng = np.random.default_rng(1)
+    openings = random_openings(TIC_TAC_TOE, 200, (8, 8), rng)
+    games = play_games(openings, evaluate, HALF_RANDOM, rng)
+    columns = td_columns(games, lambda_=0.7, num_actions=9)
+    assert len(columns["obs"]) == games.num_moves == 200

@@ -90,8 +90,8 @@ def dqn_columns(games: Games, *, zero_sum: bool) -> Columns:
 def td_columns(games: Games, *, lambda_: float, num_actions: int) -> Columns:
     """Return the positions that TD learns from, with their targets, without those of opponents.
 
-    Positions in which a single move is allowed are left out: the network is never asked for their
-    value; see `ttt_rllib.agents.afterstates.action_values`.
+    Positions in which a single move is allowed are left out, unless there are no others: the
+    network is hardly ever asked for their value; see `ttt_rllib.agents.afterstates.action_values`.
 
     Args:
         games: Complete games.
@@ -103,7 +103,9 @@ def td_columns(games: Games, *, lambda_: float, num_actions: int) -> Columns:
         VALUE_TARGETS: np.concatenate(lambda_targets(games, lambda_=lambda_)),
     }
     has_choice = columns[OBS][:, -num_actions:].sum(axis=1) > 1
-    return _rows(columns, has_choice & _learners(games))
+    # Late openings can leave no choice anywhere, and a learner needs something to learn from.
+    keep = has_choice if has_choice.any() else np.True_
+    return _rows(columns, keep & _learners(games))
 
 
 def with_mirrored_copies(
