@@ -1,0 +1,85 @@
+"""Hooks of the documentation site: pages that lie elsewhere, pages made from the code, and links.
+
+The files of the repository stay as they are and are read well without the site: links that lead out
+of `docs/` are rewritten when the site is built.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+import ttt_envs
+import ttt_rllib
+
+ROOT = Path(__file__).parent.parent
+
+PAGES = {
+    "README.md": "index.md",
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "k8s/README.md": "kubernetes.md",
+}
+"""Where the pages outside of `docs/` are on the site, by their places in the repository."""
+
+LINK = re.compile(r"(?<!!)\[([^\]\[]*)\]\(([^)\s#]*)(#[^)\s]*)?\)")
+IMAGE = re.compile(r'(!\[[^\]]*\]\(|<img src=")(?!https?:)([^)"]+)')
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the pages and the experiments that are not in `docs/`."""
+    for place, page in PAGES.items():
+        files.append(File.generated(config, page, content=(ROOT / place).read_text()))
+    for path in sorted((ROOT / "experiments").glob("*.yaml")):
+        files.append(File.generated(config, f"experiments/{path.name}", content=path.read_text()))
+    files.append(File.generated(config, "reference.md", content="\n".join(_reference())))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> str:
+    """Point the links of a page to pages of the site; those to other files become their text."""
+    site_uri = page.file.src_uri
+    place = next((one for one, uri in PAGES.items() if uri == site_uri), f"docs/{site_uri}")
+    folder = posixpath.dirname(place)
+
+    def link(match: re.Match[str]) -> str:
+        text, target, anchor = match[1], match[2], match[3] or ""
+        if not target or ":" in target:
+            return match[0]
+        there = posixpath.normpath(posixpath.join(folder, target))
+        uri = _site_uri(there)
+        if files.get_file_from_path(uri) is None:
+            # A link that leads nowhere stays as it is, and mkdocs complains.
+            return text if (ROOT / there).exists() else match[0]
+        return f"[{text}]({posixpath.relpath(uri, posixpath.dirname(site_uri) or '.')}{anchor})"
+
+    def image(match: re.Match[str]) -> str:
+        uri = _site_uri(posixpath.normpath(posixpath.join(folder, match[2])))
+        return f"{match[1]}{uri}"
+
+    return IMAGE.sub(image, LINK.sub(link, markdown))
+
+
+def _site_uri(place: str) -> str:
+    """Return where on the site a file of the repository would be."""
+    return PAGES.get(place, place.removeprefix("docs/"))
+
+
+def _reference() -> Iterator[str]:
+    """Yield the page about the public names of both packages."""
+    yield "# Python reference\n"
+    yield "[From Python](library.md) shows how to use these names.\n"
+    yield "## ttt_rllib\n"
+    for name in ttt_rllib.__all__:
+        if name != "__version__":
+            yield f"::: {ttt_rllib.LAZY.get(name, 'ttt_rllib')}.{name}\n"
+    yield "## ttt_envs\n"
+    for name in ttt_envs.__all__:
+        module = getattr(getattr(ttt_envs, name), "__module__", "ttt_envs.game")
+        yield f"::: {module if callable(getattr(ttt_envs, name)) else 'ttt_envs.game'}.{name}\n"
