@@ -26,6 +26,7 @@ from benchmarks.label_positions import exact_scores
 from ttt_envs.boards import Boards
 from ttt_envs.game import CONNECT_FOUR
 from ttt_envs.keys import position_keys
+from ttt_rllib.agents.policies import SeatPolicies
 
 GAMES = 200
 SEED = 20261129
@@ -38,6 +39,8 @@ def main() -> None:
     """Print how many games the agent wins, draws and loses in each seat."""
     path, games = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else GAMES
     agent = ttt_rllib.load_agent(path)
+    if agent.game != CONNECT_FOUR or isinstance(agent, SeatPolicies):
+        sys.exit(f"error: {path}: is no agent of Connect Four with one network")
     for seat, agent_is_x in (("X", True), ("O", False)):
         start_s = time.perf_counter()
         perfect = PerfectPlayer(np.random.default_rng(SEED))

@@ -5,6 +5,8 @@ Shapes: `N` boards.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ttt_envs.boards import Bits, Boards
@@ -82,7 +84,7 @@ def line_completing_squares(game: Game, stones: Bits) -> Bits:
     for distance, starts in game.lines:
         shifted = [stones >> np.uint64(place * distance) for place in range(game.connect)]
         # Of every line that lacks one stone: those before it, and those after it.
-        after = [np.uint64(starts)]
+        after: list[Any] = [np.uint64(starts)]
         for stone in shifted[:0:-1]:
             after.append(stone & after[-1])
         squares |= after.pop()
