@@ -62,6 +62,8 @@ BAD = {
     "{algorithm: td, training: {epsilon: 1.5}}": "training.epsilon: is 1.5; it is at most 1",
     "{algorithm: td, training: {minibatch_size: 5000}}": "training: minibatch_size is 5000; it is "
     "at most train_batch_size_per_learner, 4096",
+    "{env: {pettingzoo: tictactoe_v3}, model: {lookahead: 2}}": "model.lookahead is 2; with "
+    "env.pettingzoo nothing knows what follows a move without playing it: set it to 0",
     "{env: {pettingzoo: tictactoe_v3}, model: {threat_planes: true}}": "model.threat_planes is "
     "true; with env.pettingzoo the network sees what the environment shows it",
     "{env: {pettingzoo: tictactoe_v3}, model: {tactical_rule: true}}": "model.tactical_rule is "

@@ -7,6 +7,8 @@ from ttt_envs import TIC_TAC_TOE
 from ttt_envs.positions import enumerate_positions
 from ttt_rllib.agents.afterstates import AfterstatePolicy
 from ttt_rllib.agents.bundle import load_bundle, policy_sha256, weights_sha256
+from ttt_rllib.agents.lookahead import MAX_PLIES, LookaheadPolicy
+from ttt_rllib.config.training import Model, TDTraining
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.metrics import METRICS, REFUTED_REPLY_RATE, SHORTEST_REFUTATION, flatten
 from ttt_rllib.rl.td import SelfPlayTDConfig
@@ -118,9 +120,37 @@ def test_an_agent_is_trained_further_and_plays_against_its_snapshots(build, tmp_
     assert policy_sha256(further.network_policy()) == policy_sha256(load_bundle(agent).policy)
 
 
-def test_the_configs_own_defaults_are_those_of_the_schema():
-    from ttt_rllib.config.training import TDTraining
+@pytest.mark.parametrize("kind", ["td", "ppo"])
+def test_an_agent_that_looks_ahead_is_measured_saved_and_trained_further_as_one(
+    build, tmp_path, kind
+):
+    model = {"hidden_sizes": [16, 16], "lookahead": 2}
+    algorithm = build(kind, model=model)
+    measured = algorithm.train()["exact"]
+    algorithm.save_to_path(tmp_path / "checkpoint")
+    agent = load_bundle(tmp_path / "checkpoint" / "agent").policy
+    assert isinstance(agent, LookaheadPolicy)
+    assert agent.plies == 2
+    for policy, is_measured in ((agent, True), (agent.policy, False)):
+        figures = evaluate_agent(policy).metrics()
+        rate = figures["exact/optimal_move_rate"]
+        assert (rate == measured["optimal_move_rate"]) == is_measured
+    further = build(
+        kind,
+        initialize_from=str(tmp_path / "checkpoint" / "agent"),
+        model={**model, "lookahead": 0},
+    )
+    assert policy_sha256(further.agent_policy()) == policy_sha256(agent.policy)
 
+
+def test_the_schema_allows_as_many_plies_as_agents_do():
+    for plies in (0, MAX_PLIES):
+        assert Model(lookahead=plies).lookahead == plies
+    with pytest.raises(ValueError, match="less than or equal"):
+        Model(lookahead=MAX_PLIES + 1)
+
+
+def test_the_configs_own_defaults_are_those_of_the_schema():
     config = SelfPlayTDConfig()
     for name, value in TDTraining().model_dump().items():
         assert getattr(config, name) == value, name

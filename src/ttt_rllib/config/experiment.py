@@ -293,6 +293,11 @@ class Experiment(Section):
                 "model.tactical_rule is true; with env.pettingzoo the environment's own mask says "
                 "which moves may be chosen: set it to false"
             )
+        if self.model.lookahead:
+            yield (
+                f"model.lookahead is {self.model.lookahead}; with env.pettingzoo nothing knows "
+                "what follows a move without playing it: set it to 0"
+            )
         if isinstance(training, DQNTraining) and training.zero_sum_targets:
             yield (
                 "training.zero_sum_targets is true; with env.pettingzoo RLlib's own DQN learns, "

@@ -39,6 +39,9 @@ class Model(Section):
     tactical_rule: bool = False
     """Choose only moves that win at once; if there are none, only moves after which the opponent
     cannot win at once, if there are any. Knowledge of the game that is not learnt."""
+    lookahead: int = Field(default=0, ge=0, le=6)
+    """Plies that the agent looks ahead where it is evaluated and saved; training games are played
+    without. An evaluation takes several times as long for every ply."""
 
 
 class Training(Section):

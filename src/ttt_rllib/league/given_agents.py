@@ -12,6 +12,7 @@ from ttt_envs.game import Game
 from ttt_rllib.agents.bundle import BundleError, save_bundle
 from ttt_rllib.agents.fixed_players import FIXED_PLAYERS
 from ttt_rllib.agents.inputs import INPUTS, Inputs
+from ttt_rllib.agents.lookahead import LookaheadPolicy
 from ttt_rllib.agents.policies import NetworkPolicy
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
@@ -72,6 +73,8 @@ def initial_policy(experiment: Experiment, copies: Path | None = None) -> Networ
     game = _game(experiment)
     if policy.game != game:
         raise InputError(f"{INITIAL}: {given} plays {policy.game.title}, not {game.title}")
+    if isinstance(policy, LookaheadPolicy):
+        policy = policy.policy
     if not isinstance(policy, NetworkPolicy):
         raise InputError(f"{INITIAL}: {given} has a network for each seat; one is trained here")
     kind = ALGORITHM_OF_HEAD[policy.head]

@@ -53,8 +53,9 @@ def algorithm_config(experiment: Experiment, copies: Path | None = None) -> Algo
     for name in SCHEDULES:
         if name in settings:
             settings[name] = _schedule(settings[name])
-    # What the network sees belongs to the observations, and reaches it as their width.
-    model = experiment.model.model_dump(exclude=set(INPUTS))
+    # What the network sees belongs to the observations, and reaches it as their width; lookahead is
+    # the agent's, not the network's.
+    model = experiment.model.model_dump(exclude={*INPUTS, "lookahead"})
     if experiment.on_pettingzoo:
         config = _pettingzoo(experiment)
     else:
@@ -81,6 +82,7 @@ def _self_play(experiment: Experiment, copies: Path | None) -> AlgorithmConfig:
     config: AlgorithmConfig = CONFIGS[experiment.algorithm]().self_play(
         game=experiment.env.game,
         inputs=model_inputs(experiment),
+        lookahead=experiment.model.lookahead,
         random_plies=experiment.opening.random_plies,
         exploring_starts=getattr(experiment.training, "exploring_starts", 0.0),
         refuted_starts=experiment.opening.refuted_starts,

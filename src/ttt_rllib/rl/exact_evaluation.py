@@ -28,7 +28,8 @@ from ttt_envs.game import Game
 from ttt_rllib.agents.afterstates import network_policy
 from ttt_rllib.agents.bundle import BUNDLE_FOLDER, SAVED_AT, save_bundle
 from ttt_rllib.agents.inputs import PLAIN_INPUTS
-from ttt_rllib.agents.policies import AgentPolicy, NetworkPolicy, policy_table
+from ttt_rllib.agents.lookahead import BundledPolicy, LookaheadPolicy
+from ttt_rllib.agents.policies import AgentPolicy, NetworkPolicy, SeatPolicies, policy_table
 from ttt_rllib.evaluation.in_training import (
     POSITIONS_IN_TRAINING,
     refuted_positions,
@@ -155,8 +156,16 @@ class ExactEvaluationMixin(AlgorithmBase):
         game: Game | None = self.config.env_config["game"]
         return game
 
+    def agent_policy(self) -> BundledPolicy:
+        """Return the current agent as it is saved and evaluated, in numpy."""
+        policy = self.network_policy()
+        plies = self.config.lookahead
+        if not plies or isinstance(policy, SeatPolicies):
+            return policy
+        return LookaheadPolicy(policy, plies)
+
     def network_policy(self) -> AgentPolicy:
-        """Return the current agent as it is saved and evaluated: a policy in numpy."""
+        """Return what the networks alone play: a policy in numpy."""
         return self.network_of(MODULE_ID)
 
     def network_of(self, module_id: str) -> NetworkPolicy:
@@ -179,7 +188,7 @@ class ExactEvaluationMixin(AlgorithmBase):
         """
         if not self._is_measurable:
             return None
-        policy = self.network_policy()
+        policy = self.agent_policy()
         solved = self._table_game()
         report = evaluate(solved, policy_table(solved.positions, policy)) if solved else None
         if report is not None and not self.config.refuted_starts:
@@ -227,7 +236,7 @@ class ExactEvaluationMixin(AlgorithmBase):
             "moves": self.moves(),
             SAVED_AT: datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        save_bundle(self.network_policy(), Path(saved) / BUNDLE_FOLDER, provenance)
+        save_bundle(self.agent_policy(), Path(saved) / BUNDLE_FOLDER, provenance)
         return saved
 
     def moves(self) -> int:
@@ -331,7 +340,7 @@ class ExactEvaluationMixin(AlgorithmBase):
         due = interval and (self.iteration + 1) % interval == 0
         if not due or self.game is None or solved_game(self.game) is not None:
             return {}
-        policy = self.network_policy()
+        policy = self.agent_policy()
         return {**sampled_report(policy).metrics(), **optimal_rates(policy)}
 
     def _learner_figures(self, results: dict[str, Any]) -> dict[str, float]:

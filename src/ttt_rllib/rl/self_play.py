@@ -168,6 +168,7 @@ class SelfPlayConfig(ConfigBase):
         self.certificate_interval = 0
         self.needs_table = False
         self.max_walk_positions = MAX_POSITIONS
+        self.lookahead = 0
         self.refuted_starts = 0.0
         self.sample_beside_learning = False
         self.league: LeagueSettings | None = None
@@ -198,6 +199,7 @@ class SelfPlayConfig(ConfigBase):
         *,
         game: Game | None = None,
         inputs: Inputs | None = None,
+        lookahead: int | None = None,
         random_plies: tuple[int, int] | None = None,
         exploring_starts: float | None = None,
         refuted_starts: float | None = None,
@@ -212,6 +214,8 @@ class SelfPlayConfig(ConfigBase):
         Args:
             game: The rules.
             inputs: What the network sees and may choose.
+            lookahead: Plies that the agent looks ahead where it is evaluated and saved, 0 to 6; 0 =
+                it plays as the network says.
             random_plies: Least and greatest number of uniformly random opening plies.
             exploring_starts: Share of games whose first move after the opening is random.
             refuted_starts: Share of games that begin in a position of a game in which the last
@@ -241,6 +245,7 @@ class SelfPlayConfig(ConfigBase):
         )
         self.environment(observation_space=observation_space, action_space=action_space)
         settings: dict[str, Any] = {
+            "lookahead": lookahead,
             "refuted_starts": refuted_starts,
             "exact_evaluation_interval": exact_evaluation_interval,
             "certificate_interval": certificate_interval,

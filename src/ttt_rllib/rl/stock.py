@@ -101,6 +101,7 @@ class StockConfig(ConfigBase):
         self.max_walk_positions = MAX_POSITIONS
         # Games begin as the environment begins them.
         self.refuted_starts = 0.0
+        self.lookahead = 0
         self.run_labels = RunLabels()
         # Tune would overwrite our "perf" with the machine's load under that name.
         self.debugging(log_sys_usage=False)
