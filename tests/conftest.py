@@ -139,7 +139,7 @@ def new_network() -> Callable[..., Any]:
         heads = {"q": game.num_actions} if q_head else {"policy": game.num_actions, "value": 1}
         if value_head:
             heads = {"value": 1}
-        planes = 4 if inputs.threat_planes else 2
+        planes = 6 if inputs.threat_planes else 2
         sizes = {"trunk.0": (planes * game.num_squares, 16), "trunk.1": (16, 12)}
         sizes |= {head: (12, outputs) for head, outputs in heads.items()}
         weights = {}

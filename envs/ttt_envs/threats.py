@@ -14,6 +14,7 @@ from ttt_envs.game import Game
 
 __all__ = [
     "line_completing_squares",
+    "line_extending_squares",
     "safe_actions",
     "tactical_actions",
     "threat_actions",
@@ -93,6 +94,37 @@ def line_completing_squares(game: Game, stones: Bits) -> Bits:
             squares |= (before & after.pop()) << np.uint64(missing * distance)
             before = before & shifted[missing]
     return squares
+
+
+def line_extending_squares(game: Game, stones: Bits, others: Bits) -> Bits:
+    """Bitboards of the empty squares of lines on which two stones are missing, as `stones`.
+
+    On such a line nobody else has a stone: another one of `stones` makes a threat of it.
+
+    Args:
+        game: The rules.
+        stones: uint64 bitboards, each of one player.
+        others: Those of the other player, in the same shape.
+    """
+    squares = np.zeros_like(stones)
+    for distance, starts in game.lines:
+        # The lines, by their first squares, that so far lack no stone, one and two.
+        none: Bits = np.full_like(stones, starts)
+        one: Bits = np.zeros_like(stones)
+        two: Bits = np.zeros_like(stones)
+        taken = np.zeros_like(stones)
+        for place in range(game.connect):
+            shift = np.uint64(place * distance)
+            own = stones >> shift
+            missing: Bits = ~own
+            two = two & own | one & missing
+            one = one & own | none & missing
+            none = none & own
+            taken |= others >> shift
+        lines = two & ~taken
+        for place in range(game.connect):
+            squares |= lines << np.uint64(place * distance)
+    return squares & ~(stones | others)
 
 
 def _safe_actions(boards: Boards, fatal: Bits) -> Bits:

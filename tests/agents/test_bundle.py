@@ -31,7 +31,7 @@ from ttt_rllib.runs.summary import SUMMARY_FILE, write_summary
 
 def network(game=TIC_TAC_TOE, seed=0, inputs=PLAIN_INPUTS):
     rng = np.random.default_rng(seed)
-    planes = 4 if inputs.threat_planes else 2
+    planes = 6 if inputs.threat_planes else 2
     sizes = {
         "trunk.0": (planes * game.num_squares, 8),
         "policy": (8, game.num_actions),
@@ -321,7 +321,7 @@ PLAIN = {"network": "mlp", "activation": "relu", "seats": "shared"}
         (PLAIN_INPUTS, {**PLAIN, "inputs": ["tactical_rule"]}, "the architecture was changed"),
         (Inputs(False, True), PLAIN, "the game or the architecture was changed"),
         (PLAIN_INPUTS, {**PLAIN, "inputs": ["threat_planes"]}, "trunk.0.weight is (8, 18), inputs"),
-        (Inputs(True, False), PLAIN, "trunk.0.weight is (8, 36), inputs are 18"),
+        (Inputs(True, False), PLAIN, "trunk.0.weight is (8, 54), inputs are 18"),
         (PLAIN_INPUTS, {**PLAIN, "inputs": ["forks"]}, "inputs has 'forks'; known are threat_pla"),
         (PLAIN_INPUTS, {**PLAIN, "inputs": []}, "inputs is []; it names one or more of"),
         (PLAIN_INPUTS, {**PLAIN, "inputs": None}, "inputs is None, not a list of names"),
@@ -435,7 +435,7 @@ def test_a_value_network_is_saved_as_what_it_is(tmp_path, new_network):
         (
             "value_head",
             {**AFTERSTATE, "inputs": ["threat_planes"]},
-            "trunk.0.weight is (16, 18), inputs are 36",
+            "trunk.0.weight is (16, 18), inputs are 54",
         ),
         ("value_head", {**AFTERSTATE, "inputs": ["tactical_rule"]}, "architecture was changed"),
     ],

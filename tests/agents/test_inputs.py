@@ -52,8 +52,8 @@ def test_threat_planes_equal_trying_a_stone_on_every_empty_square(game):
     boards, inputs = positions_of(game), Inputs(threat_planes=True)
     planes = inputs.planes(boards)
     squares = game.num_squares
-    assert (planes.dtype, planes.shape) == (np.int8, (len(boards), 4 * squares))
-    assert inputs.width(game) == 4 * squares
+    assert (planes.dtype, planes.shape) == (np.int8, (len(boards), 6 * squares))
+    assert inputs.width(game) == 6 * squares
     assert np.array_equal(planes[:, : 2 * squares], boards.observe().reshape(len(boards), -1))
     seen = 0
     for row, pair in enumerate(zip(boards.mover, boards.opponent, strict=True)):
@@ -73,7 +73,36 @@ def test_a_square_in_the_air_is_a_threat_too_by_hand():
     o = np.array([sum(1 << square for square in (22, 23, 24, 29, 31, 37))], np.uint64)
     planes = Inputs(threat_planes=True).planes(Boards(CONNECT_FOUR, x, o))
     assert np.flatnonzero(planes[0, 2 * 42 : 3 * 42]).tolist() == [20]
-    assert np.flatnonzero(planes[0, 3 * 42 :]).tolist() == [21, 25]
+    assert np.flatnonzero(planes[0, 3 * 42 : 4 * 42]).tolist() == [21, 25]
+
+
+def lines_of(game):
+    """All lines as sets of squares, from rows and columns."""
+    for row in range(game.rows):
+        for col in range(game.cols):
+            for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
+                last_row = row + down * (game.connect - 1)
+                last_col = col + right * (game.connect - 1)
+                if last_row < game.rows and 0 <= last_col < game.cols:
+                    steps = range(game.connect)
+                    yield {(row + k * down) * game.cols + col + k * right for k in steps}
+
+
+@pytest.mark.parametrize("game", GAMES, ids=str)
+def test_the_last_planes_equal_looking_at_every_line(game):
+    boards, squares, seen = positions_of(game), game.num_squares, 0
+    planes = Inputs(threat_planes=True).planes(boards)
+    for row, pair in enumerate(zip(boards.mover, boards.opponent, strict=True)):
+        sides = [squares_of(bits, game) for bits in pair]
+        for side, other, first in zip(sides, sides[::-1], (4 * squares, 5 * squares), strict=True):
+            found = set(np.flatnonzero(planes[row, first : first + squares]).tolist())
+            wanted = [
+                line - side for line in lines_of(game) if len(line - side) == 2 and not line & other
+            ]
+            assert found == set().union(*wanted)
+            seen += len(found)
+    # A line of one square cannot lack two.
+    assert (seen > 0) == (game.connect > 1)
 
 
 @pytest.mark.parametrize("game", GAMES, ids=str)
@@ -107,7 +136,7 @@ def test_each_setting_changes_only_what_it_names_in_all_4520_positions(inputs):
     boards = positions.boards[positions.decisions]
     planes, mask = inputs.planes_and_mask(boards)
     assert np.array_equal(planes[:, :18], boards.observe().reshape(4520, 18))
-    assert planes.shape[1] == inputs.width(TIC_TAC_TOE) == (36 if inputs.threat_planes else 18)
+    assert planes.shape[1] == inputs.width(TIC_TAC_TOE) == (54 if inputs.threat_planes else 18)
     assert np.array_equal(mask, boards.legal_mask()) != inputs.tactical_rule
     assert np.array_equal(planes, inputs.planes(boards))
     assert np.array_equal(mask, inputs.allowed_mask(boards))

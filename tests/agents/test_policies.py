@@ -120,7 +120,7 @@ def test_logits_of_any_size_give_probabilities_without_overflow():
 
 def wide_weights(game, *, threat_planes, q_head=False):
     """Random weights of a network of one layer, as wide as its inputs."""
-    rng, width = np.random.default_rng(5), (4 if threat_planes else 2) * game.num_squares
+    rng, width = np.random.default_rng(5), (6 if threat_planes else 2) * game.num_squares
     heads = {"q": game.num_actions} if q_head else {"policy": game.num_actions, "value": 1}
     return {
         name: array

@@ -53,7 +53,7 @@ def test_the_saved_agent_plays_the_moves_of_the_trained_module(
     assert np.array_equal(agent(boards).argmax(axis=1), logits.argmax(axis=1))
     assert agent.values(boards) == pytest.approx(values, abs=1e-5)
     module = runner.module[MODULE_ID]
-    assert module.trunk[0].in_features == 64
+    assert module.trunk[0].in_features == 96
     assert runner.get_spaces()[MODULE_ID][0] == algorithm.config.observation_space
     (columns,) = columns_played(algorithm, epsilon=1.0)
     played = boards_in(columns["obs"])
@@ -107,6 +107,6 @@ def test_spaces_follow_game_and_inputs_in_whichever_order_they_are_set():
     one = SelfPlayPPOConfig().self_play(game=GAME).self_play(inputs=BOTH)
     other = SelfPlayPPOConfig().self_play(inputs=BOTH).self_play(game=GAME)
     assert one.observation_space == other.observation_space
-    assert one.observation_space.shape == (4 * 16 + 4,)
+    assert one.observation_space.shape == (6 * 16 + 4,)
     assert one.sampler_settings().inputs == BOTH
     assert SelfPlayPPOConfig().observation_space.shape == (2 * 9 + 9,)

@@ -346,7 +346,7 @@ def test_a_sampler_plays_against_networks_that_see_more_and_less(new_network):
     (games,) = seen
     is_forbidden = np.concatenate(
         [
-            ply.observations[np.arange(len(ply.actions)), 36 + ply.actions] == 0
+            ply.observations[np.arange(len(ply.actions)), 54 + ply.actions] == 0
             for ply in games.plies
         ]
     )

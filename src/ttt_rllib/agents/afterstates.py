@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from ttt_envs.boards import Boards, Mask
 from ttt_envs.game import Game
-from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs, Planes
+from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs, Planes, has_choice
 from ttt_rllib.agents.mlp import MLP
 from ttt_rllib.agents.policies import CLOSE, EQUAL, NetworkPolicy, Weights
 from ttt_rllib.exact.tables import Table
@@ -76,15 +76,16 @@ def _values_of_moves(
         boards, won, done = boards.step(actions)
         found[rows[won]] = sign
         rows, boards, sign = rows[~done], boards[~done], -sign
-        planes, allowed = inputs.planes_and_mask(boards)
-        is_forced = np.count_nonzero(allowed, axis=1) == 1
         if forced_moves == MAX_FORCED_MOVES:
-            is_forced[:] = False
-        found[rows[~is_forced]] = sign * values_of(planes[~is_forced])
-        rows, boards = rows[is_forced], boards[is_forced]
+            found[rows] = sign * values_of(inputs.planes(boards))
+            break
+        planes, allowed = inputs.planes_of_choices(boards)
+        is_quiet = has_choice(allowed)
+        found[rows[is_quiet]] = sign * values_of(planes)
+        rows, boards = rows[~is_quiet], boards[~is_quiet]
         if not len(rows):
             break
-        actions = allowed[is_forced].argmax(axis=1)
+        actions = allowed[~is_quiet].argmax(axis=1)
     return found
 
 

@@ -16,9 +16,13 @@ import numpy.typing as npt
 from ttt_envs.boards import Bits, Boards, Mask, unpack_bits
 from ttt_envs.game import Game
 from ttt_envs.symmetry import Permutation
-from ttt_envs.threats import line_completing_squares, tactical_actions
+from ttt_envs.threats import (
+    line_completing_squares,
+    line_extending_squares,
+    tactical_actions,
+)
 
-__all__ = ["INPUTS", "PLAIN_INPUTS", "Inputs", "Planes"]
+__all__ = ["INPUTS", "PLAIN_INPUTS", "Inputs", "Planes", "has_choice"]
 
 Planes = npt.NDArray[np.int8]
 
@@ -28,9 +32,10 @@ class Inputs:
     """The settings; the default is no knowledge: the stones, and all legal moves.
 
     Attributes:
-        threat_planes: Whether the network sees two further planes after the stones: the empty
-            squares with which the mover would complete a line, then those of the opponent. Squares
-            that no stone can reach yet count too.
+        threat_planes: Whether the network sees four further planes after the stones: the empty
+            squares with which the mover would complete a line, then those of the opponent, and the
+            empty squares of lines on which the mover, then the opponent, lacks two stones and
+            nobody else has any. Squares that no stone can reach yet count too.
         tactical_rule: Whether moves are chosen only among those that win at once; if there are
             none, among those after which the opponent cannot win at once; if there are none either,
             among all legal moves.
@@ -68,8 +73,8 @@ class Inputs:
         return ", ".join(WORDS[name] for name in self.names)
 
     def width(self, game: Game) -> int:
-        """Return the number of the network's inputs: two or four planes of squares."""
-        return (4 if self.threat_planes else 2) * game.num_squares
+        """Return the number of the network's inputs: two or six planes of squares."""
+        return (6 if self.threat_planes else 2) * game.num_squares
 
     def planes(self, boards: Boards) -> Planes:
         """Return what the network sees, `[n, width]` int8 in {0, 1}.
@@ -103,6 +108,27 @@ class Inputs:
         allowed = tactical_actions(boards, completing)
         return planes, unpack_bits(allowed, boards.game.num_actions).view(np.bool_)
 
+    def planes_of_choices(self, boards: Boards) -> tuple[Planes, Mask]:
+        """Return what the network sees where more than one move is allowed, and the mask of all.
+
+        Args:
+            boards: `[n]` positions in which nobody has a line.
+
+        Returns:
+            Planes of the rows of the mask `[n, A]` that have more than one move, in their order.
+        """
+        if not self.tactical_rule:
+            allowed = boards.legal_mask()
+            return self.planes(boards[has_choice(allowed)]), allowed
+        completing = _completing(boards)
+        bits = tactical_actions(boards, completing)
+        allowed = unpack_bits(bits, boards.game.num_actions).view(np.bool_)
+        rows = has_choice(allowed)
+        if not self.threat_planes:
+            return _stones(boards[rows]), allowed
+        own, others = completing
+        return _with_threats(boards[rows], own[rows], others[rows]), allowed
+
     def sources(self, game: Game, permutation: Permutation) -> npt.NDArray[np.intp]:
         """Return from where each input of a rotated or reflected position comes, `[width]`.
 
@@ -114,8 +140,13 @@ class Inputs:
         stones = (2 * from_square[:, None] + np.arange(2)).ravel()
         if not self.threat_planes:
             return stones
-        threats = [plane * game.num_squares + from_square for plane in (2, 3)]
+        threats = [plane * game.num_squares + from_square for plane in range(2, 6)]
         return np.concatenate([stones, *threats])
+
+
+def has_choice(allowed: Mask) -> Mask:
+    """Return `[n]` bool, whether more than one of the moves `[n, A]` is allowed."""
+    return np.asarray(np.count_nonzero(allowed, axis=1) > 1)
 
 
 def _stones(boards: Boards) -> Planes:
@@ -131,13 +162,15 @@ def _completing(boards: Boards) -> tuple[Bits, Bits]:
 
 
 def _with_threats(boards: Boards, own: Bits, others: Bits) -> Planes:
-    """`[n, 4 S]` the planes of stones, then of the empty squares among these."""
+    """`[n, 6 S]` the planes of stones, of the empty squares among these, and of those before."""
     squares = boards.game.num_squares
-    planes = np.empty((len(boards), 4 * squares), np.int8)
+    planes = np.empty((len(boards), 6 * squares), np.int8)
     planes[:, : 2 * squares] = _stones(boards)
     empty = ~(boards.mover | boards.opponent)
-    planes[:, 2 * squares : 3 * squares] = unpack_bits(own & empty, squares)
-    planes[:, 3 * squares :] = unpack_bits(others & empty, squares)
+    stones = np.stack([boards.mover, boards.opponent])
+    extending = line_extending_squares(boards.game, stones, stones[::-1])
+    for place, bits in enumerate((own & empty, others & empty, *extending), start=2):
+        planes[:, place * squares : (place + 1) * squares] = unpack_bits(bits, squares)
     return planes
 
 

@@ -41,6 +41,8 @@ def add_planes_and_mask(
     planes = observation
     if inputs.threat_planes:
         parts = [observation, squares.mover_completes, squares.opponent_completes]
+        for side, other in (("mover", "opponent"), ("opponent", "mover")):
+            parts.append(_add_extends(graph, game, side, other))
         planes = graph.add("Concat", parts, "planes", axis=1)
     if not inputs.tactical_rule:
         return planes, action_mask
@@ -95,6 +97,22 @@ def _add_completes(graph: Graph, game: Game, side: str, empty: str) -> str:
     # A square may complete several lines.
     once = graph.add("Min", [touched, "one"], f"{side}.touched_once")
     return graph.add("Mul", [once, empty], f"{side}.completes")
+
+
+def _add_extends(graph: Graph, game: Game, side: str, other: str) -> str:
+    """Add the empty squares of lines on which a side lacks two stones and the other one has none.
+
+    `_add_completes` has added the counts of both sides.
+    """
+    wanted = graph.constant(f"{side}.two_fewer", np.float32(game.connect - 2))
+    nothing = graph.constant(f"{side}.none", np.float32(0))
+    lacks_two = graph.add("Equal", [f"{side}.counts", wanted], f"{side}.lacks_two")
+    is_free = graph.add("Equal", [f"{other}.counts", nothing], f"{side}.is_free")
+    both = graph.add("And", [lacks_two, is_free], f"{side}.extendable")
+    extendable = graph.add("Cast", [both], f"{side}.extendable_lines", to=_float_type())
+    touched = graph.add("MatMul", [extendable, f"{side}.squares"], f"{side}.extended")
+    once = graph.add("Min", [touched, "one"], f"{side}.extended_once")
+    return graph.add("Mul", [once, "empty"], f"{side}.extends")
 
 
 def _add_tactical_mask(graph: Graph, game: Game, squares: _Squares, action_mask: str) -> str:

@@ -34,8 +34,9 @@ class Model(Section):
     activation: Literal["relu", "tanh"] = "relu"
     """Activation of the hidden layers."""
     threat_planes: bool = False
-    """Show the network where the mover, and where the opponent, would complete a line: two more
-    planes of squares. Knowledge of the game that is not learnt."""
+    """Show the network where the mover, and where the opponent, would complete a line, and the
+    lines on which each lacks two stones: four more planes of squares. Knowledge of the game that is
+    not learnt."""
     tactical_rule: bool = False
     """Choose only moves that win at once; if there are none, only moves after which the opponent
     cannot win at once, if there are any. Knowledge of the game that is not learnt."""

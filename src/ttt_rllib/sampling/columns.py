@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ttt_envs.game import Game
 from ttt_envs.symmetry import symmetries
-from ttt_rllib.agents.inputs import Inputs
+from ttt_rllib.agents.inputs import Inputs, has_choice
 from ttt_rllib.sampling.lambda_returns import lambda_targets
 from ttt_rllib.sampling.rollout import (
     ActionSampler,
@@ -102,9 +102,10 @@ def td_columns(games: Games, *, lambda_: float, num_actions: int) -> Columns:
         OBS: np.concatenate([ply.observations for ply in games.plies]),
         VALUE_TARGETS: np.concatenate(lambda_targets(games, lambda_=lambda_)),
     }
-    has_choice = columns[OBS][:, -num_actions:].sum(axis=1) > 1
+    keep: Any = has_choice(columns[OBS][:, -num_actions:])
     # Late openings can leave no choice anywhere, and a learner needs something to learn from.
-    keep = has_choice if has_choice.any() else np.True_
+    if not keep.any():
+        keep = np.True_
     return _rows(columns, keep & _learners(games))
 
 
