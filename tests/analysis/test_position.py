@@ -5,10 +5,16 @@ import re
 import numpy as np
 import pytest
 
-from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE
+from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Game
 from ttt_rllib.agents.policies import RandomPolicy
 from ttt_rllib.analysis.game_record import GameRecord
-from ttt_rllib.analysis.position import analyse, move_sentence, position_sentence
+from ttt_rllib.analysis.position import (
+    Outlook,
+    analyse,
+    move_sentence,
+    outlook_words,
+    position_sentence,
+)
 
 
 def value_for(seat, who):
@@ -135,15 +141,94 @@ def test_an_agents_probabilities_and_estimate_are_its_own(new_network):
         analyse(GameRecord(CONNECT_FOUR), network)
 
 
-def test_a_game_without_truth_has_none_but_still_an_end():
-    record = GameRecord(CONNECT_FOUR, (3, 4, 3, 4, 3, 4))
+def test_in_a_large_game_what_is_not_known_is_none():
+    record = GameRecord(CONNECT_FOUR, (3, 4, 3, 4))
     analysis = analyse(record, RandomPolicy(CONNECT_FOUR))
     assert analysis.outlook is None
-    assert {(move.outlook, move.is_best) for move in analysis.moves} == {(None, None)}
+    known = {move.action: move.outlook for move in analysis.moves if move.outlook is not None}
+    assert known == {}
+    assert {move.is_best for move in analysis.moves} == {None}
     assert np.allclose([move.probability for move in analysis.moves], 1 / 7)
     assert (analysis.best_actions, move_sentence(record), position_sentence(record)) == (
         (),
         None,
         None,
     )
+
+
+def test_in_a_large_game_what_threats_force_is_known():
+    # X has three stones in column 3, and O three in column 4.
+    record = GameRecord(CONNECT_FOUR, (3, 4, 3, 4, 3, 4))
+    analysis = analyse(record)
+    assert analysis.outlook == (1, 1)
+    assert analysis.best_actions == (3,)
+    known = {move.action: move.outlook for move in analysis.moves if move.outlook is not None}
+    # Any other move but column 4 lets O win at once.
+    assert known == {3: (1, 0)} | dict.fromkeys((0, 1, 2, 5, 6), (-1, 1))
+    assert {move.action: move.is_best for move in analysis.moves} == {
+        action: action == 3 for action in range(7)
+    }
+    assert move_sentence(record, "O") == "O loses in 1"
+    assert position_sentence(record) == "X wins in 1"
     assert move_sentence(record.play(3)) == "you win"
+    assert move_sentence(record.play(0)) == "you could win at once; now you lose in 1"
+    assert analyse(record.play(3)).outlook == (-1, 0)
+
+
+def test_the_published_value_of_a_large_game_is_that_of_its_first_position():
+    record = GameRecord(CONNECT_FOUR)
+    assert analyse(record).outlook == (1, None)
+    assert position_sentence(record) == "X wins with best play"
+    after = record.play(3)
+    assert (move_sentence(after), position_sentence(after)) == (None, None)
+    drawn = GameRecord(Game(7, 7, 4, gravity=True))
+    assert position_sentence(drawn) == "it is a draw with best play"
+
+
+def test_where_the_second_player_wins_every_first_move_is_known_to_lose():
+    record = GameRecord(Game(6, 6, 4, gravity=True))
+    analysis = analyse(record)
+    assert analysis.outlook == (-1, None)
+    assert {move.outlook for move in analysis.moves} == {Outlook(-1, None)}
+    assert {outlook_words(move.outlook) for move in analysis.moves} == {"loses with best play"}
+    assert position_sentence(record) == "O wins with best play"
+    after = record.play(2)
+    assert analyse(after).outlook == (1, None)
+    assert move_sentence(after) == "you lose with best play"
+    assert analyse(after.play(2)).outlook is None
+
+
+LONG_GAME = (3, 3, 3, 2, 6, 2, 4, 5, 2, 3, 6, 1, 4, 2, 4, 4, 5, 5, 5, 2, 4)
+LONG_GAME += (5, 3, 0, 4, 0, 1, 1, 1, 6, 6, 6, 0, 6, 5, 2, 3, 1, 1, 0, 0, 0)
+"""A game of Connect Four that fills the board."""
+
+
+def merit_of(record):
+    """Return value and -value * plies for the mover, by recursion over the rules."""
+    if record.is_over:
+        return (0, 0) if record.result == "draw" else (-1, 0)
+    below = [merit_of(record.play(action)) for action in record.legal]
+    return max((-value, -merit - (-value)) for value, merit in below)
+
+
+def test_the_end_of_a_large_game_is_that_of_a_recursion():
+    for ply in range(37, 42):
+        record = GameRecord(CONNECT_FOUR, LONG_GAME[:ply])
+        for action in (None, *record.legal):
+            here = record if action is None else record.play(action)
+            outlook = analyse(here).outlook
+            assert (outlook.value, -outlook.value * outlook.plies) == merit_of(here)
+        after = {move.action: merit_of(record.play(move.action)) for move in analyse(record).moves}
+        best = min(after.values())
+        assert analyse(record).best_actions == tuple(a for a, m in after.items() if m == best)
+
+
+def test_a_long_game_is_told_from_where_it_is_known():
+    told = [
+        move_sentence(GameRecord(CONNECT_FOUR, LONG_GAME[:ply]), "X" if ply % 2 else "O")
+        for ply in range(1, 43)
+    ]
+    assert set(told[:23]) == {None}
+    assert told[23:26] == ["O loses in 2", None, "it is a draw"]
+    assert set(told[26:41]) == {"still a draw"}
+    assert told[41] == "it is a draw"

@@ -16,7 +16,9 @@ from ttt_rllib.agents.bundle import load_bundle, save_bundle
 from ttt_rllib.agents.inputs import Inputs
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
+from ttt_rllib.exact.certificate import LosingLine
 from ttt_rllib.report.command import report, write_report
+from ttt_rllib.report.openings import losing_games
 from ttt_rllib.runs.checkpoints import write_manifest
 from ttt_rllib.runs.directory import RunDir
 
@@ -302,6 +304,21 @@ def test_a_game_without_known_values_shows_scores_and_dots_for_probabilities(
     shares = [float(square["data-probability"]) for square in boards[0].all("g")]
     assert [radius**2 / 24**2 for radius in radii] == pytest.approx(shares, abs=1e-3)
     assert page.all("g", **{"data-value": "0"}) == []
+    leads = " ".join(one.text for one in page.all("p", class_="lead"))
+    assert "Nothing here is judged: too many positions are left" in leads
+    assert [one.text for one in page.all("strong", class_="plain")] == ["Not known"] * 5
+
+
+def test_losing_games_of_connect_four_say_only_what_is_known():
+    # X lets O have three in a row with both ends open; what it could have had is not known.
+    early = LosingLine("x", (0, 3, 0, 2, 6, 4, 5, 1), -1)
+    # X has three stones in column 3, and plays elsewhere.
+    late = LosingLine("x", (3, 0, 3, 0, 3, 0, 6, 0), -1)
+    ((_, cards),) = losing_games(CONNECT_FOUR, [early, late]).groups
+    assert [card.headline for card in cards] == ["As X, loses at move 8"] * 2
+    assert cards[0].detail == "At the latest with move 5, column 7: it loses in 2."
+    assert cards[1].detail == "Move 7, column 7: it could win at once; now it loses in 1."
+    assert [card.drawing.count('class="mistake"') for card in cards] == [0, 1]
 
 
 def test_the_command_needs_neither_ray_nor_torch(new_run):

@@ -9,14 +9,13 @@ from ttt_envs.game import Game
 from ttt_rllib.agents.policies import Policy
 from ttt_rllib.analysis.game_record import GameRecord
 from ttt_rllib.analysis.openings import OPENING_PLIES, openings
-from ttt_rllib.analysis.position import analyse, move_sentence
+from ttt_rllib.analysis.position import analyse, move_sentence, outlook_words
 from ttt_rllib.exact.certificate import LosingLine
-from ttt_rllib.exact.evaluation import game_value, solved_game
+from ttt_rllib.exact.evaluation import game_value
 from ttt_rllib.report.charts.boards import (
     game_drawing,
     is_dense,
     move_name,
-    outlook_words,
     percent,
     policy_drawing,
 )
@@ -60,7 +59,7 @@ class BoardCards:
     Attributes:
         verdict: A sentence about all of them.
         reading: How to read the boards.
-        is_exact: Whether the truth is drawn, too.
+        is_exact: Whether the truth is drawn, too, where it is known.
         groups: Title and cards.
     """
 
@@ -100,11 +99,13 @@ def opening_cards(policy: Policy, plies: int = OPENING_PLIES) -> BoardCards:
         title = TITLES[ply] if ply < len(TITLES) else f"After {ply} moves"
         count = f"{len(here)} position" + "s" * (len(here) != 1)
         groups.append((f"{title} · {count}", tuple(_card(record, policy) for record in here)))
-    is_exact = solved_game(policy.game) is not None
+    # Without the agent: its moves may take longer than the truth, and are drawn above.
+    known = [move.outlook is not None for one in records for move in analyse(one).moves]
     odds = "in percent" if not is_dense(policy.game) else "as the area of a dot"
-    truth = "what perfect play makes of a move there, and below it, " if is_exact else ""
+    where = "" if all(known) else ", where that is known"
+    truth = f"what perfect play makes of a move there{where}, and below it, " if any(known) else ""
     reading = f"On every square that can be played: {truth}{odds}, how probably the agent plays it."
-    return BoardCards(_verdict(groups), reading, is_exact, tuple(groups))
+    return BoardCards(_verdict(groups), reading, any(known), tuple(groups))
 
 
 def losing_games(game: Game, lines: Sequence[LosingLine]) -> BoardCards:
@@ -119,12 +120,15 @@ def losing_games(game: Game, lines: Sequence[LosingLine]) -> BoardCards:
 
 
 def _verdict(groups: Sequence[tuple[str, Sequence[Card]]]) -> str:
-    judged = [card.is_good for _, cards in groups for card in cards]
-    if None in judged:
-        return "This game is too large for exact values; nothing here is judged."
-    wrong = judged.count(False)
+    verdicts = [card.is_good for _, cards in groups for card in cards]
+    judged = len(verdicts) - verdicts.count(None)
+    if not judged:
+        return "Nothing here is judged: too many positions are left after these openings."
+    wrong = verdicts.count(False)
     mistakes = {0: "No mistake", 1: "A mistake"}.get(wrong, f"{wrong} mistakes")
-    return f"{mistakes} in {len(judged)} openings."
+    if judged < len(verdicts):
+        return f"{mistakes} in the {judged} of {len(verdicts)} openings whose value is known."
+    return f"{mistakes} in {judged} openings."
 
 
 def _card(record: GameRecord, policy: Policy) -> Card:
@@ -135,30 +139,39 @@ def _card(record: GameRecord, policy: Policy) -> Card:
         f"{percent(choice.probability or 0.0)}"
     )
     drawing = policy_drawing(record, policy)
-    if choice.outlook is None or analysis.outlook is None:
-        return Card(drawing, "No exact value", detail, None)
-    keeps = choice.outlook.value == analysis.outlook.value
+    if choice.outlook is None:
+        return Card(drawing, "Not known", detail, None)
     words = outlook_words(choice.outlook).capitalize()
+    if analysis.outlook is None:
+        return Card(drawing, words, detail, None)
+    keeps = choice.outlook.value == analysis.outlook.value
     could = "" if keeps else f"; could {'win' if analysis.outlook.value > 0 else 'draw'}"
     return Card(drawing, words + could, detail, keeps)
 
 
 def _losing_card(record: GameRecord, line: LosingLine) -> Card:
-    """Return the card of a game; the agent's last move that lost value is marked."""
+    """Return the card of a game; the agent's last move that is known to lose value is marked."""
     seat = 0 if line.seat == "x" else 1
     value = game_value(record.game)
     seat_value = 0 if value is None else value if seat == 0 else -value
-    mistake = None
+    mistake = settled = None
     for ply in range(seat, len(record.moves), 2):
         here = analyse(GameRecord(record.game, record.moves[:ply]))
         move = next(move for move in here.moves if move.action == record.moves[ply])
-        if here.outlook and move.outlook and here.outlook.value >= seat_value > move.outlook.value:
+        if move.outlook is None or move.outlook.value >= seat_value:
+            continue
+        settled = ply if settled is None else settled
+        if here.outlook and here.outlook.value >= seat_value:
             mistake = ply
     result = {"draw": "only draws"}.get(record.result or "", "loses")
     headline = f"As {'XO'[seat]}, {result} at move {len(record.moves)}"
-    if mistake is None:
+    told = settled if mistake is None else mistake
+    if told is None:
         return Card(game_drawing(record, ()), headline, "", is_good=False)
-    words = move_sentence(GameRecord(record.game, record.moves[: mistake + 1]), subject="it")
-    name = move_name(record.game, record.moves[mistake])
-    detail = f"Move {mistake + 1}, {name}: {words}."
-    return Card(game_drawing(record, (mistake,)), headline, detail, is_good=False)
+    words = move_sentence(GameRecord(record.game, record.moves[: told + 1]), subject="it")
+    name = move_name(record.game, record.moves[told])
+    if mistake is None:
+        detail = f"At the latest with move {told + 1}, {name}: {words}."
+        return Card(game_drawing(record, ()), headline, detail, is_good=False)
+    detail = f"Move {told + 1}, {name}: {words}."
+    return Card(game_drawing(record, (told,)), headline, detail, is_good=False)

@@ -10,12 +10,16 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import psutil
 import pytest
 
 from tests.commands import RAY_AND_TORCH, run_command, start_command, wait_until
-from ttt_envs import TIC_TAC_TOE, Boards
+from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards
 from ttt_rllib.agents.bundle import save_bundle
+from ttt_rllib.analysis.game_record import GameRecord
+from ttt_rllib.play.agents import fixed_players
+from ttt_rllib.play.terminal.dialogue import Dialogue
 
 WIDTH = 40
 
@@ -134,14 +138,40 @@ def test_a_seed_repeats_a_transcript_and_another_changes_it(tmp_path):
     assert outputs[0] == outputs[1] != outputs[2]
 
 
-def test_connect_four_is_played_by_columns_without_exact_verdicts(tmp_path):
+def test_connect_four_is_played_by_columns_and_says_what_is_not_known(tmp_path):
     done = play("one_ply.connect_four", "--seed", 0, lines=[3, "h", "p", 7], cwd=tmp_path)
     assert max(map(len, done.stdout.splitlines())) <= WIDTH
     assert "you play 3\n" in done.stdout
     assert "0 1 2 3 4 5 6\n" in done.stdout
     assert "the alpha-beta player, 4 plies would" in done.stdout
+    assert "who wins is not known: too many" in done.stdout.replace("\n  ", " ")
     assert "column 7: the board has columns" in done.stdout
     assert "draw" not in done.stdout
+
+
+def connect_four_dialogue(*moves):
+    dialogue = Dialogue(fixed_players(CONNECT_FOUR)[0], np.random.default_rng(0), WIDTH)
+    dialogue.start("X")
+    dialogue.record = GameRecord(CONNECT_FOUR, moves)
+    return dialogue
+
+
+def test_the_end_of_connect_four_has_exact_verdicts():
+    # X has three stones in column 3: O must play there, and what comes of it is not known.
+    hint = connect_four_dialogue(3, 0, 3, 0, 3).answer("h").replace("\n  ", " ")
+    assert hint.startswith(
+        "who wins is not known: too many positions are left\nknown: 0 loses in 1,"
+    )
+    assert "6 loses in 1\nthe alpha-beta player" in hint
+    assert "3 loses" not in hint
+    assert connect_four_dialogue(3, 0, 2, 0, 4).answer("h").replace("\n  ", " ") == (
+        "best: 0 1 2 3 4 5 6 (X wins in 1)"
+    )
+    assert connect_four_dialogue().answer("h").startswith("X wins with best play; the best moves\n")
+    dialogue = connect_four_dialogue(3, 0, 3, 0)
+    assert "you play 3\n" in dialogue.answer("3")
+    dialogue = connect_four_dialogue(3, 0, 2, 0)
+    assert "you play 4: you win in 1\n" in dialogue.answer("4")
 
 
 def test_the_newest_run_is_the_opponent_and_its_probabilities_are_shown(tmp_path, new_network):

@@ -288,6 +288,31 @@ def test_stones_fall_in_a_game_with_gravity(open_page):
         assert page.locator(".odds").count() == 7
 
 
+def test_the_truth_of_a_large_game_is_drawn_where_it_is_known(open_page):
+    with open_page() as page:
+        page.select_option("#game", "connect_four")
+        page.select_option("#seat-o", "you")
+        expect(page.locator("#verdict")).to_have_text("X wins with best play.")
+        page.evaluate("document.activeElement.blur()")
+        for played, column in enumerate("41414", start=1):
+            page.keyboard.press(column)
+            expect(page.locator(MARKS)).to_have_count(played)
+        # O must play in column 4, and nobody knows what comes of that.
+        expect(page.locator(".truth")).to_have_text(["\u22121"] * 6)
+        words = "Not known yet: too many positions are left."
+        expect(page.locator("#verdict")).to_have_text(words)
+        assert page.locator(".course .dot").count() == 1
+        page.keyboard.press("2")
+        expect(page.locator("#verdict")).to_have_text("O loses in 1.")
+        assert page.locator(".course .dot").count() == 2
+        # There is no line from the first dot to the last one, between which nothing is known.
+        assert "L" not in page.locator(".course .truth-line").get_attribute("d")
+        described = page.locator(".course svg").get_attribute("aria-label")
+        assert described.endswith(": X wins" + ", not known" * 5 + ", X wins.")
+        page.keyboard.press("t")
+        expect(page.locator(".truth")).to_have_count(0)
+
+
 def test_dark_and_still_are_what_the_system_asks_for(open_page):
     paper = "getComputedStyle(document.body).backgroundColor"
     with open_page(color_scheme="dark", reduced_motion="reduce") as page:

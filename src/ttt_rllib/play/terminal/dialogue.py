@@ -8,8 +8,13 @@ from collections.abc import Callable
 import numpy as np
 
 from ttt_rllib.analysis.game_record import GameRecord, IllegalMoveError, Seat
-from ttt_rllib.analysis.position import Analysis, analyse, move_sentence, position_sentence
-from ttt_rllib.exact.evaluation import NOT_PROVABLE
+from ttt_rllib.analysis.position import (
+    Analysis,
+    analyse,
+    move_sentence,
+    outlook_words,
+    position_sentence,
+)
 from ttt_rllib.play.agents import Agent, choose_move, fixed_players
 from ttt_rllib.play.terminal.board_text import Painter, board_text, no_colour, percent_text
 
@@ -140,16 +145,27 @@ class Dialogue:
     def _hint(self) -> str:
         if self.record.is_over:
             return self._text(["the game is over: n new game, u undo"])
-        best = analyse(self.record).best_actions
-        if best:
-            sentence = position_sentence(self.record)
-            return self._text([f"best: {' '.join(map(str, best))} ({sentence})"])
+        analysis = analyse(self.record)
+        sentence = position_sentence(self.record)
+        if analysis.best_actions:
+            best = " ".join(map(str, analysis.best_actions))
+            return self._text([f"best: {best} ({sentence})"])
+        if sentence is None:
+            lines = ["who wins is not known: too many positions are left"]
+        else:
+            lines = [f"{sentence}; the best moves are not known"]
+        known = [
+            f"{move.action} {outlook_words(move.outlook)}"
+            for move in analysis.moves
+            if move.outlook is not None
+        ]
+        if known:
+            lines.append(f"known: {', '.join(known)}")
         # Without the truth, the strongest fixed player gives the advice.
         adviser = fixed_players(self.agent.game)[-1]
         moves = np.flatnonzero(adviser.policy(self.record.board)[0])
-        return self._text(
-            [f"the {adviser.name} would play {' '.join(map(str, moves))}; {NOT_PROVABLE}"]
-        )
+        lines.append(f"the {adviser.name} would play {' '.join(map(str, moves))}")
+        return self._text(lines)
 
     def _probabilities(self) -> str:
         if self.record.is_over:

@@ -136,7 +136,7 @@ class OutlookReply(_Reply):
     """The result of best play, for the player named by the field that holds it."""
 
     value: Value
-    plies: Annotated[int, Field(ge=0, description="Until the game is over.")]
+    plies: Annotated[int | None, Field(ge=0, description="Until the game is over; null: unknown.")]
 
 
 class ActionReply(_Reply):
@@ -164,7 +164,9 @@ class PositionReply(_Reply):
     """A position beside the truth."""
 
     game: GameReply
-    solved: Annotated[bool, Field(description="Whether exact values are known.")]
+    solved: Annotated[
+        bool, Field(description="Whether the exact values of all positions are known.")
+    ]
     squares: Annotated[list[Owner], Field(description="Who owns each square.")]
     turn: Annotated[Seat | None, Field(description="Whose move it is; null: the game is over.")]
     result: Annotated[

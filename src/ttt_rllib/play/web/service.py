@@ -162,6 +162,7 @@ def _verdict(record: GameRecord, point: CoursePoint) -> str:
     known = position_sentence(record)
     if known is not None:
         return known
+    unknown = "not known yet: too many positions are left"
     if point.estimate is None:
-        return "this game is too large for exact values"
-    return f"no exact values here; the agent gives X {point.estimate:+.2f}"
+        return unknown
+    return f"{unknown}; the agent gives X {point.estimate:+.2f}"

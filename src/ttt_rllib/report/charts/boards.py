@@ -2,23 +2,29 @@
 
 A square looks as on the web page: at the top is the result of a move there under perfect play,
 at the bottom the probability that the agent plays it. Values are for the player that moves, and
-lengths count the winner's moves after this one: "+2" wins in 2, "-2" loses in 2, "=" draws.
+lengths count the winner's moves after this one: "+2" wins in 2, "-2" loses in 2, "=" draws. Of a
+move whose result is not known, only the probability is drawn.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from ttt_envs.game import Game
 from ttt_rllib.agents.policies import Policy
 from ttt_rllib.analysis.game_record import GameRecord
-from ttt_rllib.analysis.position import Analysis, MoveAnalysis, Outlook, analyse
+from ttt_rllib.analysis.position import (
+    Analysis,
+    MoveAnalysis,
+    Outlook,
+    analyse,
+    outlook_words,
+)
 from ttt_rllib.analysis.squares import landing_squares, owners
 from ttt_rllib.report.charts.axes import PERCENT, in_percent
 from ttt_rllib.report.charts.svg import number, tag
 
-__all__ = ["game_drawing", "is_dense", "move_name", "outlook_words", "percent", "policy_drawing"]
+__all__ = ["game_drawing", "is_dense", "move_name", "percent", "policy_drawing"]
 
 SIDE = 60.0
 INSET = 3.0
@@ -90,15 +96,6 @@ def move_name(game: Game, action: int) -> str:
     return f"row {row + 1}, column {col + 1}"
 
 
-def outlook_words(outlook: Outlook) -> str:
-    """Say what a move leads to for the player that makes it: "draws", "wins", "loses in 2"."""
-    if outlook.value == 0:
-        return "draws"
-    if outlook.value > 0:
-        return f"wins in {outlook.winner_moves}" if outlook.plies else "wins"
-    return f"loses in {outlook.winner_moves}"
-
-
 def percent(share: float) -> str:
     """Return a share in whole percent, never 0 or 100 unless it is exactly that."""
     if 0.0 < share < 0.005:
@@ -110,10 +107,12 @@ def percent(share: float) -> str:
 
 def _move(game: Game, square: int, move: MoveAnalysis, *, is_choice: bool) -> str:
     share = move.probability or 0.0
-    truth: Mapping[str, str] = {}
+    truth: dict[str, str] = {}
     parts = []
     if move.outlook:
-        truth = {"data_value": str(move.outlook.value), "data_plies": str(move.outlook.plies)}
+        truth = {"data_value": str(move.outlook.value)}
+        if move.outlook.plies is not None:
+            truth["data_plies"] = str(move.outlook.plies)
         parts.append(_tint(game, square, _tone(move.outlook)))
     if is_dense(game):
         parts.append(_disc(game, square, share))

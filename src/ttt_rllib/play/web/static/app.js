@@ -26,7 +26,7 @@ async function show() {
   const [position, course] = await Promise.all([positionAt(table.ply), wholeGame()]);
   if (deal !== table.deal) return null;
   const open = position.result === null && table.seats[mover(table.ply)] === YOU;
-  board.show(position, { open, truth: $("show-truth").checked && position.solved, policy: $("show-policy").checked });
+  board.show(position, { open, truth: $("show-truth").checked, policy: $("show-policy").checked });
   showWords(position, course);
   showSide(course);
   showControls(position);
@@ -42,14 +42,14 @@ function showWords(position, full) {
   if ($("said").textContent !== said) $("said").textContent = said;
 }
 
-function showSide({ course, game, solved }) {
+function showSide({ course, game }) {
   const at = { course, game, moves: table.moves, ply: table.ply };
   drawCourse($("course"), at, go);
   listMoves($("moves"), at, go);
   const isKnown = (field) => course.some((point) => point[field] !== null);
   $("course").hidden = !isKnown("value") && !isKnown("estimate");
   $("course-key").hidden = !isKnown("estimate");
-  $("truth-label").hidden = $("truth-key").hidden = !solved;
+  $("truth-key").hidden = !isKnown("value");
   const whose = nameOf(analyst(table.ply));
   $("whose").textContent = $("show-policy").checked ? `of ${whose}` : "";
   $("about").replaceChildren(...["X", "O"].flatMap((seat) => aboutSeat(seat)));

@@ -10,9 +10,11 @@ export function drawCourse(root, { course, game, ply }, go) {
   const plies = Math.max(course.length - 1, Math.min(9, game.rows * game.cols));
   const x = (at) => LEFT + ((WIDTH - LEFT - RIGHT) * at) / plies;
   const y = (value) => TOP + ((HEIGHT - TOP - BOTTOM) * (1 - Math.max(-1, Math.min(1, value)))) / 2;
+  // A line ends where the value is not known, and begins again after that.
   const line = (values, className) => {
-    const points = values.map((value, at) => (value === null ? null : `${x(at)} ${y(value)}`)).filter(Boolean);
-    return points.length ? [shape("path", { class: className, d: `M${points.join("L")}` })] : [];
+    const step = (at) => (at > 0 && values[at - 1] !== null ? "L" : "M");
+    const d = values.map((value, at) => (value === null ? "" : `${step(at)}${x(at)} ${y(value)}`)).join("");
+    return d ? [shape("path", { class: className, d })] : [];
   };
   const dots = course.flatMap((at, index) => {
     if (at.value === null) return [];
@@ -39,8 +41,7 @@ export function drawCourse(root, { course, game, ply }, go) {
 }
 
 function described(course) {
-  if (course[0].value === null) return "This game is too large for exact values.";
-  const words = course.map((at) => LEVELS.find(([value]) => value === at.value)[1]);
+  const words = course.map((at) => LEVELS.find(([value]) => value === at.value)?.[1] ?? "not known");
   return `Value with best play after each move: ${words.join(", ")}.`;
 }
 

@@ -20,10 +20,8 @@ export function drawOpenings(root, { game, positions }, open) {
 
 function card(game, position, open) {
   const { choice } = position;
-  const known = choice.outlook !== null;
-  const verdict = known
-    ? element("strong", { class: position.keeps_value ? "good" : "bad" }, choiceWords(position))
-    : element("strong", {}, "no exact value");
+  const tone = { true: "good", false: "bad", null: "" }[position.keeps_value];
+  const verdict = element("strong", { class: tone }, choiceWords(position));
   const button = element(
     "button",
     { type: "button", class: "card" },
@@ -40,8 +38,9 @@ function card(game, position, open) {
 }
 
 function choiceWords({ choice, keeps_value, outlook }) {
+  if (choice.outlook === null) return "Not known";
   const words = sentence(valueWords(choice.outlook)).slice(0, -1);
-  if (keeps_value) return words;
+  if (keeps_value !== false) return words;
   return `${words}; could ${outlook.value > 0 ? "win" : "draw"}`;
 }
 
@@ -76,10 +75,10 @@ function board(game, position) {
 }
 
 export function openingsVerdict({ positions }) {
-  if (positions.some((position) => position.outlook === null)) {
-    return "This game is too large for exact values.";
-  }
-  const wrong = positions.filter((position) => !position.keeps_value).length;
-  if (wrong === 0) return `No mistake in ${positions.length} openings.`;
-  return `${wrong === 1 ? "A mistake" : `${wrong} mistakes`} in ${positions.length} openings.`;
+  const judged = positions.filter((position) => position.keeps_value !== null);
+  if (judged.length === 0) return "Nothing here is judged: too many positions are left after these openings.";
+  const wrong = judged.filter((position) => !position.keeps_value).length;
+  const mistakes = { 0: "No mistake", 1: "A mistake" }[wrong] ?? `${wrong} mistakes`;
+  if (judged.length === positions.length) return `${mistakes} in ${judged.length} openings.`;
+  return `${mistakes} in the ${judged.length} of ${positions.length} openings whose value is known.`;
 }

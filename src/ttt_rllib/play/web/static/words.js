@@ -23,18 +23,19 @@ export function moveShort(game, action) {
   return `${String.fromCharCode(97 + (action % game.cols))}${Math.floor(action / game.cols) + 1}`;
 }
 
-// Moves that the winner still has to make after this one, which may itself win.
+// Moves that the winner still has to make after this one, which may itself win; 0 if unknown.
+const winnerMoves = ({ plies }) => Math.floor(((plies ?? 0) + 1) / 2);
+
 export function valueWords(outlook) {
   if (outlook.value === 0) return "draws";
-  const moves = Math.floor((outlook.plies + 1) / 2);
-  if (outlook.value > 0) return outlook.plies === 0 ? "wins" : `wins in ${moves}`;
-  return `loses in ${moves}`;
+  const verb = outlook.value > 0 ? "wins" : "loses";
+  if (outlook.plies === null) return `${verb} with best play`;
+  return outlook.plies === 0 ? verb : `${verb} in ${winnerMoves(outlook)}`;
 }
 
 export function valueShort(outlook) {
   if (outlook.value === 0) return "=";
-  const moves = Math.floor((outlook.plies + 1) / 2);
-  return outlook.value > 0 ? `+${moves || ""}` : `−${moves}`;
+  return `${outlook.value > 0 ? "+" : "−"}${winnerMoves(outlook) || ""}`;
 }
 
 export function percent(share) {
