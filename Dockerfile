@@ -33,6 +33,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends binutils \
 FROM dependencies AS package
 COPY src src
 COPY envs envs
+COPY experiments experiments
 RUN pip --python /venv/bin/python install --no-cache-dir --no-deps --prefix /package .
 
 FROM ${PYTHON_IMAGE}

@@ -128,7 +128,7 @@ def test_a_lost_terminal_saves_a_checkpoint_and_says_how_to_resume(tmp_path):
     done = finish(process)
     assert done.returncode == 130, done.stderr
     assert "Traceback" not in done.stderr
-    assert f"resume with: python -m ttt_rllib.train --resume {run}" in done.stderr
+    assert f"resume with: ttt train --resume {run}" in done.stderr
     assert json.loads((run / "summary.json").read_text())["status"] == "interrupted"
     assert any(run.glob("trials/*/checkpoint_*/complete.json"))
 

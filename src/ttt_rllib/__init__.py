@@ -82,17 +82,16 @@ def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experime
     """Read an experiment from a YAML file and check it.
 
     Args:
-        path: The file.
+        path: The file, or the name of an experiment that comes with the package, such as "ppo".
         overrides: `"key=value"` each, as for the command's `--set`; values are YAML.
 
     Raises:
         InputError: If anything is wrong with it.
     """
-    from pathlib import Path
-
+    from ttt_rllib.config.experiment_files import find_experiment
     from ttt_rllib.config.loading import load_experiment as load
 
-    return load(Path(path), tuple(overrides))
+    return load(find_experiment(path), tuple(overrides))
 
 
 def read_run(path: str | Path) -> RunRecord:

@@ -1,4 +1,4 @@
-"""What all commands share: exit codes, warnings on stderr, and turning functions into a program."""
+"""What all commands share: exit codes, warnings on stderr, and turning functions into programs."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import errno
 import io
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from ttt_rllib.errors import InputError
+from ttt_rllib.errors import InputError, did_you_mean
 
 __all__ = [
     "ENVIRONMENT_FILE",
@@ -21,7 +23,11 @@ __all__ = [
     "EXIT_DONE",
     "EXIT_FAILED",
     "EXIT_INTERRUPTED",
+    "Command",
+    "Group",
     "call",
+    "click_command",
+    "explains_options",
     "load_environment_file",
     "one_line",
     "output_is_optional",
@@ -49,24 +55,130 @@ MACHINE_TROUBLE = {
 USAGE_ERROR: Any = typer.BadParameter.__base__
 
 
-def run_command(*commands: Callable[..., None], **settings: Any) -> None:
-    """Run these commands as a program, each named after its function; a single one needs no name.
+HELP_NAMES = {"help_option_names": ["-h", "--help"]}
+
+EXAMPLES = {
+    "train": "ttt train ppo seed=1",
+    "evaluate": "ttt evaluate results/ppo/RUN",
+    "export": "ttt export results/ppo/RUN --to agent",
+    "report": "ttt report results/ppo/RUN",
+    "play": "ttt play --web",
+    "tournament": "ttt tournament perfect random",
+    "settings": "ttt settings training.lr",
+}
+"""A sound command line of each command, for its help and for whoever left something out."""
+
+
+NARROW = 60
+"""Columns below which help is plain text, since a table would cut the names of the options."""
+
+
+class _PlainHelp:
+    """Help that can be read at any width, and that shows a flag as `--plan`, without `<bool>`."""
+
+    rich_markup_mode: Any
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help, as click asks for it."""
+        columns = shutil.get_terminal_size().columns
+        if columns < NARROW:
+            self.rich_markup_mode = None
+            formatter.width = columns
+        super().format_help(ctx, formatter)  # type: ignore[misc]  # click's
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, as click asks for them."""
+        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]  # click's
+        for param in params:
+            if getattr(param, "is_flag", False):
+                param.metavar = ""
+        return params
+
+
+class Command(_PlainHelp, TyperCommand):
+    """A command of the program.
+
+    Attributes:
+        explain_option: Says what was meant by an option that does not exist; None = what is
+            spelled like it.
+    """
+
+    explain_option: Callable[[str], str] | None = None
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the words of the command line.
+
+        Raises:
+            InputError: If an option does not exist.
+        """
+        try:
+            return super().parse_args(ctx, args)
+        except USAGE_ERROR as error:
+            option = getattr(error, "option_name", None)
+            if option is None or not error.message.startswith("No such option"):
+                raise
+            known = [name for param in self.params for name in param.opts]
+            close = did_you_mean(option, known)
+            meant = close if "did you mean" in close else ""
+            if self.explain_option is not None:
+                meant = self.explain_option(option) or meant
+            raise InputError(
+                f"No such option: {option}{meant}; see ttt {self.name} --help"
+            ) from None
+
+
+class Group(_PlainHelp, TyperGroup):
+    """A program of several commands, which shows its help if it is called without any."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the words of the command line."""
+        if not args and not ctx.resilient_parsing:
+            args = ["--help"]
+        return super().parse_args(ctx, args)
+
+
+def explains_options(explain: Callable[[str], str]) -> Callable[[Any], Any]:
+    """Return a decorator of a command, whose unknown options this function explains.
 
     Args:
-        *commands: Functions with Typer's annotations.
-        **settings: As for `typer.Typer`.
+        explain: Returns a clause that begins with "; ", or "" where it knows nothing.
     """
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, **settings)
-    for command in commands:
-        app.command()(command)
-    sys.exit(call(app))
+
+    def mark(function: Any) -> Any:
+        function.explain_option = explain
+        return function
+
+    return mark
 
 
-def call(app: typer.Typer) -> int:
-    """Run an app and return its exit code; wrong usage gives one line on stderr."""
+def click_command(function: Callable[..., None]) -> Any:
+    """Return a function with Typer's annotations as a command, named after it."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    name = function.__name__
+    example = EXAMPLES.get(name)
+    epilog = f"Example: {example}" if example else None
+    app.command(name, cls=Command, epilog=epilog, context_settings=HELP_NAMES)(function)
+    command: Any = typer.main.get_command(app)
+    command.explain_option = getattr(function, "explain_option", None)
+    return command
+
+
+def run_command(function: Callable[..., None]) -> None:
+    """Run a function with Typer's annotations as a program."""
+    command = click_command(function)
+    sys.exit(call(command, f"ttt {command.name}" if command.name in EXAMPLES else None))
+
+
+def call(program: Any, name: str | None = None) -> int:
+    """Run a command or a group and return its exit code; wrong usage gives one line on stderr.
+
+    Args:
+        program: click's command.
+        name: What its help calls it; None = as it was started.
+    """
     show_log()
     sys.stdout, sys.stderr = _Output("stdout"), _Output("stderr", is_optional=True)
-    return _run(app)
+    return _run(program, name)
 
 
 def output_is_optional() -> None:
@@ -75,16 +187,16 @@ def output_is_optional() -> None:
         sys.stdout.is_optional = True
 
 
-def _run(app: typer.Typer) -> int:
+def _run(program: Any, name: str | None) -> int:
     try:
         load_environment_file()
-        code = int(app(standalone_mode=False) or EXIT_DONE)
+        code = int(program(prog_name=name, standalone_mode=False) or EXIT_DONE)
         sys.stdout.flush()
     except InputError as error:
         warn(f"error: {error}")
         return EXIT_BAD_INPUT
     except USAGE_ERROR as error:
-        warn(f"error: {error.format_message()}; see --help")
+        warn(f"error: {_usage_sentence(error)}")
         return EXIT_BAD_INPUT
     except OSError as error:
         # Of what a command was given: a folder that may not be read, a name that is too long.
@@ -94,6 +206,15 @@ def _run(app: typer.Typer) -> int:
         warn("interrupted")
         return EXIT_INTERRUPTED
     return code
+
+
+def _usage_sentence(error: Any) -> str:
+    """Return what is wrong with the words of a command line, with an example or the help."""
+    sentence = error.format_message().rstrip(".")
+    name = error.ctx.command.name if error.ctx else None
+    if sentence.startswith("Missing") and name in EXAMPLES:
+        return f"{sentence}; for example {EXAMPLES[name]}"
+    return f"{sentence}; see ttt {name} --help" if name in EXAMPLES else f"{sentence}; see --help"
 
 
 def load_environment_file() -> None:

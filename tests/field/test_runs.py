@@ -339,7 +339,7 @@ def test_a_search_with_a_failed_trial_is_not_done_and_tries_it_again_when_resume
     assert done.returncode == 1
     said = own_lines(done.stderr)
     failed = "1 of 3 trials failed; the first, 00001: "
-    assert said[-1] == f"resume with: python -m ttt_rllib.train --resume {run}"
+    assert said[-1] == f"resume with: ttt train --resume {run}"
     assert said[-2].startswith(f"error: {failed}")
     assert done.stdout.splitlines()[-1] == f"results: {run}"
     summary = summary_of(run)

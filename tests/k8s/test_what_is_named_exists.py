@@ -7,12 +7,14 @@ import shlex
 from pathlib import Path
 
 import pytest
-import typer
 import yaml
 
-from ttt_rllib import cli, commands
+from ttt_rllib import commands
+from ttt_rllib.cli import COMMANDS, subcommand
+from ttt_rllib.config.experiment_files import find_experiment
 from ttt_rllib.config.loading import load_experiment
 from ttt_rllib.errors import InputError
+from ttt_rllib.train.command_line import overrides_of
 
 ROOT = Path(__file__).parent.parent.parent
 K8S = ROOT / "k8s"
@@ -21,24 +23,17 @@ SCRIPTS = {"ray-join": K8S / "ray-join"}
 
 @pytest.fixture(scope="module")
 def ttt():
-    """The command `ttt` as click sees it."""
-    made = []
-    command_call = commands.call
-    try:
-        commands.call = lambda app: made.append(app) or 0
-        with pytest.raises(SystemExit):
-            cli.main()
-    finally:
-        commands.call = command_call
-    return typer.main.get_command(made[0])
+    """The commands of `ttt` as click sees them."""
+    return {name: subcommand(name) for name in COMMANDS}
 
 
 def parse_ttt(ttt, words):
     name, *arguments = words
-    with ttt.commands[name].make_context(name, arguments) as context:
+    with ttt[name].make_context(name, arguments) as context:
         if name == "train":
-            experiment = context.params["experiment"]
-            load_experiment(ROOT / experiment, tuple(context.params["overrides"] or ()))
+            sets, words = (context.params[one] or () for one in ("overrides", "settings"))
+            overrides = overrides_of(sets, words, context.params["seed"])
+            load_experiment(find_experiment(ROOT / context.params["experiment"]), overrides)
         return context.params
 
 

@@ -248,7 +248,7 @@ def test_a_failed_run_without_an_agent_says_so_and_shows_its_error_as_text(new_r
     assert note.text.endswith("The error: <script>boom</script>")
     assert page.all("svg", class_="board") == []
     assert "There is no iteration to show." in page.words()
-    assert "python -m ttt_rllib.train --resume results/ppo/one" in page.words()
+    assert "ttt train --resume results/ppo/one" in page.words()
 
 
 def test_an_interrupted_run_shows_what_it_has_and_how_to_go_on(new_run, read_page):

@@ -193,7 +193,7 @@ def test_a_diverging_trial_exits_with_1_names_the_cause_and_how_to_resume(tmp_pa
     assert lines[0].startswith("error: the trial failed: training diverged")
     assert lines[1].startswith(f"details: {run / 'trials'}")
     assert Path(lines[1].removeprefix("details: ")).is_file()
-    assert lines[2] == f"resume with: python -m ttt_rllib.train --resume {run}"
+    assert lines[2] == f"resume with: ttt train --resume {run}"
     assert len(lines) == 3, done.stderr
     assert done.stdout.splitlines()[-1] == f"results: {run}"
     assert json.loads((run / "summary.json").read_text())["status"] == "failed"
@@ -203,7 +203,7 @@ def test_a_diverging_trial_exits_with_1_names_the_cause_and_how_to_resume(tmp_pa
     ("arguments", "expected"),
     [
         (("train", DEBUG, "--nonsense"), "No such option: --nonsense"),
-        (("train", DEBUG, PPO), "unexpected extra argument"),
+        (("train", DEBUG, PPO), "one command trains one experiment"),
         (("evaluate",), "Missing argument"),
         (("evaluate", ".", "--require", "perfekt"), "'perfekt' is not one of"),
     ],

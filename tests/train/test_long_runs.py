@@ -157,7 +157,7 @@ def test_an_interrupt_saves_a_checkpoint_says_how_to_resume_and_resume_equals_no
     send(command.process.pid, signal.SIGINT if send is os.killpg else signal.SIGTERM)
     code, stdout, stderr = command.finish()
     assert code == 130
-    assert f"resume with: python -m ttt_rllib.train --resume {run}" in stderr
+    assert f"resume with: ttt train --resume {run}" in stderr
     assert stdout.splitlines()[-1] == f"results: {run}"
     assert json.loads((run / "summary.json").read_text())["status"] == "interrupted"
     cut, _ = iterations_and_moves(run)
@@ -184,7 +184,7 @@ def test_a_second_interrupt_ends_at_once(start, tmp_path):
     code, stdout, stderr = command.finish()
     assert code == 130
     assert "Traceback" not in stderr
-    assert f"resume with: python -m ttt_rllib.train --resume {run}" in stderr
+    assert f"resume with: ttt train --resume {run}" in stderr
     assert stdout.splitlines()[-1] == f"results: {run}"
     assert time.monotonic() - started_s < 30
 
@@ -213,7 +213,7 @@ def test_an_interrupt_while_starting_exits_with_130_and_without_a_traceback(
     assert code == 130, stderr
     assert "interrupted" in stderr
     # A run that has a directory can be resumed.
-    assert (f"python -m ttt_rllib.train --resume {run}" in stderr) == run.is_dir(), stderr
+    assert (f"ttt train --resume {run}" in stderr) == run.is_dir(), stderr
     assert "Traceback" not in stderr
 
 
@@ -229,7 +229,7 @@ def test_a_full_disk_is_one_line_and_the_run_can_be_resumed_when_there_is_room(s
         assert code == 1
         assert "No space left on device" in stderr
         assert "Traceback" not in stderr
-        assert f"resume with: python -m ttt_rllib.train --resume {run}" in stderr
+        assert f"resume with: ttt train --resume {run}" in stderr
         assert stdout.splitlines()[-1] == f"results: {run}"
         subprocess.run(["mount", "-o", "remount,size=50m", str(tmp_path)], check=True)
         code, _, stderr = start("--resume", run).finish()

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from ttt_rllib.config.env import Env, PettingZooEnv
 from ttt_rllib.config.experiment import Experiment
+from ttt_rllib.config.foreign_words import meant_instead
 from ttt_rllib.config.training import TRAINING, PPOTraining
 from ttt_rllib.errors import abbreviated
 
@@ -43,14 +44,17 @@ def explain(error: ValidationError, data: Mapping[str, Any]) -> str:
 def _unknown_key(key: str, location: tuple[int | str, ...], data: Mapping[str, Any]) -> str:
     """Say where a setting that does not exist at this place exists, or what is like it."""
     algorithm, env = data.get("algorithm", "ppo"), data.get("env")
+    env_kind = PettingZooEnv if isinstance(env, dict) and "pettingzoo" in env else Env
+    training = TRAINING.get(str(algorithm), PPOTraining)
+    keys = _all_keys(Experiment, {"training": training, "env": env_kind})
+    foreign = meant_instead(str(location[-1]), tuple(keys))
     others = [
         other for other, section in TRAINING.items() if key in _all_keys(section, {}, "training.")
     ]
     if others:
-        return f"{algorithm} has no such setting; it is one of {' and '.join(others)}"
-    env_kind = PettingZooEnv if isinstance(env, dict) and "pettingzoo" in env else Env
-    training = TRAINING.get(str(algorithm), PPOTraining)
-    keys = _all_keys(Experiment, {"training": training, "env": env_kind})
+        return f"{algorithm} has no such setting; it is one of {' and '.join(others)}{foreign}"
+    if foreign:
+        return f"unknown key{foreign}"
     # The location also has the tags of pydantic's unions, which are no sections.
     words = {word for key in keys for word in key.split(".")}
     sections = [part for part in location[:-1] if isinstance(part, str) and part in words]

@@ -187,7 +187,14 @@ def _check_search(experiment: Experiment, source: str) -> None:
 def _apply(data: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not all(key.strip().split(".")):
-        raise InputError(f"--set {override[:MAX_SHOWN]}: write it as key=value, for example seed=1")
+        example = "seed=1"
+        if not equals and ":" in key.strip(":"):
+            # As in YAML; the shell has taken the blanks, if there were any.
+            example = "=".join(part.strip() for part in key.split(":", 1))
+        raise InputError(
+            f"--set {override[:MAX_SHOWN]}: write it as key=value, for example "
+            f"{example[:MAX_SHOWN]}"
+        )
     key = key.strip()
     if key.count(".") > MAX_DOTS:
         raise InputError(f"--set {abbreviated(key)}: no setting lies so deep")

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, PositiveInt, model_serializer, model_validator
 
+from ttt_rllib.config.foreign_words import meant_instead
 from ttt_rllib.config.section import Section, Share
 from ttt_rllib.errors import did_you_mean
 from ttt_rllib.metrics import BETTER
@@ -150,8 +151,9 @@ class Search(Section):
     def _dotted(cls, value: Any) -> Any:
         for key in value if isinstance(value, dict) else ():
             if key not in cls.model_fields and "." not in key:
+                meant = meant_instead(key) or did_you_mean(key, list(cls.model_fields))
                 raise ValueError(
-                    f"{key}: unknown key{did_you_mean(key, list(cls.model_fields))}; "
+                    f"{key}: unknown key{meant}; "
                     "a setting to search is dotted, for example training.lr"
                 )
         return value

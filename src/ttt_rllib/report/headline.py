@@ -92,10 +92,10 @@ def next_steps(record: RunRecord) -> tuple[tuple[str, str], ...]:
     folder = f"results/{name}/{run_id}"
     steps = []
     if record.status != "done":
-        steps.append(("Resume", f"python -m ttt_rllib.train --resume {folder}"))
+        steps.append(("Resume", f"ttt train --resume {folder}"))
     if record.bundle is not None:
-        steps.append(("Play against it", f"python -m ttt_rllib.play --web {folder}"))
-        steps.append(("Check it again", f"python -m ttt_rllib.evaluate {folder}"))
+        steps.append(("Play against it", f"ttt play --web {folder}"))
+        steps.append(("Check it again", f"ttt evaluate {folder}"))
     return tuple(steps)
 
 

@@ -1,4 +1,4 @@
-"""`python -m ttt_rllib.train EXPERIMENT.yaml`: train, prove, and leave a run directory.
+"""`ttt train EXPERIMENT`: train, prove, and leave a run directory.
 
 The command loads, prepares, runs and reports; all rules are elsewhere. Heavy imports come late,
 so that bad input and `--help` are answered at once.
@@ -22,14 +22,17 @@ from ttt_rllib.commands import (
     EXIT_DONE,
     EXIT_FAILED,
     EXIT_INTERRUPTED,
+    explains_options,
     one_line,
     output_is_optional,
     warn,
 )
 from ttt_rllib.config.cluster import Ray
+from ttt_rllib.config.completion import complete_experiment, complete_override, complete_run
 from ttt_rllib.config.env_settings import env_notes
 from ttt_rllib.config.exact_settings import not_exact_reason, not_provable_reason
 from ttt_rllib.config.experiment import Experiment
+from ttt_rllib.config.loading import dump_experiment
 from ttt_rllib.errors import InputError, NotReadyError
 from ttt_rllib.evaluation.text import format_report
 from ttt_rllib.metrics import TRAIN_S, flatten
@@ -38,6 +41,8 @@ from ttt_rllib.runs.lock import remove_stale_lock
 from ttt_rllib.runs.summary import Session
 from ttt_rllib.signals import raise_on_interrupts
 from ttt_rllib.tracking.stage_lines import StageLines
+from ttt_rllib.train.command_line import explain_option, overrides_of, split_words
+from ttt_rllib.train.next_steps import next_steps, resume_command
 from ttt_rllib.train.preparation import (
     Job,
     check_earlier_state,
@@ -62,12 +67,35 @@ ABORT_TIMEOUT_S = 2.0
 """How long W&B may take to end after an error or a second Ctrl-C."""
 
 
+@explains_options(explain_option)
 def train(
     experiment: Annotated[
-        Path | None, typer.Argument(metavar="EXPERIMENT.yaml", help="What to train.")
+        str | None,
+        typer.Argument(
+            metavar="EXPERIMENT",
+            help="What to train: a YAML file, or the name of an experiment of the package.",
+            autocompletion=complete_experiment,
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="KEY=VALUE",
+            help="Settings that differ from the file's; `ttt settings` shows all of them.",
+            autocompletion=complete_override,
+        ),
     ] = None,
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting.")
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="The same as an option; may be repeated.",
+            autocompletion=complete_override,
+        ),
+    ] = None,
+    seed: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="The same as seed=NUMBER.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Run id instead of date and time.")] = None,
     storage: Annotated[Path, typer.Option(help="Folder of all results.")] = Path("results"),
@@ -76,7 +104,8 @@ def train(
         typer.Option(envvar="RAY_ADDRESS", help="Ray cluster to join; by default one is started."),
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="RUN_DIR", help="Resume an earlier run.")
+        Path | None,
+        typer.Option(metavar="RUN_DIR", help="Resume an earlier run.", autocompletion=complete_run),
     ] = None,
     resume_if_exists: Annotated[
         bool,
@@ -98,7 +127,12 @@ def train(
             help="Wait so long for room on the cluster, or for another process on the same run.",
         ),
     ] = 0.0,
-    plan: Annotated[bool, typer.Option("--plan", help="Show what would run, and exit.")] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", "--dry-run", help="Show what would run, and exit.")
+    ] = False,
+    print_config: Annotated[
+        bool, typer.Option("--print-config", help="Print all settings as YAML, and exit.")
+    ] = False,
 ) -> None:
     """Train an agent by self-play, and prove how good it is.
 
@@ -107,15 +141,19 @@ def train(
     """
     # A folder's name may look like rich's markup.
     console = Console(highlight=False, markup=False, emoji=False)
-    changes = tuple(overrides or ())
     raise_on_interrupts()
-    if not plan:
+    if not plan and not print_config:
         output_is_optional()
     try:
+        experiment, words = split_words(experiment, settings or ())
+        changes = overrides_of(overrides or (), words, seed)
         if resume is None:
             job = find_job(experiment, changes, storage, name, resume_if_exists=resume_if_exists)
         else:
             job = resume_job(resume, experiment, changes, name)
+        if print_config:
+            print(dump_experiment(job.experiment), end="")
+            raise typer.Exit(EXIT_DONE)
         if keep_dashboard:
             check_keep_dashboard(job.experiment.ray, address)
         with nullcontext() if plan else claim_earlier_run(job, wait):
@@ -234,9 +272,12 @@ def _execute(
 
 
 def _tell_results(run: RunDir, code: int, console: Console) -> int:
-    """Say where the results are and, if there will be more, how to resume; return the code."""
+    """Say what to do next and, last of all, where the results are; return the code."""
     if code != EXIT_DONE:
-        warn(f"resume with: python -m ttt_rllib.train --resume {run.path}")
+        warn(f"resume with: {resume_command(run)}")
+    else:
+        for line in next_steps(run, console.width):
+            console.print(line, soft_wrap=True)
     console.print(f"results: {run.path}", soft_wrap=True)
     return code
 

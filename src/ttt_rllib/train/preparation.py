@@ -25,6 +25,7 @@ from ttt_rllib.cluster.shared_storage import check_shared
 from ttt_rllib.config.cluster import Ray
 from ttt_rllib.config.env_settings import check_env_settings
 from ttt_rllib.config.experiment import Experiment
+from ttt_rllib.config.experiment_files import find_experiment, shipped_experiments
 from ttt_rllib.config.loading import difference, load_experiment
 from ttt_rllib.errors import InputError, NotReadyError
 from ttt_rllib.league.given_agents import check_given_agents, copy_given_agents
@@ -70,7 +71,7 @@ class Job:
 
 
 def find_job(
-    file: Path | None,
+    word: str | None,
     overrides: tuple[str, ...],
     storage: Path,
     name: str | None,
@@ -82,9 +83,12 @@ def find_job(
     Raises:
         InputError: If the experiment is wrong, or differs from that of the existing run.
     """
-    if file is None:
-        raise InputError("which experiment? for example experiments/ppo.yaml")
-    experiment = load_experiment(file, overrides)
+    if word is None:
+        raise InputError(
+            f"which experiment? for example {' '.join(('ttt train ppo', *overrides))}; known are "
+            f"{', '.join(shipped_experiments())}, and any YAML file"
+        )
+    experiment = load_experiment(find_experiment(word), overrides)
     if resume_if_exists and name is None:
         raise InputError("--resume-if-exists: which run? give its --name")
     path = storage.absolute() / experiment.name / (name or "")
@@ -102,7 +106,7 @@ def find_job(
     return _with_its_agents(job, run)
 
 
-def resume_job(path: Path, file: Path | None, overrides: tuple[str, ...], name: str | None) -> Job:
+def resume_job(path: Path, word: str | None, overrides: tuple[str, ...], name: str | None) -> Job:
     """Open an earlier run, which keeps its settings and its name.
 
     Raises:
@@ -111,13 +115,14 @@ def resume_job(path: Path, file: Path | None, overrides: tuple[str, ...], name: 
     run, saved = open_run_dir(path)
     if overrides or name:
         raise InputError(
-            "--resume keeps the settings and the name of the run; drop --set and --name"
+            "--resume keeps the settings and the name of the run; drop --name and all settings"
         )
     check_env_settings(saved)
-    differs = difference(saved, load_experiment(file)) if file is not None else None
+    given = load_experiment(find_experiment(word)) if word is not None else saved
+    differs = difference(saved, given)
     if differs:
         raise InputError(
-            f"{run.experiment}: differs from {file}: {differs}; leave the file out to resume, or "
+            f"{run.experiment}: differs from {word}: {differs}; leave {word} out to resume, or "
             "start a new run"
         )
     return _with_its_agents(Job(saved, run.path.parent.parent, earlier=run), run)
