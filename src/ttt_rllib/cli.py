@@ -14,6 +14,7 @@ import typer
 
 import ttt_rllib
 from ttt_rllib.commands import Group, call, click_command
+from ttt_rllib.config.experiment_files import shipped_experiments
 from ttt_rllib.errors import InputError, did_you_mean
 
 __all__ = ["COMMANDS", "main", "subcommand"]
@@ -105,7 +106,7 @@ class _Program(Group):
 def _meant(word: str) -> str:
     if word in OTHER_WORDS:
         return f"; did you mean {OTHER_WORDS[word]}?"
-    if word.endswith((".yaml", ".yml")):
+    if word.endswith((".yaml", ".yml")) or word in shipped_experiments():
         return f"; did you mean ttt train {word}?"
     return did_you_mean(word, list(COMMANDS)).replace("did you mean ", "did you mean ttt ")
 

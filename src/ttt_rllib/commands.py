@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import io
 import logging
@@ -15,7 +16,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from ttt_rllib.errors import InputError, did_you_mean
+from ttt_rllib.errors import InputError
 
 __all__ = [
     "ENVIRONMENT_FILE",
@@ -73,10 +74,19 @@ NARROW = 60
 """Columns below which help is plain text, since a table would cut the names of the options."""
 
 
-class _PlainHelp:
-    """Help that can be read at any width, and that shows a flag as `--plan`, without `<bool>`."""
+class _Readable:
+    """What our commands do in another way than Typer's.
+
+    Help can be read at any width, a flag is shown as `--plan`, without `<bool>`, and an option
+    that does not exist is answered with the one that was meant.
+
+    Attributes:
+        explain_option: Says what was meant by an option that does not exist; None = what is
+            spelled like it.
+    """
 
     rich_markup_mode: Any
+    explain_option: Callable[[str], str] | None = None
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help, as click asks for it."""
@@ -94,17 +104,6 @@ class _PlainHelp:
                 param.metavar = ""
         return params
 
-
-class Command(_PlainHelp, TyperCommand):
-    """A command of the program.
-
-    Attributes:
-        explain_option: Says what was meant by an option that does not exist; None = what is
-            spelled like it.
-    """
-
-    explain_option: Callable[[str], str] | None = None
-
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the words of the command line.
 
@@ -112,22 +111,29 @@ class Command(_PlainHelp, TyperCommand):
             InputError: If an option does not exist.
         """
         try:
-            return super().parse_args(ctx, args)
+            words: list[str] = super().parse_args(ctx, args)  # type: ignore[misc]  # click's
         except USAGE_ERROR as error:
             option = getattr(error, "option_name", None)
             if option is None or not error.message.startswith("No such option"):
                 raise
-            known = [name for param in self.params for name in param.opts]
-            close = did_you_mean(option, known)
-            meant = close if "did you mean" in close else ""
-            if self.explain_option is not None:
-                meant = self.explain_option(option) or meant
+            meant = self._meant(ctx, option)
             raise InputError(
-                f"No such option: {option}{meant}; see ttt {self.name} --help"
+                f"No such option: {option}{meant}; see {ctx.command_path} --help"
             ) from None
+        return words
+
+    def _meant(self, ctx: Any, option: str) -> str:
+        explained = self.explain_option(option) if self.explain_option else ""
+        known = [name for one in self.get_params(ctx) for name in one.opts]
+        close = difflib.get_close_matches(option, known, n=1)
+        return explained or (f"; did you mean {close[0]}?" if close else "")
 
 
-class Group(_PlainHelp, TyperGroup):
+class Command(_Readable, TyperCommand):
+    """A command of the program."""
+
+
+class Group(_Readable, TyperGroup):
     """A program of several commands, which shows its help if it is called without any."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -210,7 +216,7 @@ def _run(program: Any, name: str | None) -> int:
 
 def _usage_sentence(error: Any) -> str:
     """Return what is wrong with the words of a command line, with an example or the help."""
-    sentence = error.format_message().rstrip(".")
+    sentence = error.format_message().rstrip(".").replace(": Value error, ", ": ")
     name = error.ctx.command.name if error.ctx else None
     if sentence.startswith("Missing") and name in EXAMPLES:
         return f"{sentence}; for example {EXAMPLES[name]}"

@@ -13,6 +13,7 @@ import typer
 from ttt_rllib.agents.bundle import Bundle, BundleError
 from ttt_rllib.agents.lookahead import LookaheadPolicy
 from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run_command, warn
+from ttt_rllib.config.completion import complete_run
 from ttt_rllib.errors import InputError
 from ttt_rllib.evaluation.evaluate_agent import Report, evaluate_agent
 from ttt_rllib.evaluation.sampled import NUM_GAMES, SEED
@@ -41,7 +42,12 @@ class Requirement(StrEnum):
 
 def evaluate(
     agent: Annotated[
-        Path, typer.Argument(metavar="RUN_OR_CHECKPOINT_OR_BUNDLE", help="The agent's folder.")
+        Path,
+        typer.Argument(
+            metavar="RUN_OR_CHECKPOINT_OR_BUNDLE",
+            help="The agent's folder.",
+            autocompletion=complete_run,
+        ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     require: Annotated[

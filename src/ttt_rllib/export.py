@@ -17,6 +17,7 @@ from ttt_rllib.agents.lookahead import MAX_PLIES, LookaheadPolicy
 from ttt_rllib.agents.onnx import INSTALL, OPSET, TOLERANCE, build_model, compare
 from ttt_rllib.agents.policies import NetworkPolicy
 from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run_command, warn
+from ttt_rllib.config.completion import complete_run
 from ttt_rllib.errors import InputError, file_error
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.exact.evaluation import solved_game
@@ -36,7 +37,12 @@ class ExportError(RuntimeError):
 
 def export(
     checkpoint: Annotated[
-        Path, typer.Argument(metavar="CHECKPOINT", help="A run, a checkpoint or a bundle.")
+        Path,
+        typer.Argument(
+            metavar="CHECKPOINT",
+            help="A run, a checkpoint or a bundle.",
+            autocompletion=complete_run,
+        ),
     ],
     to: Annotated[
         Path, typer.Option(metavar="DIR", help="New folder, or a bundle to be replaced.")

@@ -15,6 +15,7 @@ from ttt_rllib.agents.bundle import BundleError
 from ttt_rllib.agents.fixed_players import FIXED_PLAYERS, PERFECT, RANDOM
 from ttt_rllib.agents.policies import GreedyPolicy
 from ttt_rllib.commands import EXIT_DONE, run_command
+from ttt_rllib.config.completion import complete_run
 from ttt_rllib.errors import InputError, file_error
 from ttt_rllib.exact.evaluation import solved_game
 from ttt_rllib.league.members import Member, find_player
@@ -36,6 +37,7 @@ def tournament(
         typer.Argument(
             metavar="AGENT...",
             help=f"Runs, checkpoints, bundles, and of {', '.join(FIXED_PLAYERS)}.",
+            autocompletion=complete_run,
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -100,7 +100,8 @@ def connect(address: str | None, dashboard: tuple[str, int] | None = None) -> No
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, ValueError, RuntimeError) as error:
         raise NotReadyError(
-            f"--address {address}: no Ray cluster answers there: {_reason(error)}"
+            f"--address {address}: no Ray cluster answers there: {_reason(error)}; start one with "
+            "ray start --head, or drop --address to train on this machine"
         ) from None
 
 

@@ -37,6 +37,10 @@ def explain(error: ValidationError, data: Mapping[str, Any]) -> str:
         return f"{key}: {message}" if key else message
     if problem["type"] in {"bool_type", "bool_parsing"}:
         return f"{key}: is {abbreviated(problem['input'])}; write true or false"
+    if problem["type"] == "tuple_type":
+        return (
+            f"{key}: is {abbreviated(problem['input'])}; write a list in brackets, as in [64, 64]"
+        )
     message = problem["msg"][0].lower() + problem["msg"][1:]
     return f"{key}: is {abbreviated(problem['input'])}; {message}"
 

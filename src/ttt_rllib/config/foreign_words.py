@@ -159,11 +159,10 @@ FOREIGN_WORDS: dict[str, tuple[str, ...]] = {
 }
 """Our keys of what they mean, the likeliest first; an algorithm may lack some of them."""
 
-ALWAYS_TORCH = "there is nothing to choose: RLlib's networks are PyTorch's here"
 NOT_TAKEN = "leave it out"
 
 NO_SUCH_SETTING = {
-    "framework": ALWAYS_TORCH,
+    "framework": f"there is nothing to choose, networks are PyTorch's; {NOT_TAKEN}",
     "device": "set learners.num_gpus_per_learner=1 to learn on a GPU",
     "cuda": "set learners.num_gpus_per_learner=1 to learn on a GPU",
     "policy": "the network is one for both seats; its layers are model.hidden_sizes",
@@ -192,12 +191,11 @@ NO_SUCH_SETTING = {
     "render": "watch the agent with ttt play --web",
     "render_mode": "watch the agent with ttt play --web",
     "tensorboard_log": "TensorBoard's files are always written, under trials/ in the run directory",
-    "summary_freq": "metrics.csv has a row per iteration",
+    "summary_freq": f"every iteration is logged; {NOT_TAKEN}",
     "team_change": "there is one team; self_play.swap_steps changes its opponents",
     "initial_elo": "ratings come from an exact table of results, without a first value",
     "memory": f"positions show everything, so no memory is needed; {NOT_TAKEN}",
     "use_lstm": f"positions show everything, so no memory is needed; {NOT_TAKEN}",
-    "num_samples_per_trial": "set search.num_seeds, the trials per configuration",
 }
 """Words that mean nothing here, each with what to do instead."""
 

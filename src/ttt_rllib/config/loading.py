@@ -131,13 +131,15 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         near = sorted(str(other) for other in path.parent.glob("*.yaml"))
         raise InputError(f"{path}: no such file{did_you_mean(str(path), near)}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not readable: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{path}: not readable: {reason}; give a YAML file") from None
     data = parse_yaml(text, str(path))
     if data is None:
         return {}
     if not isinstance(data, dict):
         raise InputError(
-            f"{path}: holds {abbreviated(data)}; an experiment is a mapping of settings"
+            f"{path}: holds {abbreviated(data)}; an experiment is a mapping of settings, "
+            "such as seed: 1"
         )
     return data
 

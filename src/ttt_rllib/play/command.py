@@ -19,6 +19,7 @@ import typer
 from ttt_rllib.agents.bundle import BundleError
 from ttt_rllib.analysis.game_record import Seat
 from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_INTERRUPTED, warn
+from ttt_rllib.config.completion import complete_run
 from ttt_rllib.errors import InputError
 from ttt_rllib.play.agents import Agent, choose_agent, list_agents
 from ttt_rllib.play.terminal.board_text import ansi, no_colour
@@ -48,6 +49,7 @@ def play(
             help="A run, checkpoint or bundle, or a name that --list shows; without it the "
             "newest run, else the perfect player.",
             show_default=False,
+            autocompletion=complete_run,
         ),
     ] = None,
     seat: Annotated[

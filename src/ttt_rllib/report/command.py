@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, warn
+from ttt_rllib.config.completion import complete_run
 from ttt_rllib.errors import InputError, file_error
 from ttt_rllib.report.page import page
 from ttt_rllib.runs.directory import RunDir
@@ -43,7 +44,10 @@ def write_report(run_dir: RunDir) -> Path:
 
 
 def report(
-    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")],
+    run_dir: Annotated[
+        Path,
+        typer.Argument(metavar="RUN", help="The run's folder.", autocompletion=complete_run),
+    ],
 ) -> None:
     """Write the page of a run: verdict, curves, openings, search. It opens offline.
 

@@ -40,6 +40,7 @@ __all__ = [
     "RunDir",
     "create_run_dir",
     "new_run_dir",
+    "not_a_run",
     "open_run_dir",
 ]
 
@@ -174,6 +175,14 @@ def _free_run_id(folder: Path) -> str:
     return next(run_id for run_id in ids if not (folder / run_id).exists())
 
 
+def not_a_run(run: RunDir) -> str:
+    """Return what is missing in a folder that is no run, and what to give instead."""
+    return (
+        f"not a run directory; it has no {run.experiment.name}; give the folder that a training "
+        "named last, such as results/ppo/RUN"
+    )
+
+
 def open_run_dir(path: Path) -> tuple[RunDir, Experiment]:
     """Open the directory of an earlier run.
 
@@ -182,5 +191,5 @@ def open_run_dir(path: Path) -> tuple[RunDir, Experiment]:
     """
     run = RunDir(path.absolute())
     if not run.experiment.is_file():
-        raise InputError(f"--resume {path}: not a run directory; it has no {EXPERIMENT_FILE}")
+        raise InputError(f"--resume {path}: {not_a_run(run)}")
     return run, load_saved_experiment(run.experiment)

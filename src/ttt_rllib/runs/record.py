@@ -16,7 +16,7 @@ from ttt_rllib.config.loading import load_saved_experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.runs.bundles import find_bundle
 from ttt_rllib.runs.certificate_json import AgentCertificate, read_certificate
-from ttt_rllib.runs.directory import RunDir
+from ttt_rllib.runs.directory import RunDir, not_a_run
 from ttt_rllib.runs.leading_trial import leading_trial
 from ttt_rllib.runs.metrics_csv import METRICS_FILE, Curves, read_curves
 from ttt_rllib.runs.outcome import RunStatus
@@ -89,7 +89,7 @@ def read_run(run: RunDir) -> RunRecord:
         InputError: If it is not one, was written by another version, or a file in it is damaged.
     """
     if not run.experiment.is_file():
-        raise InputError(f"{run.path}: not a run directory; it has no {run.experiment.name}")
+        raise InputError(f"{run.path}: {not_a_run(run)}")
     # Read first, so that a run of another version is refused as such, not for its settings' names.
     summary = read_summary(run.summary)
     bundle, certificate = _bundle(run), read_certificate(run.certificate)

@@ -86,8 +86,10 @@ def _parts(override: str) -> tuple[str, str]:
 def _remedy(word: str, after: Sequence[str]) -> str:
     """Return what to write instead of a word that is no setting."""
     key, colon, value = word.partition(":")
-    if not colon and after and "=" not in after[0]:
-        value = after[0]
+    if not colon and after:
+        # "lr = 1e-3" and "lr 1e-3" are words of their own to a shell.
+        value = next((one for one in after if one != "="), "")
+        value = "" if "=" in value else value
     if word in shipped_experiments() or word.endswith((".yaml", ".yml")):
         return "one command trains one experiment; train this one with a command of its own"
     setting = nearest_setting(key)
