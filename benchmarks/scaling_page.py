@@ -200,7 +200,7 @@ def _commands(report: Report) -> str:
             choices |= {f"fastest on {cores:,} cores": adviser.choose(cores) for cores in CLUSTERS}
             for what, choice in choices.items():
                 options = " ".join(f"--set {one}" for one in overrides(choice.setting))
-                commands.setdefault(f"python -m ttt_rllib.train {name} {options}", what)
+                commands.setdefault(f"ttt train {name} {options}", what)
     return "\n".join(f"# {what}\n{command}" for command, what in commands.items())
 
 

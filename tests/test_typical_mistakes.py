@@ -76,7 +76,6 @@ MISTAKES = {
     # Agents and runs.
     "evaluate": "for example ttt evaluate results/ppo/RUN",
     "evaluate nothing": "give a run, a checkpoint or a bundle",
-    "evaluate mine.yaml": "give a run, a checkpoint or a bundle",
     "evaluate agent --require perfekt": "not one of 'unexploitable', 'perfect'",
     "evaluate agent --games 3": "give an even number, 2 or more",
     "evaluate agent --jsn": "did you mean --json?",

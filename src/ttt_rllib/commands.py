@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,7 @@ class _Readable:
         if columns < NARROW:
             self.rich_markup_mode = None
             formatter.width = columns
+            formatter.write_dl = partial(formatter.write_dl, col_max=columns // 2)
         super().format_help(ctx, formatter)  # type: ignore[misc]  # click's
 
     def get_params(self, ctx: Any) -> list[Any]:

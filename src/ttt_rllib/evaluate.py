@@ -44,8 +44,8 @@ def evaluate(
     agent: Annotated[
         Path,
         typer.Argument(
-            metavar="RUN_OR_CHECKPOINT_OR_BUNDLE",
-            help="The agent's folder.",
+            metavar="AGENT",
+            help="A run, a checkpoint or a bundle.",
             autocompletion=complete_run,
         ),
     ],

@@ -17,6 +17,7 @@ __all__ = ["settings"]
 
 NARROWEST, WIDEST = 30, 100
 """Columns of the text."""
+INDENT = "    "
 
 
 def settings(
@@ -45,10 +46,14 @@ def _lines(setting: Setting, width: int) -> Iterator[str]:
     tag = f" [{', '.join(setting.only)}]" if setting.only else ""
     if setting.is_section:
         yield ""
-        yield from textwrap.wrap(f"# {setting.key}{tag}: {setting.doc}", width)
+        yield from _wrapped(f"# {setting.key}{tag}: {setting.doc}", width, later="# ")
         return
-    yield from textwrap.wrap(
-        f"{setting.key}: {setting.default}{tag}", width, subsequent_indent="    "
+    yield from _wrapped(f"{setting.key}: {setting.default}{tag}", width, later=INDENT)
+    yield from _wrapped(f"{INDENT}{setting.kind}. {setting.doc}", width, later=INDENT)
+
+
+def _wrapped(text: str, width: int, later: str) -> list[str]:
+    # A key stays whole, so that it can be copied.
+    return textwrap.wrap(
+        text, width, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
     )
-    about = f"{setting.kind}. {setting.doc}" if setting.doc else setting.kind
-    yield from textwrap.wrap(about, width, initial_indent="    ", subsequent_indent="    ")

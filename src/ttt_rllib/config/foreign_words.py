@@ -131,7 +131,6 @@ OTHERS = {
     "board_size": ("env.rows",),
     "layers": HIDDEN,
     "hidden_size": HIDDEN,
-    "hiddens": HIDDEN,
     "epochs": EPOCHS,
     "workers": RUNNERS,
     "n_workers": RUNNERS,
