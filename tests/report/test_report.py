@@ -333,8 +333,11 @@ def test_wrong_input_is_one_line_and_exit_code_2(tmp_path, capsys):
     with pytest.raises(typer.Exit) as raised:
         report(tmp_path)
     assert raised.value.exit_code == 2
-    said = f"error: {tmp_path}: not a run directory; it has no experiment.yaml; "
-    assert capsys.readouterr() == ("", said)
+    output = capsys.readouterr()
+    said = f"error: {tmp_path}: not a run directory; it has no experiment.yaml; give the folder "
+    assert output.out == ""
+    assert output.err.startswith(said)
+    assert output.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
