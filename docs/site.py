@@ -17,6 +17,7 @@ from mkdocs.structure.pages import Page
 
 import ttt_envs
 import ttt_rllib
+from ttt_rllib.config.settings_table import all_settings
 
 ROOT = Path(__file__).parent.parent
 
@@ -38,7 +39,8 @@ def on_files(files: Files, config: Any) -> Files:
         files.append(File.generated(config, page, content=(ROOT / place).read_text()))
     for path in sorted((ROOT / "experiments").glob("*.yaml")):
         files.append(File.generated(config, f"experiments/{path.name}", content=path.read_text()))
-    files.append(File.generated(config, "reference.md", content="\n".join(_reference())))
+    for name, lines in (("reference.md", _reference()), ("settings.md", _settings())):
+        files.append(File.generated(config, name, content="\n".join(lines)))
     return files
 
 
@@ -69,6 +71,29 @@ def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> st
 def _site_uri(place: str) -> str:
     """Return where on the site a file of the repository would be."""
     return PAGES.get(place, place.removeprefix("docs/"))
+
+
+def _settings() -> Iterator[str]:
+    """Yield the page about all settings."""
+    yield "# Settings\n"
+    yield "Everything that a file in `experiments/` may set, as `ttt settings` shows it.\n"
+    is_open = False
+    for setting in all_settings():
+        if setting.is_section:
+            yield f"\n## {setting.key}\n\n{setting.doc}\n"
+            is_open = False
+            continue
+        if not is_open:
+            yield "| setting | of | values | default | |\n|---|---|---|---|---|"
+            is_open = True
+        cells = (
+            f"`{setting.key}`",
+            ", ".join(setting.only),
+            setting.kind,
+            f"`{setting.default}`",
+            setting.doc,
+        )
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _reference() -> Iterator[str]:

@@ -65,6 +65,8 @@ def test_the_site_builds_and_every_link_in_it_leads_somewhere(tmp_path):
     assert 'src="page.png"' in home
     reference = (tmp_path / "site" / "reference" / "index.html").read_text()
     assert "Load the agent of a run, of a checkpoint or of a bundle." in reference
+    settings = (tmp_path / "site" / "settings" / "index.html").read_text()
+    assert "<code>training.lr</code>" in settings
     pages = {path.relative_to(tmp_path / "site") for path in tmp_path.rglob("index.html")}
     for page in (ROOT / "docs").glob("*.md"):
         assert Path(page.stem) / "index.html" in pages
