@@ -669,9 +669,9 @@ def markdown_table() -> str:
     head = (
         "# Metrics",
         "",
-        "Every figure that a run reports, once per iteration: in `metrics.csv`, at W&B by the",
-        "same names, in TensorBoard as `ray/tune/<name>`. `python -m ttt_rllib.metrics` writes",
-        "this page; do not edit it.",
+        "Every figure that a run reports, once per iteration: in `metrics.csv`, at W&B and in",
+        "TensorBoard by the same names, there over `play/moves`. `python -m ttt_rllib.metrics`",
+        "writes this page; do not edit it.",
         "",
         "| name | unit or range | better | reported by | meaning |",
         "|---|---|---|---|---|",

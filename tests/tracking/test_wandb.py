@@ -213,6 +213,16 @@ def test_a_run_that_was_killed_and_resumed_is_one_run_with_every_row_of_the_csv_
     assert [row["perf/iteration"] for row in server.rows(RUN_ID)] == list(range(1, 305))
 
 
+def test_every_chart_is_over_moves(tmp_path):
+    session = Session(tmp_path).iterate(1, 2).end()
+    (folder,) = session.offline
+    metrics = [r.metric for r in records(folder) if r.WhichOneof("record_type") == "metric"]
+    by_glob = {metric.glob_name: metric.step_metric for metric in metrics if metric.glob_name}
+    assert by_glob == {"*": "play/moves"}
+    (axis,) = [metric for metric in metrics if metric.name == "play/moves"]
+    assert axis.step_metric == ""
+
+
 def test_online_the_server_gets_every_row_also_when_resumed(
     shell, tmp_path, server, logged, new_summary
 ):

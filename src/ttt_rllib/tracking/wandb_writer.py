@@ -20,7 +20,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from ttt_rllib.config.tracking import Wandb
-from ttt_rllib.metrics import ITERATION
+from ttt_rllib.metrics import ITERATION, MOVES
 from ttt_rllib.runs.metrics_csv import METRICS_FILE
 from ttt_rllib.tracking.wandb_mode import KEY_VARIABLE, Mode
 
@@ -173,7 +173,7 @@ class WandbWriter:
     def _init(self, wanted: WandbRun) -> Any:
         import wandb
 
-        return wandb.init(
+        run = wandb.init(
             config=dict(wanted.config),
             id=wanted.id,
             name=wanted.id,
@@ -204,6 +204,11 @@ class WandbWriter:
                 disable_code=True,
             ),
         )
+        # Its charts would count iterations, whose moves differ between experiments.
+        run.define_metric(MOVES)
+        # Every row has its moves; without them it would not get those of another row.
+        run.define_metric("*", step_metric=MOVES, step_sync=False)
+        return run
 
     def _drop_unsynced(self, wanted: WandbRun) -> int:
         """Remove what earlier sessions wrote offline, which is written again from metrics.csv.

@@ -245,6 +245,7 @@ def _execute(
     from ttt_rllib.tracking.prometheus import PrometheusCallback
     from ttt_rllib.tracking.search_progress import progress_of
     from ttt_rllib.tracking.start_progress import StartProgress
+    from ttt_rllib.tracking.tensorboard import TensorBoardCallback
     from ttt_rllib.tracking.wandb import WandbCallback
     from ttt_rllib.tuning.run import RunFailedError, run_trials
     from ttt_rllib.tuning.session_callback import SessionCallback
@@ -252,7 +253,7 @@ def _execute(
     progress, start = progress_of(experiment, console), StartProgress(lines)
     wandb = WandbCallback(experiment, run)
     session = SessionCallback(run, _process_start_s())
-    callbacks = (session, PrometheusCallback(experiment, run), wandb)
+    callbacks = (session, PrometheusCallback(experiment, run), TensorBoardCallback(), wandb)
     try:
         outcome = run_trials(
             experiment, run, progress, resume=resume, first=(start,), callbacks=callbacks

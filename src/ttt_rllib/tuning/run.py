@@ -153,7 +153,7 @@ def _import_tensorboardx() -> None:
     sys.modules["torch"] = cast("Any", None)  # makes an import of it raise
     try:
         with suppress(ImportError):  # Tune says that it is missing
-            import tensorboardX  # type: ignore[import-untyped]  # noqa: F401 - for its effects
+            import tensorboardX  # noqa: F401 - for its effects
     finally:
         del sys.modules["torch"]
 
