@@ -24,7 +24,7 @@ PREFIX, EVENT_FILES = "events", "events.out.tfevents.*"
 NOT_HPARAMS = ("name", "search", "tracking", "ray", "resources", "checkpoint", "max_failures")
 """What decides nothing that an agent learns."""
 
-LEARNT = ("exact/", "eval/", "league/")
+LEARNT = ("exact", "eval", "league")
 """Groups of metrics that are shown beside the hparams."""
 
 
@@ -143,6 +143,6 @@ def _hparams(settings: dict[str, bool | float | str]) -> tuple[Any, Any, Any]:
     """Return the three summaries of TensorBoard's hparams plugin: experiment, start and end."""
     from tensorboardX.summary import hparams
 
-    shown = {metric.name: 0.0 for metric in METRICS if metric.name.startswith(LEARNT)}
+    shown = {one.name: 0.0 for one in METRICS if one.name.split("/")[0] in LEARNT}
     summaries: tuple[Any, Any, Any] = hparams(settings, shown)
     return summaries
