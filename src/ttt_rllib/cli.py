@@ -45,6 +45,7 @@ COMMANDS = {
     "report": Subcommand(
         "ttt_rllib.report.command", "Write the page of a run, which opens offline."
     ),
+    "runs": Subcommand("ttt_rllib.runs.command", "List all runs, and what each one proved."),
     "export": Subcommand("ttt_rllib.export", "Write an agent as files that load with numpy alone."),
     "tournament": Subcommand("ttt_rllib.tournament", "Let every agent play every other."),
     "settings": Subcommand(
@@ -56,7 +57,7 @@ OTHER_WORDS = {
     **dict.fromkeys(("run", "learn", "fit", "tune", "search", "start"), "ttt train ppo"),
     **dict.fromkeys(("resume", "continue"), "ttt train --resume RUN"),
     **dict.fromkeys(("eval", "test", "prove", "check", "verify"), "ttt evaluate RUN"),
-    **dict.fromkeys(("list", "ls", "runs", "agents"), "ttt play --list"),
+    **dict.fromkeys(("list", "ls", "agents"), "ttt play --list"),
     **dict.fromkeys(("web", "serve", "ui"), "ttt play --web"),
     **dict.fromkeys(("config", "options", "params", "defaults"), "ttt settings"),
     **dict.fromkeys(("save", "onnx"), "ttt export RUN --to DIR"),

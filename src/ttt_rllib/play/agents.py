@@ -27,8 +27,8 @@ from ttt_rllib.agents.policies import NetworkPolicy, Policy, SeatPolicies
 from ttt_rllib.errors import InputError, did_you_mean
 from ttt_rllib.evaluation.matches import greedy_actions, sampled_actions
 from ttt_rllib.exact.evaluation import solved_game
-from ttt_rllib.runs.bundles import find_bundle, run_folders
-from ttt_rllib.runs.certificate_json import CERTIFICATE_FILE, Claim, read_certificate
+from ttt_rllib.runs.bundles import claim_about, find_bundle, run_folders
+from ttt_rllib.runs.certificate_json import Claim
 
 __all__ = [
     "OWN_SLUG",
@@ -246,14 +246,4 @@ def _place(path: Path, results: Path) -> tuple[str, str] | None:
 
 
 def _trained(slug: str, name: str, folder: Path, bundle: Bundle) -> Agent:
-    return Agent(slug, name, bundle.policy, is_trained=True, verdict=_verdict(folder, bundle))
-
-
-def _verdict(folder: Path, bundle: Bundle) -> Claim | None:
-    """Read the verdict of the run's certificate, if it is about this agent."""
-    try:
-        certificate = read_certificate(folder / CERTIFICATE_FILE)
-    except InputError:
-        # A damaged certificate proves nothing, but the agent can be played.
-        return None
-    return certificate.claim if certificate and certificate.is_about(bundle) else None
+    return Agent(slug, name, bundle.policy, is_trained=True, verdict=claim_about(folder, bundle))

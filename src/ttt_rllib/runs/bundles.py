@@ -13,11 +13,12 @@ from ttt_rllib.agents.bundle import (
     load_bundle,
 )
 from ttt_rllib.errors import InputError
+from ttt_rllib.runs.certificate_json import CERTIFICATE_FILE, Claim, read_certificate
 from ttt_rllib.runs.directory import TRIALS_FOLDER, RunDir
 from ttt_rllib.runs.leading_trial import leading_trial
 from ttt_rllib.runs.summary import EarlierVersionError, read_summary
 
-__all__ = ["find_bundle", "run_folders"]
+__all__ = ["claim_about", "find_bundle", "run_folders"]
 
 
 def find_bundle(path: Path) -> Bundle:
@@ -45,6 +46,18 @@ def run_folders(results: Path) -> list[Path]:
     marks = (BUNDLE_FOLDER, TRIALS_FOLDER)
     found = {file.parent for mark in marks for file in results.glob(f"*/*/{mark}")}
     return sorted(folder for folder in found if folder.is_dir())
+
+
+def claim_about(folder: Path, bundle: Bundle) -> Claim | None:
+    """Return what the certificate in a folder proves; None if it is not about this agent.
+
+    A damaged certificate proves nothing, but the agent can be played.
+    """
+    try:
+        certificate = read_certificate(folder / CERTIFICATE_FILE)
+    except InputError:
+        return None
+    return certificate.claim if certificate and certificate.is_about(bundle) else None
 
 
 def _folder_in(place: Path) -> Path:

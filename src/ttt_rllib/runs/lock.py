@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import socket
+import struct
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -17,11 +18,14 @@ if TYPE_CHECKING:
     from io import FileIO
     from pathlib import Path
 
-__all__ = ["remove_stale_lock", "run_lock"]
+__all__ = ["is_locked", "remove_stale_lock", "run_lock"]
 
 LOCK_FILE = ".lock"
 HELD = (errno.EACCES, errno.EAGAIN)
 POLL_S = 0.5
+
+FLOCK = "hhqqi0q"
+"""Linux's `struct flock`: type, whence, start, length, process."""
 
 
 @contextmanager
@@ -62,6 +66,22 @@ def remove_stale_lock(path: Path) -> None:
     with suppress(OSError), lock.open("r+b", buffering=0) as file:
         if _other(file) is None and _is_at(lock, file):
             lock.unlink()
+
+
+def is_locked(path: Path) -> bool:
+    """Tell whether another process is at work on a run, without taking its lock for a moment.
+
+    Args:
+        path: The run directory; where its file system has no locks, the answer is False.
+    """
+    question = struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    try:
+        with (path / LOCK_FILE).open("rb", buffering=0) as file:
+            answer = fcntl.fcntl(file, fcntl.F_GETLK, question)
+    except OSError:
+        return False
+    kind: int = struct.unpack(FLOCK, answer)[0]
+    return kind != fcntl.F_UNLCK
 
 
 def _take(path: Path, deadline_s: float) -> FileIO:
