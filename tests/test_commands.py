@@ -65,7 +65,8 @@ DEBUG = str(ROOT / "experiments" / "debug.yaml")
     "words",
     [
         ("evaluate", "PATH"), ("export", "PATH", "--to", "out"), ("report", "PATH"),
-        ("play", "PATH"), ("runs", "PATH"), ("train", "PATH/debug.yaml", "--plan"),
+        ("play", "PATH"), ("runs", "PATH"), ("compare", "PATH"),
+        ("train", "PATH/debug.yaml", "--plan"),
         ("train", "--plan", "--resume", "PATH"), ("train", DEBUG, "--plan", "--storage", "PATH"),
     ],
     ids=lambda words: " ".join(word for word in words if word != DEBUG),

@@ -40,7 +40,7 @@ PACKAGES = (
         "tuning",
         "tracking",
     ),
-    *("train", "evaluate", "export", "tournament", "settings", "cli", "__main__"),
+    *("train", "evaluate", "export", "tournament", "compare", "settings", "cli", "__main__"),
 )
 MAY_IMPORT = {
     "ray": (
@@ -93,7 +93,7 @@ def test_nothing_lies_beside_the_packages_but_what_the_layout_names():
     beside = {path.stem for path in SOURCE.glob("*.py")}
     assert beside == {
         *("__init__", "__main__", "cli", "errors", "text_files", "metrics", "signals", "commands"),
-        *("evaluate", "export", "tournament", "settings"),
+        *("evaluate", "export", "tournament", "compare", "settings"),
     }
 
 

@@ -46,6 +46,9 @@ COMMANDS = {
         "ttt_rllib.report.command", "Write the page of a run, which opens offline."
     ),
     "runs": Subcommand("ttt_rllib.runs.command", "List all runs, and what each one proved."),
+    "compare": Subcommand(
+        "ttt_rllib.compare", "Compare runs over their seeds, with curves and intervals."
+    ),
     "export": Subcommand("ttt_rllib.export", "Write an agent as files that load with numpy alone."),
     "tournament": Subcommand("ttt_rllib.tournament", "Let every agent play every other."),
     "settings": Subcommand(
@@ -61,7 +64,7 @@ OTHER_WORDS = {
     **dict.fromkeys(("web", "serve", "ui"), "ttt play --web"),
     **dict.fromkeys(("config", "options", "params", "defaults"), "ttt settings"),
     **dict.fromkeys(("save", "onnx"), "ttt export RUN --to DIR"),
-    **dict.fromkeys(("elo", "rate", "rank", "compare", "match"), "ttt tournament AGENT..."),
+    **dict.fromkeys(("elo", "rate", "rank", "match"), "ttt tournament AGENT..."),
     "help": "ttt --help",
     "version": "ttt --version",
     "plot": "ttt report RUN",

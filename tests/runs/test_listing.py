@@ -136,6 +136,11 @@ def test_the_verdict_is_about_the_agent_that_is_there(results):
     shutil.rmtree(proved / "agent")
     shutil.copytree(results / "dqn" / "beaten" / "agent", proved / "agent")
     assert read_row(proved).verdict is None
+    # Nor does a certificate help that is about this agent, which the run did not train.
+    shutil.rmtree(proved / "agent")
+    shutil.copytree(AGENT.with_name("dqn"), proved / "agent")
+    shutil.copy(AGENT.with_name("dqn") / "certificate.json", proved)
+    assert read_row(proved).verdict is None
     assert read_row(proved).word == "unproved"
 
 

@@ -16,7 +16,7 @@ from ttt_rllib.report.charts.axes import PERCENT, Scale, short, ticks
 from ttt_rllib.report.charts.figure import Figure, Key, Tone
 from ttt_rllib.report.charts.svg import number, tag
 
-__all__ = ["Line", "line_chart"]
+__all__ = ["Band", "Line", "line_chart"]
 
 Column = npt.NDArray[np.float64]
 
@@ -58,10 +58,28 @@ class Line:
         return Key(self.name, self.tone, value, is_dashed=self.is_limit, is_dot=self.is_dots)
 
 
+@dataclass(frozen=True)
+class Band:
+    """What lies between two figures, behind the lines; its points are known.
+
+    Attributes:
+        x: `[N]` ascending.
+        low: `[N]` lower figures.
+        high: `[N]` upper figures.
+        tone: Its colour.
+    """
+
+    x: Column
+    low: Column
+    high: Column
+    tone: Tone = "ink"
+
+
 def line_chart(
     title: str,
     lines: Sequence[Line],
     *,
+    bands: Sequence[Band] = (),
     y_range: tuple[float, float] | None = None,
     x_name: str = "moves",
     percent: bool = False,
@@ -75,6 +93,7 @@ def line_chart(
     Args:
         title: What they show.
         lines: At least one of them has a figure.
+        bands: Areas behind them, such as intervals.
         y_range: Least and greatest figure of the axis; None = fitted to the lines.
         x_name: What the horizontal axis counts.
         percent: Whether the vertical axis is in percent.
@@ -86,11 +105,13 @@ def line_chart(
     clean = [_known(line) for line in lines]
     xs = [x for line in clean for x in line.x]
     across = Scale.over(xs, LEFT, WIDTH - RIGHT, is_log=is_log)
-    figures = y_range or [y for line in clean for y in line.y]
+    edges = [y for band in bands for side in (band.low, band.high) for y in side]
+    figures = y_range or [*(y for line in clean for y in line.y), *edges]
     upward = Scale.over(figures, HEIGHT - BOTTOM, TOP, is_log=is_log)
     svg = tag(
         "svg",
         *_grid(across, upward, x_name, percent=percent),
+        *(_area(band, across, upward) for band in bands),
         *(_path(line, across, upward) for line in clean if len(line.x)),
         viewBox=f"0 0 {number(WIDTH)} {number(HEIGHT)}",
         role="img",
@@ -125,6 +146,13 @@ def _grid(across: Scale, upward: Scale, x_name: str, *, percent: bool) -> list[s
             parts.append(tag("text", text=short(mark), x=x, y=bottom, text_anchor="middle"))
     parts.append(tag("text", text=x_name, x=WIDTH - RIGHT, y=bottom, text_anchor="end"))
     return [tag("g", *parts, class_="axes")]
+
+
+def _area(band: Band, across: Scale, upward: Scale) -> str:
+    there = zip(band.x, band.high, strict=True)
+    back = zip(band.x[::-1], band.low[::-1], strict=True)
+    points = [f"{number(across(x))} {number(upward(y))}" for x, y in (*there, *back)]
+    return tag("path", d=f"M{'L'.join(points)}Z", class_=f"band {band.tone}")
 
 
 def _path(line: Line, across: Scale, upward: Scale) -> str:
