@@ -307,6 +307,8 @@ def test_resuming_with_other_settings_or_a_damaged_state_exits_with_2(run, tmp_p
     assert (done.returncode, "differs from" in done.stderr) == (2, True), done.stderr
     done = run_command("train", "--resume", path, "--set", "seed=1")
     assert (done.returncode, "--resume keeps the settings" in done.stderr) == (2, True)
+    done = run_command("train", "--resume", path, "--name", "other")
+    assert (done.returncode, "--resume keeps the name" in done.stderr) == (2, True)
     damaged = tmp_path / "damaged"
     checkpoint = damaged / "trials" / "00000" / "checkpoint_000000"
     checkpoint.mkdir(parents=True)

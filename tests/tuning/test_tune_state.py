@@ -124,7 +124,7 @@ def snapshot(folder, files):
 
 def restore(run, experiment):
     search = ExperimentSearch(experiment, run.path)
-    return restore_state(run, scheduler_of(experiment), search), search
+    return restore_state(experiment, run, scheduler_of(experiment), search), search
 
 
 def test_a_snapshot_is_given_to_the_search_and_put_in_place_of_all_that_tune_had_saved(tmp_path):

@@ -24,9 +24,11 @@ from ttt_rllib.errors import InputError, abbreviated, did_you_mean
 
 __all__ = [
     "difference",
+    "differing_settings",
     "dump_experiment",
     "load_experiment",
     "load_saved_experiment",
+    "with_overrides",
     "with_settings",
 ]
 
@@ -98,11 +100,33 @@ def with_settings(experiment: Experiment, settings: Mapping[str, Any]) -> Experi
     return _validated(_with(experiment, settings), experiment.name)
 
 
+def with_overrides(saved: Experiment, overrides: tuple[str, ...]) -> Experiment:
+    """Return the experiment of a run with `--set` overrides.
+
+    Args:
+        saved: The experiment; not changed.
+        overrides: As for `load_experiment`.
+
+    Raises:
+        InputError: If anything in it is wrong.
+    """
+    data = saved.model_dump(mode="json")
+    for override in overrides:
+        _apply(data, override)
+    renamed = find_renamed(data)
+    if renamed is not None:
+        raise InputError(f"--set: {renamed.complaint}")
+    return _validated(data, "--set")
+
+
+def differing_settings(saved: Experiment, given: Experiment) -> list[tuple[str, Any, Any]]:
+    """Return the dotted keys in which two experiments differ, with both values."""
+    return list(_differences(saved.model_dump(mode="json"), given.model_dump(mode="json")))
+
+
 def difference(saved: Experiment, given: Experiment) -> str | None:
     """Return the first setting in which two experiments differ, with both values; None if none."""
-    for key, one, other in _differences(
-        saved.model_dump(mode="json"), given.model_dump(mode="json")
-    ):
+    for key, one, other in differing_settings(saved, given):
         return f"{key} is {abbreviated(one)} there and {abbreviated(other)} here"
     return None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
@@ -9,7 +11,14 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_va
 from ttt_rllib.config.section import Section
 from ttt_rllib.errors import did_you_mean
 from ttt_rllib.exact.walks import MAX_POSITIONS
-from ttt_rllib.metrics import BETTER
+from ttt_rllib.metrics import (
+    BETTER,
+    CONSECUTIVE_UNEXPLOITABLE_EVALS,
+    ITERATION,
+    MOVES,
+    OPTIMAL_MOVE_RATE,
+    TRAIN_S,
+)
 
 __all__ = ["Checkpoint", "Evaluation", "Stop"]
 
@@ -52,6 +61,29 @@ class Stop(Section):
     """Seconds of training, set-up not counted."""
     iterations: PositiveInt | None = None
     """Training iterations."""
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The limits by the metrics that reach them."""
+        limits = {metric: getattr(self, name) for name, metric in LIMITED.items()}
+        return {metric: limit for metric, limit in limits.items() if limit is not None}
+
+    def reached(self, figures: Mapping[str, float]) -> str | None:
+        """Return the name of a limit that figures have reached; None if there is none."""
+        for name, metric in LIMITED.items():
+            if figures.get(metric, -math.inf) >= self.limits.get(metric, math.inf):
+                return name
+        return None
+
+
+LIMITED = {
+    "consecutive_unexploitable_evals": CONSECUTIVE_UNEXPLOITABLE_EVALS,
+    "optimal_move_rate": OPTIMAL_MOVE_RATE,
+    "moves": MOVES,
+    "train_s": TRAIN_S,
+    "iterations": ITERATION,
+}
+"""The fields of `Stop`, and the metrics that reach them."""
 
 
 class Checkpoint(Section):

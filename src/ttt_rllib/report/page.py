@@ -18,6 +18,7 @@ from ttt_rllib.report.league_section import league_section
 from ttt_rllib.report.learning_curves import learning_figures, other_figures, throughput_figures
 from ttt_rllib.report.openings import BoardCards, losing_games, opening_cards
 from ttt_rllib.report.search_section import search_section
+from ttt_rllib.runs.extensions_json import read_extensions
 from ttt_rllib.runs.record import RunRecord
 from ttt_rllib.runs.search_record import read_search
 
@@ -114,6 +115,9 @@ def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
     yield "iterations", f"{len(record.curves.rows):,}"
     if summary and len(summary.sessions) > 1:
         yield "sessions", f"{len(summary.sessions)}: it was resumed"
+    extensions = read_extensions(record.run.path)
+    if extensions:
+        yield "limits raised", ", then ".join(map(str, extensions))
     if record.bundle:
         yield "weights", f"sha256 {record.bundle.weights_sha256}"
     if summary is None:

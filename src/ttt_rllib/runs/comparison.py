@@ -191,7 +191,8 @@ def compared(record: RunRecord) -> ComparedRun:
     """
     if record.experiment.search is not None:
         raise InputError(
-            f"{record.run.path}: is a search, whose trials its report compares; give runs of one trial"
+            f"{record.run.path}: is a search, whose trials its report compares; give runs of one "
+            "trial"
         )
     return ComparedRun(record, is_locked(record.run.path))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ttt_rllib.errors import InputError
+from ttt_rllib.runs.extensions_json import Extension
 from ttt_rllib.runs.files import read_json, validated, write_json
 from ttt_rllib.runs.outcome import RunStatus, TrialStatus
 
@@ -140,6 +141,8 @@ class Summary:
         versions: Versions of the packages by name.
         git_commit: Commit of the source tree; None outside of one.
         machine: Where the driver ran; None if that is not known.
+        extensions: The limits that were raised after the run had begun; without any there is no key
+            in the file.
     """
 
     experiment: str
@@ -159,6 +162,7 @@ class Summary:
     versions: dict[str, str] = field(default_factory=dict)
     git_commit: str | None = None
     machine: Machine | None = None
+    extensions: tuple[Extension, ...] = ()
 
 
 def write_summary(path: Path, summary: Summary) -> None:
@@ -166,6 +170,8 @@ def write_summary(path: Path, summary: Summary) -> None:
     content = {VERSION_KEY: FORMAT_VERSION, **asdict(summary)}
     if summary.search is None:
         del content["search"]
+    if not summary.extensions:
+        del content["extensions"]
     write_json(path, content)
 
 

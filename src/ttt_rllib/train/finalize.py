@@ -32,6 +32,7 @@ from ttt_rllib.metrics import (
 )
 from ttt_rllib.runs.certificate_json import certificate_of, write_certificate
 from ttt_rllib.runs.directory import RunDir
+from ttt_rllib.runs.extensions_json import read_extensions
 from ttt_rllib.runs.files import write_atomic
 from ttt_rllib.runs.metrics_csv import METRICS_FILE, Curves, read_curves
 from ttt_rllib.runs.outcome import RunResult, RunStatus, TrialResult
@@ -152,6 +153,7 @@ def _summary(
         versions=_versions(),
         git_commit=_git_commit(),
         machine=_machine(),
+        extensions=read_extensions(run.path),
     )
 
 

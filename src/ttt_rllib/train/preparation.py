@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from ttt_rllib.runs.directory import RunDir, create_run_dir, new_run_dir, open_r
 from ttt_rllib.runs.lock import run_lock
 from ttt_rllib.runs.summary import is_done
 from ttt_rllib.signals import deferred_interrupts
+from ttt_rllib.train.longer_limits import extend_run, with_longer_limits
 
 __all__ = [
     "Job",
@@ -57,17 +58,19 @@ class Job:
         storage: Folder of all results, for a new run.
         name: Run id of a new run; None = date and time.
         earlier: The run to resume; None = a new one.
+        saved: The experiment that the run to resume has, where its limits are to be raised.
     """
 
     experiment: Experiment
     storage: Path
     name: str | None = None
     earlier: RunDir | None = None
+    saved: Experiment | None = None
 
     @property
     def is_done(self) -> bool:
         """Whether the earlier run is complete, so that nothing is left to do."""
-        return self.earlier is not None and is_done(self.earlier.path)
+        return self.saved is None and self.earlier is not None and is_done(self.earlier.path)
 
 
 def find_job(
@@ -107,16 +110,14 @@ def find_job(
 
 
 def resume_job(path: Path, word: str | None, overrides: tuple[str, ...], name: str | None) -> Job:
-    """Open an earlier run, which keeps its settings and its name.
+    """Open an earlier run, which keeps its name and its settings, except limits that are raised.
 
     Raises:
         InputError: If it is not a run, or if more is asked than to resume it.
     """
     run, saved = open_run_dir(path)
-    if overrides or name:
-        raise InputError(
-            "--resume keeps the settings and the name of the run; drop --name and all settings"
-        )
+    if name:
+        raise InputError("--resume keeps the name of the run; drop --name")
     check_env_settings(saved)
     given = load_experiment(find_experiment(word)) if word is not None else saved
     differs = difference(saved, given)
@@ -125,7 +126,10 @@ def resume_job(path: Path, word: str | None, overrides: tuple[str, ...], name: s
             f"{run.experiment}: differs from {word}: {differs}; leave {word} out to resume, or "
             "start a new run"
         )
-    return _with_its_agents(Job(saved, run.path.parent.parent, earlier=run), run)
+    job = Job(saved, run.path.parent.parent, earlier=run)
+    if overrides:
+        job = replace(job, experiment=with_longer_limits(run, saved, overrides), saved=saved)
+    return _with_its_agents(job, run)
 
 
 def _with_its_agents(job: Job, run: RunDir) -> Job:
@@ -245,13 +249,16 @@ def start_ray(settings: Ray, address: str | None) -> None:
 
 @contextmanager
 def claim_run_dir(job: Job, run: RunDir) -> Iterator[None]:
-    """Make the directory of a new run and keep other processes from it.
+    """Make the directory of a new run and keep other processes from it; raise limits.
 
     Raises:
+        InputError: If another process has changed the limits of the run to resume.
         OSError: If another run took the directory meanwhile, or it cannot be made.
     """
     if job.earlier is not None:
         # `claim_earlier_run` already holds the lock.
+        if job.saved is not None:
+            extend_run(run, job.saved, job.experiment)
         yield
         return
     create_run_dir(

@@ -21,15 +21,7 @@ from ray.tune.experiment import Trial
 
 from ttt_rllib.cluster.placement import resource_request
 from ttt_rllib.config.experiment import Experiment
-from ttt_rllib.metrics import (
-    BETTER,
-    CONSECUTIVE_UNEXPLOITABLE_EVALS,
-    ITERATION,
-    MOVES,
-    OPTIMAL_MOVE_RATE,
-    TRAIN_S,
-    flatten,
-)
+from ttt_rllib.metrics import BETTER, flatten
 from ttt_rllib.runs.checkpoints import is_complete, prune
 from ttt_rllib.runs.directory import RunDir
 from ttt_rllib.runs.outcome import FAILED, RunResult, TrialResult, best_trial
@@ -102,7 +94,7 @@ def run_trials(
     _import_tensorboardx()
     scheduler, search = scheduler_of(experiment), ExperimentSearch(experiment, run.path)
     # A run that ended before Tune saved anything starts from the beginning.
-    is_restored = resume and restore_state(run, scheduler, search)
+    is_restored = resume and restore_state(experiment, run, scheduler, search)
     followed, interrupt = _Followed(), CheckpointOnInterrupt()
     state = TuneStateCallback(run, scheduler)
     request = resource_request(experiment)
@@ -189,7 +181,7 @@ def _arguments(experiment: Experiment, run: RunDir) -> dict[str, Any]:
         "config": {EXPERIMENT: experiment.model_dump_json()},
         "name": run.trials.name,
         "storage_path": str(run.path),
-        "stop": _stop(experiment),
+        "stop": experiment.stop.limits,
         "max_failures": experiment.max_failures,
         "raise_on_failed_trial": False,
         # A process serves one trial after another, which saves the imports.
@@ -206,17 +198,6 @@ def _arguments(experiment: Experiment, run: RunDir) -> dict[str, Any]:
             checkpoint_score_order="min" if score and BETTER[score] == "lower" else "max",
         ),
     }
-
-
-def _stop(experiment: Experiment) -> dict[str, float]:
-    limits = {
-        CONSECUTIVE_UNEXPLOITABLE_EVALS: experiment.stop.consecutive_unexploitable_evals,
-        OPTIMAL_MOVE_RATE: experiment.stop.optimal_move_rate,
-        MOVES: experiment.stop.moves,
-        TRAIN_S: experiment.stop.train_s,
-        ITERATION: experiment.stop.iterations,
-    }
-    return {name: limit for name, limit in limits.items() if limit is not None}
 
 
 def _outcome(experiment: Experiment, trial: Trial, tunes_status: str) -> TrialResult:

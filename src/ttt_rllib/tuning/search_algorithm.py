@@ -22,6 +22,7 @@ from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.search import Distribution, Search
 from ttt_rllib.metrics import flatten
 from ttt_rllib.runs.outcome import TrialStatus
+from ttt_rllib.tuning.trainable import EXPERIMENT
 
 if TYPE_CHECKING:
     import optuna
@@ -99,6 +100,12 @@ class ExperimentSearch(SearchAlgorithm):
         """
         storage.storage_fs_path = str(self._home)
         storage._timestamp = self._staging  # noqa: SLF001 - nothing public sets it
+
+    def set_experiment(self, experiment: Experiment) -> None:
+        """Make the trial, if it has not been made, with the limits of this experiment."""
+        if self._spec:
+            config = {**self._spec["config"], EXPERIMENT: experiment.model_dump_json()}
+            self._spec = {**self._spec, "config": config, "stop": experiment.stop.limits}
 
     def is_finished(self) -> bool:
         """Return whether all trials have been made."""

@@ -21,14 +21,22 @@ from ray.tune.experiment import Trial
 
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
+from ttt_rllib.metrics import flatten
 from ttt_rllib.runs.checkpoints import PREFIX, is_complete
 from ttt_rllib.runs.directory import RunDir
 from ttt_rllib.runs.files import write_atomic
-from ttt_rllib.tuning.schedulers import ResumableScheduler, scheduler_of
+from ttt_rllib.runs.summary import is_done
+from ttt_rllib.tuning.schedulers import FIFOScheduler, ResumableScheduler, scheduler_of
 from ttt_rllib.tuning.search_algorithm import SEARCH_STATE, ExperimentSearch
-from ttt_rllib.tuning.trainable import SelfPlayTrainable
+from ttt_rllib.tuning.trainable import EXPERIMENT, SelfPlayTrainable
 
-__all__ = ["TuneStateCallback", "check_state", "place_trial", "restore_state"]
+__all__ = [
+    "TuneStateCallback",
+    "check_state",
+    "keep_final_state",
+    "place_trial",
+    "restore_state",
+]
 
 Fault = tuple[Path, str]
 """A checkpoint, and what is wrong with it."""
@@ -43,6 +51,10 @@ TUNE_STATE = "experiment_state-*.json"
 
 RESTORED_STATE = "experiment_state-0.json"
 """The restored trials, under a name before that of any session: clocks and time zones differ."""
+
+NO_STATE = (
+    "has checkpoints but no state to resume from; start a new run, or export an agent from trials/"
+)
 
 SCHEDULER_FILE = "scheduler.pkl"
 """The format number, and the scheduler's state, which Tune does not save."""
@@ -72,9 +84,11 @@ class TuneStateCallback(Callback):
         if newest is None or newest.stat().st_mtime_ns == self._copied_ns:
             return
         self._copied_ns = newest.stat().st_mtime_ns
-        self._copy([newest, max(staging.glob(SEARCH_STATE))])
+        self.copy_from(staging)
 
-    def _copy(self, files: list[Path]) -> None:
+    def copy_from(self, folder: Path) -> None:
+        """Make a snapshot of the newest state in a folder of Tune's."""
+        files = [max(folder.glob(TUNE_STATE)), max(folder.glob(SEARCH_STATE))]
         self._number += 1
         part = self._run.state / ".part"
         shutil.rmtree(part, ignore_errors=True)
@@ -94,16 +108,29 @@ def check_state(experiment: Experiment, run: RunDir) -> None:
     Raises:
         InputError: As `restore_state` does.
     """
-    _load(run, scheduler_of(experiment), ExperimentSearch(experiment, run.path))
+    _load(experiment, run, scheduler_of(experiment), ExperimentSearch(experiment, run.path))
 
 
-def restore_state(run: RunDir, scheduler: ResumableScheduler, search: ExperimentSearch) -> bool:
+def keep_final_state(run: RunDir) -> None:
+    """Make a snapshot of what Tune left of a run that is done, whose snapshots were removed.
+
+    Tune has ended by then, so its files are of one moment.
+    """
+    if not _snapshots(run):
+        TuneStateCallback(run, FIFOScheduler()).copy_from(run.trials)
+
+
+def restore_state(
+    experiment: Experiment, run: RunDir, scheduler: ResumableScheduler, search: ExperimentSearch
+) -> bool:
     """Restore the newest snapshot as the only state that Tune finds.
 
     Nothing else decides what is resumed: not where the run lay before, not the Ray session, in
     which other runs may have left their states, and no state that Tune was still writing.
 
     Args:
+        experiment: What runs; the limits of a single trial are its, even if they have been raised
+            since the trial was made.
         run: The run to resume.
         scheduler: The scheduler that gets its state back.
         search: The search that gets its state back.
@@ -116,7 +143,7 @@ def restore_state(run: RunDir, scheduler: ResumableScheduler, search: Experiment
             but no snapshot that says which trials they belong to, or if a trial that has not
             ended has lost all of its checkpoints. Nothing has been changed then.
     """
-    loaded = _load(run, scheduler, search)
+    loaded = _load(experiment, run, scheduler, search)
     if loaded is None:
         shutil.rmtree(run.trials, ignore_errors=True)
         return False
@@ -135,7 +162,10 @@ def restore_state(run: RunDir, scheduler: ResumableScheduler, search: Experiment
 
 
 def _load(
-    run: RunDir, scheduler: ResumableScheduler, search: ExperimentSearch
+    experiment: Experiment,
+    run: RunDir,
+    scheduler: ResumableScheduler,
+    search: ExperimentSearch,
 ) -> tuple[dict[str, Any], list[Trial], list[Fault]] | None:
     """Give scheduler and search their states.
 
@@ -146,20 +176,15 @@ def _load(
     Tune reads the file itself; but where it fails to, it starts the run from the beginning
     without saying so.
     """
-    snapshots = _snapshots(run)
-    if not snapshots:
+    snapshot = _newest_state(run)
+    if snapshot is None:
         if any(run.trials.glob(f"*/{PREFIX}*")):
-            raise InputError(
-                f"--resume {run.path}: has checkpoints but no state to resume from; "
-                "start a new run, or export an agent from trials/"
-            )
+            raise InputError(f"--resume {run.path}: {NO_STATE}")
         return None
-    snapshot = snapshots[-1]
     # Without it, Tune would look for its trainable among all of RLlib's.
     register_trainable(SelfPlayTrainable.__name__, SelfPlayTrainable)
     try:
-        # Our own file, in our own run directory, like Tune's pickles beside it.
-        saved: dict[str, Any] = pickle.loads((snapshot / SCHEDULER_FILE).read_bytes())  # noqa: S301
+        saved = _scheduler_state(snapshot)
         is_known = saved.get("format") == STATE_FORMAT
         if is_known:
             scheduler.set_state(saved["scheduler"])
@@ -175,6 +200,10 @@ def _load(
             f"--resume {run.path}: its state is of another version of ttt_rllib; "
             "resume it with that version, or start a new run"
         )
+    if experiment.search is None:
+        search.set_experiment(experiment)
+        for trial in trials:
+            _set_limits(trial, experiment)
     missing = [place_trial(trial, run, search) for trial in trials]
     return state, trials, [(path, "missing") for path in missing if path is not None]
 
@@ -189,6 +218,35 @@ def _retry(failed: list[Trial], search: ExperimentSearch) -> None:
         trial.run_metadata.invalidate_cache()
     if names:
         logger.warning("trying again what failed: trial %s", ", ".join(names))
+
+
+def _newest_state(run: RunDir) -> Path | None:
+    """Return the newest snapshot; of a run that is done, which has none, what Tune left."""
+    snapshots = _snapshots(run)
+    if snapshots:
+        return snapshots[-1]
+    left = (run.trials.glob(TUNE_STATE), run.trials.glob(SEARCH_STATE))
+    return run.trials if is_done(run.path) and all(map(any, left)) else None
+
+
+def _scheduler_state(snapshot: Path) -> dict[str, Any]:
+    """Return format and state of the scheduler; Tune's own folder has none, nor needs it."""
+    file = snapshot / SCHEDULER_FILE
+    if not file.is_file() and not snapshot.name.isdecimal():
+        return {"format": STATE_FORMAT, "scheduler": FIFOScheduler().get_state()}
+    # Our own file, in our own run directory, like Tune's pickles beside it.
+    state: dict[str, Any] = pickle.loads(file.read_bytes())  # noqa: S301
+    return state
+
+
+def _set_limits(trial: Trial, experiment: Experiment) -> None:
+    """Let a restored trial end by the limits of the experiment; one that no longer has goes on."""
+    trial.config = {**trial.config, EXPERIMENT: experiment.model_dump_json()}
+    trial.stopping_criterion = experiment.stop.limits
+    result = trial.last_result or {}
+    if trial.status == Trial.TERMINATED and not experiment.stop.reached(flatten(result)):
+        trial.set_status(Trial.PENDING)
+    trial.invalidate_json_state()
 
 
 def _restored_trial(settings: str, figures: str) -> Trial:
