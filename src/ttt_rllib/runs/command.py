@@ -53,7 +53,7 @@ def runs(
     if as_json:
         print(json.dumps([_as_json(row) for row in rows], indent=2))
     elif not rows:
-        print(f"no run in {folder}; start one with: python -m ttt_rllib.train experiments/ppo.yaml")
+        print(f"no run in {folder}; `ttt train` starts one")
     else:
         print("\n".join(_table(rows, _width())))
 
