@@ -152,7 +152,8 @@ def experiment_input(rng: random.Random, place: Path) -> Input:
         for _ in range(rng.choice((1, 1, 1, 3))):
             key, value = rng.choice(SETTINGS), rng.choice(mutations.ODD_VALUES)
             shown = value if isinstance(value, str) else json.dumps(value)
-            words = (*words, "--set", rng.choice((f"{key}={shown}", shown, f"{key}=", f"={shown}")))
+            override = rng.choice((f"{key}={shown}", shown, f"{key}=", f"={shown}"))
+            words = (*words, *rng.choice((("--set", override), (override,))))
         words = tuple(word.replace("\x00", "0").replace("\ud800", "\udcff") for word in words)
     else:
         kind += f" by {mutations.replaced_file(rng, file)}"

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ttt_rllib.commands import EXIT_DONE, output_is_optional
+from ttt_rllib.commands import EXIT_DONE
 from ttt_rllib.config.completion import complete_setting
 from ttt_rllib.config.settings_table import Setting, all_settings, find_settings
 
@@ -35,7 +35,6 @@ def settings(
 
     Exit codes: 0 done, 2 there is no such setting.
     """
-    output_is_optional()
     found = all_settings() if key is None else find_settings(key)
     width = min(max(shutil.get_terminal_size().columns, NARROWEST), WIDEST)
     print("\n".join(line for one in found for line in _lines(one, width)))

@@ -32,7 +32,12 @@ def test_train_ends_with_the_results_line_and_shows_plain_rows_in_a_pipe(run):
     lines = done.stdout.splitlines()
     assert lines[-1] == f"results: {path}"
     assert "\x1b" not in done.stdout
-    assert max(len(line) for line in lines[:-1]) <= 80
+    *before, report, play, curves, wandb, _ = lines
+    assert report.split() == ["report", f"{path}/report.html"]
+    assert play.split() == ["play", "ttt", "play", str(path)]
+    assert curves.split() == ["curves", "tensorboard", "--logdir", f"{path}/trials"]
+    assert wandb.split() == ["W&B", "wandb", "sync", f"{path}/wandb/offline-run-*"]
+    assert max(map(len, before)) <= 80
     header = next(line for line in lines if "NashConv" in line and "moves/s" in line)
     assert header.split()[:6] == ["iter", "moves", "moves/s", "greedy", "NashConv", "optimal"]
     # Ray may say something there; the command itself has nothing to warn of.
