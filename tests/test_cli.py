@@ -108,6 +108,14 @@ def test_it_starts_without_heavy_imports_and_within_a_second(words):
         assert float(cpu_s) < HELP_S
 
 
+@pytest.mark.parametrize("line", ["ttt tr", "ttt train p", "ttt train ppo st", "ttt evaluate r"])
+def test_completion_imports_nothing_heavy(line):
+    words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1)}
+    done = run_program(COST, env={"_TTT_COMPLETE": "complete_bash", **words})
+    _, *loaded = done.stderr.split()
+    assert not HEAVY & set(loaded)
+
+
 def test_a_shell_completes_commands_experiments_settings_and_runs(tmp_path):
     run = Path("results", "ppo", "one")
     (tmp_path / run).mkdir(parents=True)

@@ -37,7 +37,7 @@ def settings(
     """
     found = all_settings() if key is None else find_settings(key)
     width = min(max(shutil.get_terminal_size().columns, NARROWEST), WIDEST)
-    print("\n".join(line for one in found for line in _lines(one, width)))
+    print("\n".join(line for one in found for line in _lines(one, width)).lstrip("\n"))
     raise typer.Exit(EXIT_DONE)
 
 

@@ -29,7 +29,7 @@ from ttt_rllib.errors import InputError
 
 __all__ = ["Setting", "all_settings", "find_settings", "known_setting", "nearest_setting"]
 
-ENVS: dict[str, type[BaseModel]] = {"board": Env, "env.pettingzoo": PettingZooEnv}
+ENVS: dict[str, type[BaseModel]] = {"board": Env, "PettingZoo": PettingZooEnv}
 
 TYPE_NAMES = {int: "integer", float: "number", str: "text", bool: "true or false", dict: "mapping"}
 BOUNDS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
