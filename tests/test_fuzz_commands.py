@@ -117,7 +117,12 @@ def material(new_network, new_summary) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def warm(material) -> None:
     """Import what the commands import late, while every file of it can be read."""
-    for words in (("evaluate", "sound/bundle"), ("report", "sound/ppo/done"), ("play", "--list")):
+    for words in (
+        ("evaluate", "sound/bundle"),
+        ("report", "sound/ppo/done"),
+        ("play", "--list"),
+        ("compare", "sound/ppo", "--html", "page.html"),
+    ):
         in_process.call(words, cwd=material, env={})
     for name in ("ppo", "dqn_pettingzoo"):
         words = ("train", f"sound/experiments/{name}.yaml", "--plan")
@@ -182,6 +187,8 @@ def path_input(rng: random.Random, place: Path) -> Input:
             (("play", path, "--results", str(place)), refused),
             (("play", "--results", path), any_code),
             (("play", "--list", "--results", path), any_code),
+            (("runs", path), any_code),
+            (("compare", path), any_code),
             (("train", path, "--plan"), any_code),
             (("train", str(experiment), "--plan", "--storage", path), any_code),
             (("train", str(experiment), "--plan", "--name", path), any_code),
@@ -252,6 +259,9 @@ def run_input(rng: random.Random, place: Path) -> Input:
             agent_command(rng, run, place),
             ("report", str(run)),
             ("report", str(run)),
+            ("runs", str(place)),
+            ("compare", str(run)),
+            ("compare", str(run), "--html", str(place / "page.html")),
             ("play", "--list", "--results", str(place)),
             ("train", "--plan", "--resume", str(run)),
             ("train", str(place / "experiments" / "debug.yaml"), "--plan", "--resume-if-exists",
@@ -382,7 +392,8 @@ def faults(
         yield "done, with an error"
     if outcome.wall_s > MAX_S:
         yield f"took {outcome.wall_s:.0f} s"
-    writes = outcome.code == 0 and made.words[0] in ("report", "export")
+    may_write = made.words[0] in ("report", "export") or "--html" in made.words
+    writes = outcome.code == 0 and may_write
     after = in_process.listing(place)
     if not writes and after != before:
         paths = [path for path in {**before, **after} if before.get(path) != after.get(path)]

@@ -26,7 +26,7 @@ DEBUG = ROOT / "experiments" / "debug.yaml"
 PPO = ROOT / "experiments" / "ppo.yaml"
 FULL = "error: stdout: No space left on device"
 
-COMMANDS = ("evaluate", "report", "play", "train")
+COMMANDS = ("evaluate", "report", "play", "train", "runs", "compare")
 
 
 @pytest.fixture(scope="module")
