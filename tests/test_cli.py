@@ -9,7 +9,7 @@ from tests import in_process
 from tests.commands import ROOT, run_command, run_module, run_program
 from ttt_rllib import __version__
 from ttt_rllib.cli import COMMANDS, OTHER_WORDS, subcommand
-from ttt_rllib.commands import EXAMPLES
+from ttt_rllib.program import EXAMPLES
 
 HEAVY = {"ray", "torch", "optuna", "wandb", "fastapi", "pettingzoo"}
 HELP_S = 1.0

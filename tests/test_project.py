@@ -22,6 +22,7 @@ PACKAGES = (
         "text_files",
         "metrics",
         "signals",
+        "program",
         "commands",
         "exact",
         "config",
@@ -93,6 +94,7 @@ def test_nothing_lies_beside_the_packages_but_what_the_layout_names():
     beside = {path.stem for path in SOURCE.glob("*.py")}
     assert beside == {
         *("__init__", "__main__", "cli", "errors", "text_files", "metrics", "signals", "commands"),
+        "program",
         *("evaluate", "export", "tournament", "compare", "settings"),
     }
 

@@ -13,9 +13,10 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 import ttt_rllib
-from ttt_rllib.commands import Group, call, click_command
+from ttt_rllib.commands import call
 from ttt_rllib.config.experiment_files import shipped_experiments
 from ttt_rllib.errors import InputError, did_you_mean
+from ttt_rllib.program import HELP_NAMES, Group, click_command
 
 __all__ = ["COMMANDS", "main", "subcommand"]
 
@@ -125,7 +126,7 @@ def _program() -> Any:
     app = typer.Typer(
         name="ttt",
         cls=_Program,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings=HELP_NAMES,
         pretty_exceptions_enable=False,
     )
 

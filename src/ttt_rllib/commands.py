@@ -1,23 +1,20 @@
-"""What all commands share: exit codes, warnings on stderr, and turning functions into programs."""
+"""What all commands share: exit codes, warnings on stderr, and running a function as a program."""
 
 from __future__ import annotations
 
-import difflib
 import errno
 import io
 import logging
 import os
-import shutil
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
 from ttt_rllib.errors import InputError
+from ttt_rllib.program import EXAMPLES, USAGE_ERROR, click_command, usage_sentence
 
 __all__ = [
     "ENVIRONMENT_FILE",
@@ -25,11 +22,7 @@ __all__ = [
     "EXIT_DONE",
     "EXIT_FAILED",
     "EXIT_INTERRUPTED",
-    "Command",
-    "Group",
     "call",
-    "click_command",
-    "explains_options",
     "load_environment_file",
     "one_line",
     "output_is_optional",
@@ -52,123 +45,6 @@ MACHINE_TROUBLE = {
     *(errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENOTCONN),
 }
 """What is wrong with the machine, not with the input: the same command may succeed later."""
-
-# Typer exports only this one of click's classes; all usage errors derive from its base.
-USAGE_ERROR: Any = typer.BadParameter.__base__
-
-
-HELP_NAMES = {"help_option_names": ["-h", "--help"]}
-
-EXAMPLES = {
-    "train": "ttt train ppo seed=1",
-    "evaluate": "ttt evaluate results/ppo/RUN",
-    "export": "ttt export results/ppo/RUN --to agent",
-    "report": "ttt report results/ppo/RUN",
-    "play": "ttt play --web",
-    "tournament": "ttt tournament perfect random",
-    "settings": "ttt settings training.lr",
-}
-"""A sound command line of each command, for its help and for whoever left something out."""
-
-
-NARROW = 60
-"""Columns below which help is plain text, since a table would cut the names of the options."""
-
-
-class _Readable:
-    """What our commands do in another way than Typer's.
-
-    Help can be read at any width, a flag is shown as `--plan`, without `<bool>`, and an option
-    that does not exist is answered with the one that was meant.
-
-    Attributes:
-        explain_option: Says what was meant by an option that does not exist; None = what is
-            spelled like it.
-    """
-
-    rich_markup_mode: Any
-    explain_option: Callable[[str], str] | None = None
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help, as click asks for it."""
-        columns = shutil.get_terminal_size().columns
-        if columns < NARROW:
-            self.rich_markup_mode = None
-            formatter.width = columns
-            formatter.write_dl = partial(formatter.write_dl, col_max=columns // 2)
-        super().format_help(ctx, formatter)  # type: ignore[misc]  # click's
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        """Return the parameters, as click asks for them."""
-        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]  # click's
-        for param in params:
-            if getattr(param, "is_flag", False):
-                param.metavar = ""
-        return params
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the words of the command line.
-
-        Raises:
-            InputError: If an option does not exist.
-        """
-        try:
-            words: list[str] = super().parse_args(ctx, args)  # type: ignore[misc]  # click's
-        except USAGE_ERROR as error:
-            option = getattr(error, "option_name", None)
-            if option is None or not error.message.startswith("No such option"):
-                raise
-            meant = self._meant(ctx, option)
-            raise InputError(
-                f"No such option: {option}{meant}; see {ctx.command_path} --help"
-            ) from None
-        return words
-
-    def _meant(self, ctx: Any, option: str) -> str:
-        explained = self.explain_option(option) if self.explain_option else ""
-        known = [name for one in self.get_params(ctx) for name in one.opts]
-        close = difflib.get_close_matches(option, known, n=1)
-        return explained or (f"; did you mean {close[0]}?" if close else "")
-
-
-class Command(_Readable, TyperCommand):
-    """A command of the program."""
-
-
-class Group(_Readable, TyperGroup):
-    """A program of several commands, which shows its help if it is called without any."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the words of the command line."""
-        if not args and not ctx.resilient_parsing:
-            args = ["--help"]
-        return super().parse_args(ctx, args)
-
-
-def explains_options(explain: Callable[[str], str]) -> Callable[[Any], Any]:
-    """Return a decorator of a command, whose unknown options this function explains.
-
-    Args:
-        explain: Returns a clause that begins with "; ", or "" where it knows nothing.
-    """
-
-    def mark(function: Any) -> Any:
-        function.explain_option = explain
-        return function
-
-    return mark
-
-
-def click_command(function: Callable[..., None]) -> Any:
-    """Return a function with Typer's annotations as a command, named after it."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    name = function.__name__
-    example = EXAMPLES.get(name)
-    epilog = f"Example: {example}" if example else None
-    app.command(name, cls=Command, epilog=epilog, context_settings=HELP_NAMES)(function)
-    command: Any = typer.main.get_command(app)
-    command.explain_option = getattr(function, "explain_option", None)
-    return command
 
 
 def run_command(function: Callable[..., None]) -> None:
@@ -204,7 +80,7 @@ def _run(program: Any, name: str | None) -> int:
         warn(f"error: {error}")
         return EXIT_BAD_INPUT
     except USAGE_ERROR as error:
-        warn(f"error: {_usage_sentence(error)}")
+        warn(f"error: {usage_sentence(error)}")
         return EXIT_BAD_INPUT
     except OSError as error:
         # Of what a command was given: a folder that may not be read, a name that is too long.
@@ -214,15 +90,6 @@ def _run(program: Any, name: str | None) -> int:
         warn("interrupted")
         return EXIT_INTERRUPTED
     return code
-
-
-def _usage_sentence(error: Any) -> str:
-    """Return what is wrong with the words of a command line, with an example or the help."""
-    sentence = error.format_message().rstrip(".").replace(": Value error, ", ": ")
-    name = error.ctx.command.name if error.ctx else None
-    if sentence.startswith("Missing") and name in EXAMPLES:
-        return f"{sentence}; for example {EXAMPLES[name]}"
-    return f"{sentence}; see ttt {name} --help" if name in EXAMPLES else f"{sentence}; see --help"
 
 
 def load_environment_file() -> None:

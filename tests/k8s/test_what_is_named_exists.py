@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ttt_rllib import commands
 from ttt_rllib.cli import COMMANDS, subcommand
 from ttt_rllib.config.experiment_files import find_experiment
 from ttt_rllib.config.loading import load_experiment
 from ttt_rllib.errors import InputError
+from ttt_rllib.program import USAGE_ERROR
 from ttt_rllib.train.command_line import overrides_of
 
 ROOT = Path(__file__).parent.parent.parent
@@ -96,7 +96,7 @@ def test_a_run_that_pods_begin_again_has_a_name_and_goes_on(rendered, pods, ttt)
 
 def test_wrong_commands_would_be_noticed(ttt):
     for wrong in (["train", "experiments/ppo.yaml", "--storag=/results"], ["train", "none.yaml"]):
-        with pytest.raises((commands.USAGE_ERROR, InputError)):
+        with pytest.raises((USAGE_ERROR, InputError)):
             parse_ttt(ttt, wrong)
     with pytest.raises(Exception, match="--dashbord-host"):
         parse_ray(["start", "--dashbord-host=0.0.0.0"])

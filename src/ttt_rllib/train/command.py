@@ -22,7 +22,6 @@ from ttt_rllib.commands import (
     EXIT_DONE,
     EXIT_FAILED,
     EXIT_INTERRUPTED,
-    explains_options,
     one_line,
     output_is_optional,
     warn,
@@ -36,6 +35,7 @@ from ttt_rllib.config.loading import dump_experiment
 from ttt_rllib.errors import InputError, NotReadyError
 from ttt_rllib.evaluation.text import format_report
 from ttt_rllib.metrics import TRAIN_S, flatten
+from ttt_rllib.program import explains_options
 from ttt_rllib.runs.directory import RunDir
 from ttt_rllib.runs.lock import remove_stale_lock
 from ttt_rllib.runs.summary import Session
