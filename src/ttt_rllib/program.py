@@ -34,6 +34,8 @@ USAGE_ERROR: Any = typer.BadParameter.__base__
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
 EXAMPLES = {
+    "runs": "ttt runs",
+    "compare": "ttt compare results/ppo/* --html compared.html",
     "train": "ttt train ppo seed=1",
     "evaluate": "ttt evaluate results/ppo/RUN",
     "export": "ttt export results/ppo/RUN --to agent",
