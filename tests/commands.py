@@ -7,7 +7,9 @@ and in a newcomer's environment, without the variables that the tests set for Ra
 from __future__ import annotations
 
 import os
+import random
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -28,6 +30,7 @@ __all__ = [
     "THOROUGH",
     "end_started",
     "finish",
+    "free_port",
     "loaded_by",
     "own_lines",
     "run_command",
@@ -146,6 +149,18 @@ def end_started(first: int) -> None:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         one.wait()
+
+
+def free_port() -> int:
+    """Return a port on which nothing listens.
+
+    It is below those that the system hands out, of which Ray's processes take many: such a one
+    may be taken before the test uses it. Above 20,000, Ray's workers take none.
+    """
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def finish(

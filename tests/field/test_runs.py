@@ -5,7 +5,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import pytest
 from tests.commands import (
     THOROUGH,
     finish,
+    free_port,
     own_lines,
     run_command,
     start_command,
@@ -197,9 +197,7 @@ def test_copies_of_a_search_that_are_resumed_on_one_living_cluster_do_not_mix(
 @contextmanager
 def cluster(folder, **variables) -> Iterator[str]:
     """Start a cluster with a head and nothing else, and give its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     head = (
         "import sys; from ray.scripts.scripts import main; "
         "sys.argv = ['ray', 'start', '--head', '--block', '--node-ip-address=127.0.0.1', "

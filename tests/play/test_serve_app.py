@@ -1,12 +1,12 @@
 """The web app under Ray Serve, on a real cluster, beside the plain server's answers."""
 
 import inspect
-import socket
 
 import httpx2
 import pytest
 from starlette.testclient import TestClient
 
+from tests.commands import free_port
 from ttt_rllib.play.web.app import listed_app
 
 pytestmark = [
@@ -25,8 +25,7 @@ def address(ray_cluster, tmp_path):
 
     from ttt_rllib.play.serve_app import Arguments, app
 
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     serve.start(http_options={"host": "127.0.0.1", "port": port})
     serve.run(app(Arguments(num_replicas=REPLICAS, num_cpus=0.1, results=tmp_path)))
     yield f"http://127.0.0.1:{port}"

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.commands import EXIT_S, finish, start_command, wait_until
+from tests.commands import EXIT_S, finish, free_port, start_command, wait_until
 from tests.tracking.test_wandb import KEY, records, written
 from tests.tracking.wandb_server import WandbServer
 from ttt_rllib.cluster.dashboard import dashboard_notice, dashboard_place
@@ -174,8 +174,8 @@ def ray_folder():
 def test_a_run_is_seen_in_dashboard_prometheus_wandb_and_tensorboard_and_keeps_its_secrets(
     tmp_path, ray_folder
 ):
-    with socket.create_server(("127.0.0.1", 0)) as free, WandbServer(refuses=True) as server:
-        port = free.getsockname()[1]
+    port = free_port()
+    with WandbServer(refuses=True) as server:
         environment = {
             **{name: None for name in os.environ if name.startswith("WANDB_")},
             "WANDB_API_KEY": KEY,
@@ -184,7 +184,6 @@ def test_a_run_is_seen_in_dashboard_prometheus_wandb_and_tensorboard_and_keeps_i
             "RAY_TMPDIR": str(ray_folder),
             "RAY_metrics_report_interval_ms": "1000",
         }
-        free.close()
         run = tmp_path / "debug" / "one"
         dashboard = ("ray.include_dashboard=true", f"ray.dashboard_port={port}")
         settings = ("stop.iterations=5000", "checkpoint.checkpoint_frequency=100", *dashboard)

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import psutil
 import pytest
 
-from tests.commands import ROOT, finish, shell, start_command, start_program, wait_until
+from tests.commands import (
+    ROOT,
+    finish,
+    free_port,
+    shell,
+    start_command,
+    start_program,
+    wait_until,
+)
 from tests.k8s.queries import MONITORING, dashboard_queries, operands, rule_queries
 
 pytestmark = [
@@ -44,18 +51,10 @@ STALE_S = 8.0
 """Longer than Ray keeps a gauge that is not set again, with the interval above."""
 
 
-def free_ports(count):
-    with ExitStack() as held:
-        listening = [
-            held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
-        ]
-        return [one.getsockname()[1] for one in listening]
-
-
 @contextmanager
 def two_nodes(folder, environment):
     """Start a head and another node; give the head's address and the nodes' metrics ports."""
-    gcs, *metrics = free_ports(3)
+    gcs, *metrics = free_port(), free_port(), free_port()
     hosts = ("127.0.0.1", "127.0.0.2")
     address, nodes = f"{hosts[0]}:{gcs}", []
     started = []
@@ -120,7 +119,7 @@ class Prometheus:
 
 @contextmanager
 def prometheus(folder, nodes):
-    (port,) = free_ports(1)
+    port = free_port()
     every = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     scrape = {"job_name": "ray", "static_configs": [{"targets": nodes}]}
     settings = {

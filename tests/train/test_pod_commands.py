@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import urllib.error
 import urllib.request
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import run_command, start_command, start_program
+from tests.commands import free_port, run_command, start_command, start_program
 from ttt_rllib.config.loading import load_experiment
 from ttt_rllib.runs.directory import RunDir, create_run_dir
 
@@ -119,9 +118,7 @@ def test_the_same_command_starts_a_run_finds_it_done_and_refuses_to_mix_it(tmp_p
 
 @pytest.mark.long
 def test_the_dashboard_asks_for_the_token_stays_after_the_run_and_leaves_on_sigterm(tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     settings = ["--set", "ray.include_dashboard=true", "--set", f"ray.dashboard_port={port}"]
     words = [DEBUG, "--storage", tmp_path, "--name", "pod", *settings, "--keep-dashboard"]
     shell = {"RAY_AUTH_TOKEN": TOKEN, "PYTHONUNBUFFERED": "1"}
