@@ -81,7 +81,8 @@ def _values_of_moves(
             break
         planes, allowed = inputs.planes_of_choices(boards)
         is_quiet = has_choice(allowed)
-        found[rows[is_quiet]] = sign * values_of(planes)
+        if len(planes):
+            found[rows[is_quiet]] = sign * values_of(planes)
         rows, boards = rows[~is_quiet], boards[~is_quiet]
         if not len(rows):
             break

@@ -166,6 +166,8 @@ def _with_threats(boards: Boards, own: Bits, others: Bits) -> Planes:
     squares = boards.game.num_squares
     planes = np.empty((len(boards), 6 * squares), np.int8)
     planes[:, : 2 * squares] = _stones(boards)
+    if not len(planes):
+        return planes
     empty = ~(boards.mover | boards.opponent)
     stones = np.stack([boards.mover, boards.opponent])
     extending = line_extending_squares(boards.game, stones, stones[::-1])
