@@ -26,7 +26,7 @@ MISTAKES = {
     "train experiments/ppo.yaml": "the package's own experiment of that name is ppo: ttt train ppo",
     "train .": "is a directory; give a YAML file",
     "train notes.txt": "an experiment is a mapping of settings, such as seed: 1",
-    "train ppo dqn": "train this one with a command of its own",
+    "train ppo dqn": "train this one with a second command",
     "train --config ppo.yaml": "write it without: ttt train ppo",
     "train mine.yaml": "training.learning_rate: unknown key; did you mean training.lr?",
     # How a setting is written.

@@ -1,4 +1,4 @@
-"""The wheel, in an environment of its own and an empty folder: it needs nothing of the clone."""
+"""The wheel, in a separate environment and an empty folder: it needs nothing of the clone."""
 
 import os
 import subprocess

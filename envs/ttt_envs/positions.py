@@ -159,7 +159,8 @@ def enumerate_positions(game: Game, max_positions: int = MAX_POSITIONS) -> Posit
 def _least_children(layer: Boards, terminal: Mask) -> int:
     """Return a number of positions that the next ply has at least."""
     moves = int(np.bitwise_count(layer.legal_bits()[~terminal]).sum(dtype=np.int64))
-    # A position arises by at most as many last moves as the player who has just moved has stones.
+    # Only a stone of the player who has just moved can have been the last one, so a position has at
+    # most that many parents.
     parents = int(layer.ply[0]) // 2 + 1
     return -(-moves // parents)
 

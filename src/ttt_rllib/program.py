@@ -44,7 +44,7 @@ EXAMPLES = {
     "tournament": "ttt tournament perfect random",
     "settings": "ttt settings training.lr",
 }
-"""A sound command line of each command, for its help and for whoever left something out."""
+"""An example of each command, for its help and for messages about missing arguments."""
 
 NARROW = 60
 """Columns below which help is plain text, since a table would cut the names of the options."""

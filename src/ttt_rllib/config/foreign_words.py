@@ -1,7 +1,7 @@
 """What other libraries call our settings: Stable-Baselines3, CleanRL, ML-Agents, older RLlib.
 
-Nothing is translated, since an experiment is to read the same in every file; whoever writes such
-a word is told ours, or why there is none.
+Nothing is translated, so that experiments read the same in every file. The message names our
+setting, or says why there is none.
 """
 
 from __future__ import annotations

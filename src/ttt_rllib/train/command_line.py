@@ -91,7 +91,7 @@ def _remedy(word: str, after: Sequence[str]) -> str:
         value = next((one for one in after if one != "="), "")
         value = "" if "=" in value else value
     if word in shipped_experiments() or word.endswith((".yaml", ".yml")):
-        return "one command trains one experiment; train this one with a command of its own"
+        return "one command trains one experiment; train this one with a second command"
     setting = nearest_setting(key)
     if setting is None:
         return "is no setting; write it as key=value, for example seed=1"
