@@ -74,7 +74,7 @@ from ttt_rllib.sampling.process_usage import CPU_S_KEY, MEMORY_MB_KEY, ProcessUs
 
 __all__ = ["ExactEvaluationMixin"]
 
-MAX_POSITIONS_IN_TRAINING = 200_000
+MAX_POSITIONS_IN_TRAINING = 100_000
 """The table of a larger game is evaluated during training only where it is asked for."""
 
 UNEXPLOITABLE_EVALS_KEY = "consecutive_unexploitable_evals"
