@@ -119,13 +119,15 @@ def start_program(program: str, *arguments: object, **options: Any) -> subproces
 
 
 @contextmanager
-def web_server(results: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Serve the web page at a free port and give the process and its address."""
-    words = ("--web", "--port", "0", "--results", results)
+def web_server(
+    results: Path, host: str = "127.0.0.1"
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Serve the web page at a free port and give the process and the address that it prints."""
+    words = ("--web", "--host", host, "--port", "0", "--results", results)
     with start_command("play", *words, stdout=None) as process:
         assert process.stderr is not None
         said = process.stderr.readline()
-        address = re.search(r"http://[\d.:]+/", said)
+        address = re.search(r"http://\S+:\d+/", said)
         try:
             assert address, said
             yield process, address[0]

@@ -10,6 +10,7 @@ from importlib.resources import files
 from itertools import pairwise
 from urllib.parse import urlsplit
 
+import httpx2
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
@@ -22,7 +23,7 @@ from ttt_rllib.agents.policies import NetworkPolicy
 from ttt_rllib.analysis.palette import palette
 from ttt_rllib.errors import InputError
 from ttt_rllib.play.agents import list_agents
-from ttt_rllib.play.web.app import create_app, serve
+from ttt_rllib.play.web.app import create_app, invitation, serve
 from ttt_rllib.play.web.middleware import MAX_BODY_BYTES
 
 TRAINED = "ppo~seven"
@@ -323,6 +324,29 @@ def test_a_signal_ends_the_server_after_the_request_under_way(server, number):
         assert connection.recv(100).startswith(b"HTTP/1.1 200")
     assert process.wait(20) == 0
     assert process.stderr.read() == ""
+
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - what is tested
+
+
+def test_the_address_that_is_printed_leads_to_the_page_that_every_interface_serves(results):
+    with web_server(results, EVERYWHERE) as (_, address):
+        # Nobody can go to 0.0.0.0, and a terminal makes what is printed a link.
+        assert address.startswith("http://localhost:")
+        assert httpx2.get(f"{address}healthz", trust_env=False).json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:80/ "),
+        ("my-machine", "http://my-machine:80/ "),
+        ("::1", "http://[::1]:80/ "),
+        ("::", "http://localhost:80/ "),
+    ],
+)
+def test_the_address_that_is_printed_can_be_clicked(host, address):
+    assert f"playing on {address}(Ctrl-C ends)" in invitation(host, 80)
 
 
 def test_a_port_that_is_taken_is_wrong_input(results):

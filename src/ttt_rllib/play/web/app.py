@@ -43,10 +43,13 @@ from ttt_rllib.play.web.schemas import (
 )
 from ttt_rllib.play.web.service import AgentService
 
-__all__ = ["create_app", "listed_app", "serve"]
+__all__ = ["create_app", "invitation", "listed_app", "serve"]
 
 SHUTDOWN_TIMEOUT_S = 10
 """How long a server that was asked to end waits for requests under way."""
+
+EVERY_INTERFACE = ("", "0.0.0.0", "::")  # noqa: S104 - recognised, never a default
+"""Values of --host with which the page can be reached by every address of the machine."""
 
 SEARCHES_AT_ONCE = 2
 """Threads for agents of large games, whose moves take longer."""
@@ -133,8 +136,7 @@ def serve(agent: str | None, results: Path, host: str, port: int) -> None:
     """
     app = listed_app(agent, results)
     listener = _listen(host, port)
-    shown = f"[{host}]" if ":" in host else host
-    warn(f"playing on http://{shown}:{listener.getsockname()[1]}/ (Ctrl-C ends)")
+    warn(invitation(host, listener.getsockname()[1]))
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S
     )
@@ -148,6 +150,20 @@ def serve(agent: str | None, results: Path, host: str, port: int) -> None:
         for number, handler in handlers.items():
             signal.signal(number, handler)
         listener.close()
+
+
+def invitation(host: str, port: int) -> str:
+    """Return the line with the address of the page.
+
+    Args:
+        host: As given to `serve`; what stands for every interface is no place to go to.
+        port: Where it listens.
+    """
+    if host in EVERY_INTERFACE:
+        elsewhere = "elsewhere, the name of this machine takes the place of localhost"
+        return f"playing on http://localhost:{port}/ (Ctrl-C ends); {elsewhere}"
+    shown = f"[{host}]" if ":" in host else host
+    return f"playing on http://{shown}:{port}/ (Ctrl-C ends)"
 
 
 def _add_api(app: FastAPI, answers: AgentService, agents: AgentsReply) -> None:
