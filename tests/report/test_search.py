@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -132,6 +133,18 @@ def test_where_the_best_are_as_good_as_the_worst_nothing_is_said_to_matter(best)
     )
     search = SearchRecord("x", "min", "random", "none", None, ("rate",), trials)
     assert importance(search) is None
+
+
+def test_without_optuna_the_page_says_so_and_has_everything_else(
+    new_search, read_page, monkeypatch
+):
+    run, _ = new_search()
+    whole = read_page(write_report(run))
+    monkeypatch.setitem(sys.modules, "optuna", None)  # what an environment without it imports
+    page = read_page(write_report(run))
+    assert len(whole.all("figure")) == len(page.all("figure")) + 1
+    notes = [note.text for note in page.all("p", class_="note")]
+    assert sum("that takes optuna, which is not installed" in note for note in notes) == 1
 
 
 def test_with_few_trials_a_sentence_stands_where_importance_would(new_search, read_page):

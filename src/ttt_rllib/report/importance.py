@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ttt_rllib.runs.search_record import SearchRecord
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.distributions import BaseDistribution
 
-__all__ = ["MIN_TRIALS", "importance", "numbers", "spans_decades"]
+__all__ = ["MIN_TRIALS", "importance", "not_shown_reason", "numbers", "spans_decades"]
 
 TOP_TRIALS, TOP_SHARE = 5, 0.1
 """How many trials count as the best: this share, but at least this many, as Optuna advises."""
@@ -36,11 +37,12 @@ def importance(search: SearchRecord) -> dict[str, float] | None:
         search: The search.
 
     Returns:
-        None where there are too few measured trials, nothing varied, or all are equally good.
+        None where there are too few measured trials, nothing varied, all are equally good, or
+        Optuna is not installed.
     """
     trials = search.measured
     keys = [key for key in search.keys if len({trial.settings[key] for trial in trials}) > 1]
-    if len(trials) < MIN_TRIALS or not keys or _has_no_best(search):
+    if len(trials) < MIN_TRIALS or not keys or _has_no_best(search) or not _has_optuna():
         return None
     # Imported late: only searches need it, and it takes a second.
     import optuna
@@ -53,6 +55,17 @@ def importance(search: SearchRecord) -> dict[str, float] | None:
         )
         shares = optuna.importance.get_param_importances(_study(search, keys), evaluator=evaluator)
     return {key: float(share) for key, share in shares.items()}
+
+
+def not_shown_reason(search: SearchRecord) -> str:
+    """Return the sentence that stands in the place of `importance` where that is None."""
+    missing = "How much each setting mattered is not shown: "
+    if not _has_optuna():
+        return f"{missing}that takes optuna, which is not installed where this page was written."
+    return (
+        f"{missing}that takes {MIN_TRIALS} measured trials that differ in settings and results; "
+        f"{len(search.measured)} were measured."
+    )
 
 
 def numbers(cells: list[str]) -> list[float] | None:
@@ -68,6 +81,11 @@ def numbers(cells: list[str]) -> list[float] | None:
 def spans_decades(figures: list[float]) -> bool:
     """Tell whether a logarithmic scale suits these figures."""
     return min(figures) > 0 and max(figures) / min(figures) > WIDE
+
+
+def _has_optuna() -> bool:
+    """Tell whether Optuna is installed; reports need nothing else of what only training needs."""
+    return find_spec("optuna") is not None
 
 
 def _top_share(count: int) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ttt_rllib.metrics import MOVES
 from ttt_rllib.report.charts.figure import Figure
-from ttt_rllib.report.importance import MIN_TRIALS
+from ttt_rllib.report.importance import not_shown_reason
 from ttt_rllib.report.search_figures import (
     curves_figure,
     importance_figure,
@@ -57,16 +57,10 @@ def search_section(search: SearchRecord) -> SearchSection:
     drawn = (curves_figure(search), parallel_figure(search), importance_figure(search))
     has_exploits = any(trial.exploits for trial in search.trials)
     headings = ("trial", search.objective, "status", "moves", *search.keys, "seed")
-    note = (
-        ""
-        if drawn[-1]
-        else f"How much each setting mattered is not shown: that takes {MIN_TRIALS} measured "
-        f"trials that differ in settings and results; {len(search.measured)} were measured."
-    )
     return SearchSection(
         sentence=_sentence(search),
         figures=tuple(figure for figure in drawn if figure is not None),
-        note=note,
+        note="" if drawn[-1] else not_shown_reason(search),
         headings=(*headings, "exploits") if has_exploits else headings,
         rows=tuple(_row(search, trial, has_exploits=has_exploits) for trial in search.trials),
     )

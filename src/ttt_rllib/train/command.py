@@ -46,6 +46,7 @@ from ttt_rllib.train.next_steps import next_steps, resume_command
 from ttt_rllib.train.preparation import (
     Job,
     check_earlier_state,
+    check_installed,
     check_keep_dashboard,
     choose_run_dir,
     claim_earlier_run,
@@ -179,13 +180,10 @@ def train(
 def _run(job: Job, address: str | None, wait_s: float, console: Console, *, plan_only: bool) -> int:
     """Take a job from its plan to its results; return the exit code."""
     if job.earlier is not None and job.is_done:
-        console.print("the run is done, there is nothing to resume", soft_wrap=True)
-        remove_stale_lock(job.earlier.path)
-        if not plan_only:
-            _renew_report(job.earlier)
-        console.print(f"results: {job.earlier.path}", soft_wrap=True)
-        return EXIT_DONE
+        return _tell_done(job.earlier, console, plan_only=plan_only)
     experiment, joined = job.experiment, address is not None
+    if joined or not plan_only:
+        check_installed()
     request = resource_request(experiment)
     nodes = join_cluster(request, address, wait_s)
     run = choose_run_dir(job, shared=joined)
@@ -218,6 +216,16 @@ def _run(job: Job, address: str | None, wait_s: float, console: Console, *, plan
         return _tell_results(run, EXIT_INTERRUPTED, console)
     finally:
         lines.close()
+
+
+def _tell_done(run: RunDir, console: Console, *, plan_only: bool) -> int:
+    """Say that nothing is left to do, and leave the run as a complete one; return the code."""
+    console.print("the run is done, there is nothing to resume", soft_wrap=True)
+    remove_stale_lock(run.path)
+    if not plan_only:
+        _renew_report(run)
+    console.print(f"results: {run.path}", soft_wrap=True)
+    return EXIT_DONE
 
 
 def _measurement_notice(experiment: Experiment) -> str | None:

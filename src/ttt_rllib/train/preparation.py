@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from ttt_rllib.cluster.connection import (
@@ -38,6 +39,7 @@ from ttt_rllib.train.longer_limits import extend_run, with_longer_limits
 __all__ = [
     "Job",
     "check_earlier_state",
+    "check_installed",
     "check_keep_dashboard",
     "choose_run_dir",
     "claim_earlier_run",
@@ -47,6 +49,11 @@ __all__ = [
     "resume_job",
     "start_ray",
 ]
+
+NEEDED = ("ray", "torch")
+"""What only training needs, and cannot do without."""
+
+INSTALL = "pip install -c constraints.txt -e ."
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,21 @@ class Job:
     def is_done(self) -> bool:
         """Whether the earlier run is complete, so that nothing is left to do."""
         return self.saved is None and self.earlier is not None and is_done(self.earlier.path)
+
+
+def check_installed() -> None:
+    """Check that this environment can train; one that only plays has neither Ray nor torch.
+
+    Raises:
+        InputError: If it cannot.
+    """
+    missing = [package for package in NEEDED if find_spec(package) is None]
+    if missing:
+        verb = "are" if len(missing) > 1 else "is"
+        raise InputError(
+            f"training needs {' and '.join(missing)}, which {verb} not installed here; run "
+            f"{INSTALL} in a clone of the repository"
+        )
 
 
 def find_job(
