@@ -64,6 +64,6 @@ ENV PATH=/venv/bin:$PATH \
     RAY_USAGE_STATS_ENABLED=0 \
     RAY_USAGE_STATS_REPORT_URL=http://127.0.0.1:9
 USER 10001:10001
-EXPOSE 8265
+EXPOSE 8000 8265
 ENTRYPOINT ["ttt"]
 CMD ["train", "experiments/ppo.yaml"]

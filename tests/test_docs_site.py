@@ -1,48 +1,13 @@
-"""The documentation as a site, and the blocks of the pages for users of other libraries."""
+"""The documentation as a site."""
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from ttt_rllib import load_experiment
-
 ROOT = Path(__file__).parent.parent
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-def blocks(page):
-    return BLOCK.findall((ROOT / "docs" / page).read_text())
-
-
-@pytest.fixture
-def their_module(tmp_path, monkeypatch):
-    """A user's own environment, under the name that the page gives it."""
-    package = tmp_path / "my_package"
-    package.mkdir()
-    (package / "__init__.py").touch()
-    (package / "my_module.py").write_text("from ttt_envs.aec import env\n")
-    monkeypatch.syspath_prepend(tmp_path)
-
-
-@pytest.mark.parametrize("page", ["rllib_users.md", "pettingzoo_users.md"])
-def test_every_block_of_the_pages_for_users_of_other_libraries_works(
-    page, tmp_path, their_module, capsys
-):
-    found = blocks(page)
-    for language, text in found:
-        if language == "yaml":
-            path = tmp_path / "block.yaml"
-            path.write_text(text)
-            assert load_experiment(path).stop.moves == 200_000
-        else:
-            assert language == "python"
-            exec(compile(text, page, "exec"), {})  # noqa: S102 - our own page
-            assert re.fullmatch(r"the last reward was [+-][01]\n", capsys.readouterr().out)
-    assert {language for language, _ in found} >= {"yaml"}
 
 
 def build(*, source, site):

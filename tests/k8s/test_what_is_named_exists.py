@@ -9,75 +9,45 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ttt_rllib.cli import COMMANDS, subcommand
-from ttt_rllib.config.experiment_files import find_experiment
-from ttt_rllib.config.loading import load_experiment
+from tests.docs.command_lines import parse_ray, parse_ttt
 from ttt_rllib.errors import InputError
 from ttt_rllib.program import USAGE_ERROR
-from ttt_rllib.train.command_line import overrides_of
 
 ROOT = Path(__file__).parent.parent.parent
 K8S = ROOT / "k8s"
 SCRIPTS = {"ray-join": K8S / "ray-join"}
 
 
-@pytest.fixture(scope="module")
-def ttt():
-    """The commands of `ttt` as click sees them."""
-    return {name: subcommand(name) for name in COMMANDS}
-
-
-def parse_ttt(ttt, words):
-    name, *arguments = words
-    with ttt[name].make_context(name, arguments) as context:
-        if name == "train":
-            sets, words = (context.params[one] or () for one in ("overrides", "settings"))
-            overrides = overrides_of(sets, words, context.params["seed"])
-            load_experiment(find_experiment(ROOT / context.params["experiment"]), overrides)
-        return context.params
-
-
-def parse_ray(words):
-    from ray.scripts.scripts import start
-
-    name, *arguments = words
-    assert name == "start"
-    numbers = [re.sub(r"\$\(CPUS\)", "2", word) for word in arguments]
-    numbers = [re.sub(r"\$\(HEAD\)", "ttt-head", word) for word in numbers]
-    with start.make_context(name, numbers) as context:
-        return context.params
-
-
-def parse(ttt, words):
+def parse(words):
     """Parse a container's command and arguments by the program that they start."""
     program, *rest = words
     if program == "ttt":
-        return parse_ttt(ttt, rest)
+        return parse_ttt(rest)
     if program == "ray":
         return parse_ray(rest)
     assert SCRIPTS[program].is_file()
     address, cpus, *inner = rest
     parse_ray(["start", "--address", address, "--num-cpus", cpus])
-    return parse(ttt, inner) if inner else None
+    return parse(inner) if inner else None
 
 
-def test_every_command_and_experiment_exists(rendered, pods, ttt):
+def test_every_command_and_experiment_exists(rendered, pods):
     for name, template in pods.items():
         if name.startswith(("Ray", "Deployment/ttt-redis")):
             continue  # the operator writes their commands; redis-server is not ours
         for container in template["spec"]["containers"]:
             words = [*container.get("command", ["ttt"]), *container.get("args", [])]
-            assert parse(ttt, words) is not False, name
+            assert parse(words) is not False, name
     for one in rendered:
         if one["kind"] == "RayJob":
-            parse(ttt, shlex.split(one["spec"]["entrypoint"]))
+            parse(shlex.split(one["spec"]["entrypoint"]))
         if one["kind"] == "RayCluster":
             for group in (one["spec"]["headGroupSpec"], *one["spec"]["workerGroupSpecs"]):
                 flags = [f"--{key}={value}" for key, value in group["rayStartParams"].items()]
                 parse_ray(["start", *flags])
 
 
-def test_a_run_that_pods_begin_again_has_a_name_and_goes_on(rendered, pods, ttt):
+def test_a_run_that_pods_begin_again_has_a_name_and_goes_on(rendered, pods):
     commands = [
         [*container.get("command", ["ttt"]), *container["args"]]
         for template in pods.values()
@@ -88,16 +58,16 @@ def test_a_run_that_pods_begin_again_has_a_name_and_goes_on(rendered, pods, ttt)
     commands += [shlex.split(one["spec"]["entrypoint"]) for one in jobs]
     assert commands
     for words in commands:
-        params = parse(ttt, words)
+        params = parse(words)
         assert params["name"]
         assert params["resume_if_exists"] is True
         assert params["storage"] == Path("/results")
 
 
-def test_wrong_commands_would_be_noticed(ttt):
+def test_wrong_commands_would_be_noticed():
     for wrong in (["train", "experiments/ppo.yaml", "--storag=/results"], ["train", "none.yaml"]):
         with pytest.raises((USAGE_ERROR, InputError)):
-            parse_ttt(ttt, wrong)
+            parse_ttt(wrong)
     with pytest.raises(Exception, match="--dashbord-host"):
         parse_ray(["start", "--dashbord-host=0.0.0.0"])
 
@@ -131,12 +101,12 @@ def test_an_overlay_is_ten_lines_and_holds_no_python():
         assert "import " not in path.read_text(), path
 
 
-def test_compose_runs_the_same_commands(ttt):
+def test_compose_runs_the_same_commands():
     services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
     assert services.keys() == {"head", "worker", "train"}
     for service in services.values():
         words = [*service.get("entrypoint", ["ttt"]), *service.get("command", [])]
-        parse(ttt, [word.replace("$$", "$") for word in words])
+        parse([word.replace("$$", "$") for word in words])
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
 
