@@ -1,15 +1,20 @@
 """Everything but training works without ray, torch, optuna and wandb: `requirements-light.txt`.
 
-Here importing these raises; `test_wheel` makes the environment that the file describes.
+In the quick tests importing these raises; a long one makes the environment of `docs/install.md`.
 """
 
 import json
+import os
+import re
 import shutil
+import subprocess
+import sys
 import tomllib
 
+import httpx2
 import pytest
 
-from tests.commands import ROOT, run_program
+from tests.commands import FINISH_S, ROOT, run_program, shell
 from tests.report.conftest import write_run
 from ttt_rllib.runs.summary import write_summary
 
@@ -81,6 +86,44 @@ def test_there_a_training_is_refused_in_one_sentence_that_says_what_to_install(o
     assert "pip install -c constraints.txt -e ." in error
     assert outcome["stdout"] == ""
     assert [path.name for path in (folder / "results" / "ppo").iterdir()] == ["one"]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """The programs of an environment made as the document says, but not editable."""
+    place = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", place], check=True)
+    install = (sys.executable, "-m", "pip", "--python", place / "bin" / "python", "install", "-q")
+    pins, light = ROOT / "constraints.txt", ROOT / "requirements-light.txt"
+    subprocess.run([*install, "-c", pins, "-r", light], check=True, timeout=FINISH_S)
+    subprocess.run([*install, "--no-deps", ROOT], check=True, timeout=FINISH_S)
+    return place / "bin"
+
+
+@pytest.mark.long
+def test_the_environment_that_the_document_describes_does_everything_but_train(environment, folder):
+    env = shell({"PYTHONPATH": None, "PATH": os.defpath, "COLUMNS": "120"})
+    options = {"cwd": folder, "env": env, "text": True, "timeout": FINISH_S}
+    absent = "import importlib.util as u, sys; print([n for n in sys.argv[1:] if u.find_spec(n)])"
+    asked = [environment / "python", "-c", absent, *ONLY_FOR_TRAINING]
+    assert subprocess.check_output(asked, **options) == "[]\n"
+    for line, shown in COMMANDS.items():
+        words = [environment / "ttt", *line.split()]
+        done = subprocess.run(words, input="q", capture_output=True, **options)
+        assert (done.returncode, done.stderr) == (0, ""), line
+        assert shown in done.stdout
+    done = subprocess.run([environment / "ttt", "train", "ppo"], capture_output=True, **options)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: training needs ray and torch")
+    words = [environment / "ttt", "play", "--web", "--port", "0"]
+    del options["timeout"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, **options) as server:
+        try:
+            address = re.search(r"http://\S+", server.stderr.readline())[0]
+            agents = httpx2.get(f"{address}api/agents", trust_env=False).json()
+        finally:
+            server.terminate()
+    assert agents["preferred"] == "ppo~one"
 
 
 def test_the_light_requirements_are_those_of_the_project_without_what_only_training_needs():

@@ -4,10 +4,14 @@ import ast
 import importlib
 import json
 import re
+import subprocess
+import sys
 from itertools import chain
 from pathlib import Path
 
 import pytest
+
+from tests.commands import FINISH_S, shell
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -110,3 +114,52 @@ def test_the_notebooks_show_what_they_show_when_they_are_executed(tmp_path, monk
     assert looked_at.count('class="board"') >= 1 + 3 + 12 + 1
     assert "5 of 5 seeds proven unexploitable by certificate" in scaled
     assert "Given up as exploitable, s" in scaled
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_first_cell_does_nothing_but_on_colab(path, monkeypatch):
+    first, *_ = cells(path)
+    assert source(first) == source(cells(NOTEBOOKS[0])[0])
+    here = Path.cwd()
+
+    def refuse(*arguments, **options):
+        raise AssertionError(f"it starts {arguments}")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    exec(source(first), {})  # noqa: S102 - our own notebook
+    assert Path.cwd() == here
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+    with pytest.raises(AssertionError, match="'git', 'clone'"):
+        exec(source(first), {})  # noqa: S102 - our own notebook
+
+
+AFTERWARDS = """
+import ttt_rllib
+from ttt_rllib.report import read_benchmarks
+read_benchmarks(Path("../docs/benchmarks.json"))
+print(ttt_rllib.__file__)
+"""
+
+
+@pytest.mark.long
+def test_on_colab_the_first_cell_fetches_the_repository_and_installs_it(tmp_path):
+    site = [path for path in sys.path if path.endswith("site-packages")]
+    environment, clone = tmp_path / "environment", tmp_path / "clone"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    (packages,) = environment.glob("lib/python3*/site-packages")
+    (packages / "those_of_the_tests.pth").write_text("\n".join(site))  # pip and what it would fetch
+    cell = source(cells(NOTEBOOKS[0])[0]).replace('"<address of this repository>"', repr(str(ROOT)))
+    cell = cell.replace('"/content/ttt_rllib"', repr(str(clone)))
+    is_colab = "import sys; sys.modules['google.colab'] = sys\n"
+    program = f"{is_colab}{cell}\n{cell}\n{AFTERWARDS}"  # a cell may be run again
+    done = subprocess.run(
+        [environment / "bin" / "python", "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=shell({"PYTHONPATH": None}),
+        timeout=FINISH_S,
+    )
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()).is_relative_to(packages)
