@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+import ttt_rllib
 from tests.docs.blocks import ROOT
 from ttt_rllib.cli import COMMANDS, subcommand
 from ttt_rllib.config.experiment_files import find_experiment
@@ -137,6 +138,8 @@ def _pip(words: list[str]) -> None:
     for before, word in zip(["", *words], words, strict=False):
         if before in ("-c", "-r"):
             assert (ROOT / word).is_file(), word
+        if word.startswith("dist/"):
+            assert word == f"dist/ttt_rllib-{ttt_rllib.__version__}-py3-none-any.whl"
         if before == "-e":
             named = re.fullmatch(r"\.(?:\[([\w,]+)\])?", word)
             assert named, word
