@@ -12,7 +12,17 @@ from typing import NamedTuple
 
 from markdown_it import MarkdownIt
 
-__all__ = ["COMMANDS", "LANGUAGES", "OUTPUT", "PAGES", "ROOT", "Block", "blocks", "in_page"]
+__all__ = [
+    "COMMANDS",
+    "LANGUAGES",
+    "OUTPUT",
+    "PAGES",
+    "ROOT",
+    "Block",
+    "blocks",
+    "in_page",
+    "in_prose",
+]
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -26,6 +36,9 @@ PAGES = (
 COMMANDS, OUTPUT = "bash", "text"
 LANGUAGES = {"python": "python", "yaml": "yaml", "bash": COMMANDS, "sh": COMMANDS, "text": OUTPUT}
 """What may stand after the three backticks, and what it means."""
+
+OPTIONAL = re.compile(r"(?<= )\[|\](?= |$)")
+"""Brackets around words that may be left out, but not those of a list's value."""
 
 PLACEHOLDER = re.compile(r"<[a-z][a-z ]*>")
 
@@ -68,4 +81,21 @@ def in_page(page: str, markdown: str) -> list[Block]:
         if language == COMMANDS:
             text = PLACEHOLDER.sub("PLACEHOLDER", text)
         found.append(Block(page, token.map[0] + 1, language, text))
+    return found
+
+
+def in_prose(page: str) -> list[Block]:
+    """Return the `ttt` commands within the sentences and tables of a page.
+
+    They are written with words for what the reader has: EXPERIMENT and FILE become `ppo`, and what
+    may be left out is there.
+    """
+    found = []
+    parser = MarkdownIt().enable("table")
+    for token in parser.parse((ROOT / page).read_text(encoding="utf-8")):
+        for part in token.children or ():
+            text = part.content.replace("\n", " ")
+            if part.type == "code_inline" and re.match(r"ttt \S+ \S", text) and token.map:
+                text = re.sub(r"\b(EXPERIMENT|FILE)\b(?!\])", "ppo", OPTIONAL.sub("", text))
+                found.append(Block(page, token.map[0] + 1, COMMANDS, text))
     return found

@@ -8,7 +8,7 @@ import shutil
 import pytest
 import yaml
 
-from tests.docs.blocks import COMMANDS, OUTPUT, PAGES, ROOT, Block, blocks, in_page
+from tests.docs.blocks import COMMANDS, OUTPUT, PAGES, ROOT, Block, blocks, in_page, in_prose
 from tests.docs.command_lines import check_commands
 from ttt_rllib import load_experiment
 
@@ -64,6 +64,19 @@ def check_yaml(block, folder):
 def test_a_block_works_or_is_marked_as_output(block, newcomer):
     if not (block.language == "python" and block.page in ELSEWHERE):
         check(block, newcomer)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_commands_within_sentences_and_tables_can_be_parsed(page):
+    for command in in_prose(page):
+        check_commands(command.text)
+
+
+def test_the_commands_within_sentences_and_tables_are_found():
+    found = {command.text for page in PAGES for command in in_prose(page)}
+    assert "ttt train ppo seed=1 training.lr=1e-3" in found
+    assert "ttt play AGENT --web" in found
+    assert len(found) >= 20
 
 
 def test_every_fence_and_every_indented_line_belongs_to_a_block_that_is_tried():
