@@ -1,6 +1,14 @@
 """The program `ttt`: its help, its version, what a shell completes, and how light it starts."""
 
+import inspect
 import os
+import pty
+import select
+import subprocess
+import sys
+import textwrap
+import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -65,9 +73,33 @@ def test_the_help_of_a_command_has_an_example_and_shows_flags_without_a_type(nam
     assert shown == ttt(name, "--help")
     assert f"Usage: ttt {name}" in shown
     assert "<bool>" not in shown
+    assert "list[" not in shown
     assert "Exit codes: 0 done" in " ".join(shown.split())
     assert f"Example: {EXAMPLES[name]}" in shown
     assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_an_argument_is_shown_by_its_name_alone():
+    (line,) = (line for line in ttt("train", "-h").splitlines() if "│   KEY=VALUE" in line)
+    assert line.split()[1:3] == ["KEY=VALUE", "Settings"]
+
+
+def test_the_list_of_commands_in_forty_columns_is_wrapped_and_not_cut():
+    shown = ttt("-h", COLUMNS="40")
+    assert max(map(len, shown.splitlines())) <= 40
+    words = " ".join(shown.replace("self-\n", "self-").split())
+    for name, command in COMMANDS.items():
+        assert f"{name} {command.about}" in words.replace("self- ", "self-")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_paragraphs_of_help_are_wrapped_as_a_whole(name):
+    about = inspect.getdoc(getattr(import_module(COMMANDS[name].module), name))
+    shown = ttt(name, "-h", COLUMNS="100").splitlines()
+    # A line that breaks earlier than it must could hold the next word.
+    for paragraph in about.split("\n\n"):
+        wrapped = textwrap.wrap(paragraph.replace("\n", " "), 98, break_on_hyphens=False)
+        assert wrapped[0] in [line.strip() for line in shown]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -126,13 +158,65 @@ def test_a_shell_completes_commands_experiments_settings_and_runs(tmp_path):
         "ttt train dq": ["dqn", "dqn_league", "dqn_pettingzoo"],
         "ttt train my": ["my_own.yaml"],
         "ttt train ppo training.l": ["training.lr=", "training.lambda_="],
-        "ttt train ppo --set stop.m": ["stop.moves="],
+        # A blank follows an only candidate, so that there is a second one with the same beginning.
+        "ttt train ppo --set stop.m": ["stop.moves=", "stop.moves=VALUE"],
         "ttt train ppo training.lr=": [],
         "ttt train --resume res": [str(run)],
         "ttt evaluate res": [str(run)],
         "ttt settings tracking.w": ["tracking.wandb", "tracking.wandb.mode"],
     }.items():
         assert completions(line, tmp_path)[: len(expected) or 1] == expected, line
+
+
+TYPED = "ttt train ppo training.grad_c"
+COMPLETED = "training.grad_clip="
+
+
+def test_bash_puts_no_blank_after_the_key_of_a_setting(tmp_path):
+    """A real bash completes a line; the end of the line is then read back."""
+    program = tmp_path / "ttt"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ttt_rllib "$@"\n')
+    program.chmod(0o755)
+    script = tmp_path / "completion.sh"
+    script.write_text(ttt_script())
+    path = os.pathsep.join((str(tmp_path), os.environ["PATH"]))
+    code = os.pathsep.join((str(ROOT / "src"), str(ROOT / "envs")))
+    env = {**os.environ, "PATH": path, "PYTHONPATH": code, "TERM": "dumb", "PS1": "$ "}
+    terminal, its_end = pty.openpty()
+    shell = subprocess.Popen(
+        ["bash", "--norc", "--noprofile", "-i"],
+        stdin=its_end,
+        stdout=its_end,
+        stderr=its_end,
+        env=env,
+        start_new_session=True,
+    )
+    try:
+        read_until(terminal, b"$ ")
+        os.write(terminal, f". {script}; bind 'set enable-bracketed-paste off'\n".encode())
+        read_until(terminal, b"$ ", after=b"\n")
+        os.write(terminal, TYPED.encode() + b"\t")
+        read_until(terminal, b"=")
+        # What is typed next comes behind it, and the line becomes a word of `echo`.
+        os.write(terminal, b'1.5"\x01echo "\n')
+        seen = read_until(terminal, b"$ ", after=b"\n")
+    finally:
+        shell.kill()
+        shell.wait()
+        os.close(terminal)
+        os.close(its_end)
+    assert f"\nttt train ppo {COMPLETED}1.5\r".encode() in seen
+
+
+def read_until(terminal, expected, after=b""):
+    """Read what a terminal shows until something appears, after something else; return it."""
+    seen = b""
+    until_s = time.monotonic() + 60.0
+    while expected not in seen.partition(after)[2] if after else expected not in seen:
+        ready, _, _ = select.select([terminal], [], [], max(0.0, until_s - time.monotonic()))
+        assert ready, f"waited for {expected!r} in vain; there was {seen!r}"
+        seen += os.read(terminal, 65_536)
+    return seen
 
 
 def test_the_completion_script_calls_this_program():

@@ -186,7 +186,7 @@ def test_the_page_has_a_line_and_a_band_per_group_with_enough_seeds_and_opens_of
         (("ppo/a", "search"), "is a search, whose trials its report compares"),
         (("ppo/a", "damaged"), "damaged/summary.json: not readable as JSON"),
         (("ppo/a", "--html", "none/page.html"), "none/page.html: cannot be written"),
-        ((), "Missing argument 'RUN...'"),
+        ((), "Missing argument 'RUN'"),
     ],
 )
 def test_wrong_input_is_one_sentence_and_writes_nothing(results, words, complaint):

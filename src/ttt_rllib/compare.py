@@ -42,7 +42,7 @@ SHORTEST_NAME = 10
 
 def compare(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Runs, or folders that hold runs.")
+        list[Path], typer.Argument(metavar="RUN", help="Runs, or folders that hold runs.")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page, too.")] = None,

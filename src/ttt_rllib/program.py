@@ -1,12 +1,14 @@
 """Functions with Typer's annotations as commands with help and answers that people can read.
 
-What differs from Typer: help can be read at any width, a flag is shown without `<bool>`, a program
-without words shows its help, and a wrong option is answered with the one that was meant.
+What differs from Typer: help can be read at any width, a flag is shown without `<bool>` and a named
+argument without its type, a program without words shows its help, and a wrong option is answered
+with the one that was meant.
 """
 
 from __future__ import annotations
 
 import difflib
+import inspect
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -53,8 +55,9 @@ NARROW = 60
 class _Readable:
     """What our commands do in another way than Typer's.
 
-    Help can be read at any width, a flag is shown as `--plan`, without `<bool>`, and an option
-    that does not exist is answered with the one that was meant.
+    Help can be read at any width, a flag is shown as `--plan`, without `<bool>`, an argument as
+    `KEY=VALUE`, without `<list[str]>`, and an option that does not exist is answered with the one
+    that was meant.
 
     Attributes:
         explain_option: Says what was meant by an option that does not exist; None = what is
@@ -79,6 +82,9 @@ class _Readable:
         for param in params:
             if getattr(param, "is_flag", False):
                 param.metavar = ""
+            elif param.param_type_name == "argument" and param.metavar:
+                # The name says what it is; there is no setting for the type alone.
+                param.display_type = _no_type
         return params
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -113,6 +119,13 @@ class Command(_Readable, TyperCommand):
 class Group(_Readable, TyperGroup):
     """A program of several commands, which shows its help if it is called without any."""
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list of commands, as click asks for it: its own would cut what they do."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, self.commands[name].help) for name in self.list_commands(ctx)]
+            )
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the words of the command line."""
         if not args and not ctx.resilient_parsing:
@@ -140,10 +153,22 @@ def click_command(function: Callable[..., None]) -> Any:
     name = function.__name__
     example = EXAMPLES.get(name)
     epilog = f"Example: {example}" if example else None
-    app.command(name, cls=Command, epilog=epilog, context_settings=HELP_NAMES)(function)
+    app.command(
+        name, cls=Command, help=_help(function), epilog=epilog, context_settings=HELP_NAMES
+    )(function)
     command: Any = typer.main.get_command(app)
     command.explain_option = getattr(function, "explain_option", None)
     return command
+
+
+def _help(function: Callable[..., None]) -> str:
+    """Return a docstring with a line per paragraph, which can then be wrapped at any width."""
+    paragraphs = (inspect.getdoc(function) or "").split("\n\n")
+    return "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
+
+
+def _no_type(*_: Any, **__: Any) -> str:
+    return ""
 
 
 def usage_sentence(error: Any) -> str:

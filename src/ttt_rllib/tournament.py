@@ -35,7 +35,7 @@ def tournament(
     agents: Annotated[
         list[str],
         typer.Argument(
-            metavar="AGENT...",
+            metavar="AGENT",
             help=f"Runs, checkpoints, bundles, and of {', '.join(FIXED_PLAYERS)}.",
             autocompletion=complete_run,
         ),

@@ -36,6 +36,13 @@ def test_everything_that_applies_is_named_within_eighty_columns(run):
     assert max(map(len, next_steps(run, 80))) <= 80
 
 
+def test_the_best_settings_of_a_search_can_be_trained_again(run):
+    run.best.touch()
+    command = f"ttt train results/ppo/{RUN_ID}/best.yaml"
+    assert next_steps(run, 80)[2] == f"best    {command}"
+    assert next_steps(run, 40)[2] == command
+
+
 def test_in_forty_columns_only_the_commands_are_shown(run):
     lines = next_steps(run, 40)
     assert [line.split()[0] for line in lines[1:]] == ["ttt", "tensorboard", "wandb"]

@@ -9,6 +9,8 @@ from ttt_rllib.config.experiment_files import EXPERIMENT_SUFFIX, shipped_experim
 __all__ = ["complete_experiment", "complete_override", "complete_run", "complete_setting"]
 
 RESULTS = Path("results")
+ANY_VALUE = "VALUE"
+"""Stands for a value in the second candidate for a key."""
 RUN_MARK = "experiment"
 """A run is a folder with the experiment in it."""
 
@@ -29,11 +31,18 @@ def complete_setting(incomplete: str) -> list[str]:
 
 
 def complete_override(incomplete: str) -> list[str]:
-    """Return the settings whose keys begin so, each with "="; nothing once the value begins."""
+    """Return the settings whose keys begin so, each with "="; nothing once the value begins.
+
+    A single one is followed by itself with a word for the value: a shell inserts what both have in
+    common, and stays there. After the only candidate it would put a blank, where the value belongs.
+    """
     from ttt_rllib.config.settings_table import all_settings
 
+    if "=" in incomplete:
+        return []
     keys = dict.fromkeys(f"{one.key}=" for one in all_settings() if not one.is_section)
-    return [key for key in keys if key.startswith(incomplete) and "=" not in incomplete]
+    found = [key for key in keys if key.startswith(incomplete)]
+    return [*found, f"{found[0]}{ANY_VALUE}"] if len(found) == 1 else found
 
 
 def complete_run(incomplete: str) -> list[str]:

@@ -136,9 +136,12 @@ def best_trial(
         None if there are no trials.
     """
     sign = -1.0 if mode == "max" else 1.0
+    configurations: dict[int, list[TrialResult]] = {}
+    for one in trials:
+        configurations.setdefault(_number(one) // num_seeds, []).append(one)
 
     def rank(trial: TrialResult) -> _Rank:
-        mates = [one for one in trials if _number(one) // num_seeds == _number(trial) // num_seeds]
+        mates = configurations[_number(trial) // num_seeds]
         known = [one.objective for one in mates if one.objective is not None]
         mean = sum(known) / len(known) if len(known) == num_seeds else None
         return _Rank(

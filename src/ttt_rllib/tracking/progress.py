@@ -2,99 +2,87 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections import deque
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 from ray.tune import Callback
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
+from rich.text import Text
 
 from ttt_rllib.config.stopping import Stop
-from ttt_rllib.metrics import (
-    ITERATION,
-    MOVES,
-    MOVES_PER_S,
-    NASH_CONV,
-    NASH_CONV_GREEDY,
-    OPTIMAL_MOVE_RATE,
-    SCORE_VS_ALPHA_BETA,
-    SCORE_VS_ONE_PLY,
-    SCORE_VS_RANDOM,
-    SCORE_VS_RANDOM_O,
-    SCORE_VS_RANDOM_X,
-    TRAIN_S,
-    flatten,
-)
+from ttt_rllib.metrics import MOVES, NASH_CONV_GREEDY, flatten
+from ttt_rllib.tracking.limits import stop_sentence, time_left
+from ttt_rllib.tracking.progress_columns import ProgressColumn, is_measured, progress_columns
+from ttt_rllib.tracking.text_table import TextColumn, fitting, table_lines
 
-__all__ = ["Progress", "format_duration", "max_remaining_s"]
+__all__ = ["Progress", "tell_recovery"]
 
 LINES_ON_SCREEN = 12
+OTHER_LINES = 6
+"""Lines of a terminal that the iterations do not get: headings, best, the sentence below, shell."""
 PLAIN_INTERVAL_S = 1.0
-UNEXPLOITABLE = "0.000"
-ITERATIONS_BEFORE_ESTIMATE = 3
-SECONDS_IN_WORDS = 100
-MINUTES_IN_WORDS = 100
+PLAIN_SHARE = 0.02
+"""A line of plain output comes after this share of the time so far, where that is longer: a minute
+has 50 lines and an hour some 250."""
+LONGEST_PLAIN_INTERVAL_S = 60.0
+
+Row = dict[str, float]
 
 
 class Progress(Callback):
     """Shows the newest iterations: a live table in a terminal, plain lines elsewhere.
 
+    Where not every iteration is measured, those that were are kept, and the newest is below them.
+
     Args:
         console: The console to print to.
         ceilings: Best possible scores against random as X and as O; None where the game is
             too large for exact evaluation.
-        stop: The limits of the trial, from which the remaining time is estimated.
+        stop: The limits of the trial.
     """
 
     def __init__(self, console: Console, ceilings: tuple[float, float] | None, stop: Stop) -> None:
         self._console = console
         self._stop = stop
-        self._left: str | None = None
         self._ceilings = ceilings
-        self._columns = _columns(exact=ceilings is not None)
-        self._rows: deque[tuple[str, ...]] = deque(maxlen=LINES_ON_SCREEN)
+        self._known: dict[str, None] = {}
+        self._rows: list[Row] = []
         self._live: Live | None = None
-        self._last_print_s = 0.0
-        self._pending: tuple[str, ...] | None = None
+        self._plain = _PlainLines(console)
 
     def on_trial_result(self, **info: Any) -> None:
         """Show the iteration."""
-        result = info["result"]
-        row = flatten(result)
-        cells = tuple(
-            column.form.format(row[column.metric]) if column.metric in row else "-"
-            for column in self._columns
-        )
-        if row[ITERATION] >= ITERATIONS_BEFORE_ESTIMATE:
-            left = f"at most about {format_duration(max_remaining_s(row, self._stop))} to go"
-            if self._left is None and not self._console.is_terminal:
-                self._console.print(left)
-            self._left = left
+        row = flatten(info["result"])
+        is_first = not self._known
+        self._known |= dict.fromkeys(row)
         if self._console.is_terminal:
-            self._rows.append(cells)
+            self._add(row)
             self._show()
-        else:
-            self._print(cells)
+            return
+        if is_first:
+            self._console.print(stop_sentence(self._stop), soft_wrap=True)
+        self._plain.add(row, progress_columns(self._ceilings, self._known))
 
     def on_trial_recover(self, **info: Any) -> None:
         """Report that a trial failed and is restarted."""
-        self._console.print(
-            f"trial {info['trial'].trial_id} failed; restarting from its last checkpoint"
-        )
+        tell_recovery(self._console, info["trial"])
 
     def close(self) -> None:
         """Leave the last lines on the screen, and restore the terminal."""
         if self._live is not None:
-            self._left = None
-            self._live.update(self._table(), refresh=True)
+            self._live.update(self._table(is_over=True), refresh=True)
             self._live.stop()
             self._live = None
-        if self._pending is not None:
-            self._print_line(self._pending)
+        if self._known:
+            self._plain.close(progress_columns(self._ceilings, self._known))
+
+    def _add(self, row: Row) -> None:
+        """Append a row; it replaces one without a measurement that is only there as the newest."""
+        if any(map(is_measured, self._rows)) and not is_measured(self._rows[-1]):
+            self._rows.pop()
+        self._rows = [*self._rows, row][-LINES_ON_SCREEN:]
 
     def _show(self) -> None:
         if self._live is None:
@@ -102,108 +90,97 @@ class Progress(Callback):
             self._live.start()
         self._live.update(self._table(), refresh=True)
 
-    def _table(self) -> Table:
-        table = Table(
-            box=None,
-            pad_edge=False,
-            header_style="bold",
-            caption=self._left,
-            caption_justify="left",
-        )
-        for column in self._columns:
-            table.add_column(column.heading, justify="right", no_wrap=True)
-        if self._ceilings:
-            table.add_row(*_best_possible(self._ceilings), style="dim")
-        for row in self._rows:
-            table.add_row(*row, style="green" if self._ceilings and row[3] == UNEXPLOITABLE else "")
-        return table
-
-    def _print(self, cells: tuple[str, ...]) -> None:
-        if not self._last_print_s:
-            self._print_cells(tuple(column.heading for column in self._columns))
-            if self._ceilings:
-                self._print_cells(_best_possible(self._ceilings))
-        self._pending = cells
-        if time.monotonic() - self._last_print_s >= PLAIN_INTERVAL_S:
-            self._print_line(cells)
-
-    def _print_line(self, cells: tuple[str, ...]) -> None:
-        self._print_cells(cells)
-        self._last_print_s = time.monotonic()
-        self._pending = None
-
-    def _print_cells(self, cells: tuple[str, ...]) -> None:
-        widths = (column.width for column in self._columns)
-        line = " ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
-        self._console.print(line.rstrip(), soft_wrap=True)
+    def _table(self, *, is_over: bool = False) -> Group:
+        most = max(1, min(LINES_ON_SCREEN, self._console.height - OTHER_LINES))
+        rows = self._rows[-most:]
+        columns = progress_columns(self._ceilings, self._known)
+        heads, lines = table_lines(fitting(_cells(columns, rows), self._console.width))
+        bests = len(lines) - len(rows)
+        styles = ["green" if row.get(NASH_CONV_GREEDY) == 0.0 else "" for row in rows]
+        styles = [*["bold"] * len(heads), *["dim"] * bests, *styles]
+        text = [
+            Text(line, style=style, no_wrap=True, overflow="crop")
+            for line, style in zip((*heads, *lines), styles, strict=True)
+        ]
+        if not is_over:
+            left = time_left(self._rows[-1], self._stop)
+            text.append(Text(stop_sentence(self._stop) + (f"; {left}" if left else ""), "italic"))
+        return Group(*text)
 
 
-class Column(NamedTuple):
-    """A column of the progress: heading, width, metric and the format of its figure."""
-
-    heading: str
-    width: int
-    metric: str
-    form: str
-
-
-EXACT_COLUMNS = (
-    Column("greedy", 7, NASH_CONV_GREEDY, "{:.3f}"),
-    Column("NashConv", 9, NASH_CONV, "{:.3f}"),
-    Column("optimal", 8, OPTIMAL_MOVE_RATE, "{:.2%}"),
-    Column("rand X", 7, SCORE_VS_RANDOM_X, "{:.3f}"),
-    Column("rand O", 7, SCORE_VS_RANDOM_O, "{:.3f}"),
-)
-SAMPLED_COLUMNS = (
-    Column("greedy", 7, NASH_CONV_GREEDY, "{:.3f}"),
-    Column("vs random", 10, SCORE_VS_RANDOM, "{:.2f}"),
-    Column("one-ply", 8, SCORE_VS_ONE_PLY, "{:.2f}"),
-    Column("alpha-beta", 11, SCORE_VS_ALPHA_BETA, "{:.2f}"),
-)
-
-
-def max_remaining_s(row: Mapping[str, float], stop: Stop) -> float:
-    """Return the seconds of training until a limit of moves, time or iterations is reached.
+class _PlainLines:
+    """Prints iterations as lines, about one a second, and the headings whenever they change.
 
     Args:
-        row: The metrics of an iteration.
-        stop: The limits. The trial may become unexploitable earlier; the result is infinite if
-            none of the three limits is set.
+        console: The console to print to.
     """
-    train_s = row[TRAIN_S]
-    shares = [
-        row[name] / limit
-        for name, limit in (
-            (MOVES, stop.moves),
-            (TRAIN_S, stop.train_s),
-            (ITERATION, stop.iterations),
-        )
-        if limit is not None
-    ]
-    share = max(shares, default=0.0)
-    return max(0.0, train_s / share - train_s) if share else math.inf
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._began_s = self._printed_s = 0.0
+        self._headings: list[str] = []
+        self._rooms: dict[str, int] = {}
+        self._pending: Row | None = None
+        self._newest: Row | None = None
+
+    def add(self, row: Row, columns: Sequence[ProgressColumn]) -> None:
+        """Print a row if a line is due; until then, a measured one is kept before others."""
+        self._newest = row
+        if self._pending is None or is_measured(row) or not is_measured(self._pending):
+            self._pending = row
+        now_s = time.monotonic()
+        if not self._headings:
+            self._began_s = now_s
+        elif now_s - self._printed_s < self._interval_s(now_s):
+            return
+        self._print(self._pending, columns)
+
+    def close(self, columns: Sequence[ProgressColumn]) -> None:
+        """Print what has not been printed of the last iterations."""
+        for row in (self._pending, self._newest):
+            if row is not None and self._newest is not None:
+                self._print(row, columns)
+
+    def _interval_s(self, now_s: float) -> float:
+        share_s = PLAIN_SHARE * (now_s - self._began_s)
+        return max(PLAIN_INTERVAL_S, min(share_s, LONGEST_PLAIN_INTERVAL_S))
+
+    def _print(self, row: Row, columns: Sequence[ProgressColumn]) -> None:
+        # A column that had to be wide stays so, for the lines to come.
+        cells = [
+            one._replace(width=max(one.room, self._rooms.get(one.heading, 0)))
+            for one in _cells(columns, [row])
+        ]
+        self._rooms = {one.heading: one.width for one in cells}
+        heads, lines = table_lines(fitting(cells, self._console.width))
+        for line in lines[-1:] if heads == self._headings else (*heads, *lines):
+            self._console.print(line, soft_wrap=True)
+        self._headings = heads
+        self._printed_s = time.monotonic()
+        self._pending = None
+        if row is self._newest:
+            self._newest = None
 
 
-def format_duration(seconds: float) -> str:
-    """Return a duration in the unit that people would choose."""
-    if not math.isfinite(seconds):
-        return "for ever"
-    if seconds < SECONDS_IN_WORDS:
-        return f"{seconds:.0f} s"
-    minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < MINUTES_IN_WORDS else f"{minutes / 60:.1f} h"
-
-
-def _columns(exact: bool) -> tuple[Column, ...]:
-    return (
-        Column("iter", 5, ITERATION, "{:.0f}"),
-        Column("moves", 10, MOVES, "{:,.0f}"),
-        Column("moves/s", 8, MOVES_PER_S, "{:,.0f}"),
-        *(EXACT_COLUMNS if exact else SAMPLED_COLUMNS),
-        Column("time", 7, TRAIN_S, "{:.1f}s"),
+def tell_recovery(console: Console, trial: Any) -> None:
+    """Report that a trial failed and is restarted."""
+    console.print(
+        f"trial {trial.trial_id} failed; restarting from its last checkpoint", soft_wrap=True
     )
 
 
-def _best_possible(ceilings: tuple[float, float]) -> tuple[str, ...]:
-    scores = [f"{score:.3f}" for score in ceilings]
-    return ("", "", "at best", UNEXPLOITABLE, UNEXPLOITABLE, "100.00%", *scores, "")
+def _cells(columns: Sequence[ProgressColumn], rows: Sequence[Row]) -> list[TextColumn]:
+    """Return the columns with their figures: the best possible ones, if any, and the rows'."""
+    has_best = any(one.best for one in columns if one.metric != MOVES)
+    return [
+        TextColumn(
+            one.heading,
+            [
+                *([one.best] if has_best else []),
+                *(one.form(row[one.metric]) if one.metric in row else "" for row in rows),
+            ],
+            one.rank,
+            one.width,
+        )
+        for one in columns
+    ]

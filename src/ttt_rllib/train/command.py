@@ -300,11 +300,14 @@ def _finalize(
 ) -> None:
     """Write the run's files and its report, and print the agent's figures and the times."""
     from ttt_rllib.train.finalize import finalize_run
+    from ttt_rllib.train.search_result import best_settings
 
     assessed = finalize_run(experiment, run, outcome, session)
     _renew_report(run)
     if assessed is not None:
         console.print("\n" + format_report(*assessed) + "\n", soft_wrap=True)
+    for line in best_settings(experiment, outcome):
+        console.print(line, soft_wrap=True)
     train_s = flatten(outcome.best.result).get(TRAIN_S, 0.0) if outcome.best else 0.0
     console.print(
         f"set-up {session.setup_s:.1f} s, training {train_s:.1f} s, "

@@ -42,6 +42,8 @@ def _steps(run: RunDir) -> Iterator[tuple[str, str]]:
         yield "report", str(_short(run.report))
     if run.agent.is_dir():
         yield "play", f"ttt play {folder}"
+    if run.best.is_file():
+        yield "best", f"ttt train {shlex.quote(str(_short(run.best)))}"
     if any(run.trials.glob(TENSORBOARD_FILES)):
         yield "curves", f"tensorboard --logdir {folder}/{run.trials.name}"
     if any(run.path.glob(UNSENT_RUNS)):
