@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -85,9 +86,10 @@ def evaluate(
         max_positions=max_positions,
         on_ply=WalkLines(warn),
     )
-    print(
-        json.dumps(_as_json(bundle, report), indent=2) if as_json else format_report(bundle, report)
-    )
+    if as_json:
+        print(json.dumps(_as_json(bundle, report), indent=2))
+    else:
+        print(format_report(bundle, report, shutil.get_terminal_size().columns))
     raise typer.Exit(_judge(agent, bundle, report, stored, require))
 
 

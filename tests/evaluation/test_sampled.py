@@ -109,12 +109,17 @@ def test_why_a_game_has_no_truth_is_told_and_a_small_game_has_one():
 
 
 @pytest.mark.parametrize("game", [CONNECT_FOUR, FOUR_BY_FOUR, Game(8, 8, 8)], ids=str)
-def test_the_description_fits_80_columns_even_with_a_million_games(game, tmp_path):
+def test_the_description_fits_80_columns_even_with_a_million_games_and_40_with_the_same_words(
+    game, tmp_path
+):
     save_bundle(random_network(game), tmp_path, {})
     bundle = load_bundle(tmp_path)
     report = evaluate_agent(bundle.policy, seed=2**31 - 1, num_games=2)
     text = format_report(bundle, report)
     assert max(map(len, text.splitlines())) <= 80
+    narrow = format_report(bundle, report, 40)
+    assert max(map(len, narrow.splitlines())) <= 40
+    assert narrow.split() == text.split()
     # A record of a million games is 10 digits a seat longer than that of two.
     records = [line for line in text.splitlines() if "won-drawn-lost" in line]
     assert len(records) == 3

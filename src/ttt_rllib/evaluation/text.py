@@ -1,4 +1,4 @@
-"""An agent's figures in words, for people: at most 80 columns wide."""
+"""An agent's figures in words, for people: at most 80 columns wide, or as narrow as a terminal."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ __all__ = ["GUARANTEED", "format_report", "seat_words", "verdict"]
 
 WIDTH = 80
 LABEL = "{:<22}"
+INDENT = "  "
 LINES_SHOWN = 5
 STRATA = {
     OPTIMAL_RATE_DECISIVE: "decisive",
@@ -31,8 +32,14 @@ GUARANTEED = {1: "wins against every opponent", 0: "never loses", -1: "can be be
 """What is proved about a seat, by the agent's result against its best response."""
 
 
-def format_report(bundle: Bundle, report: Report) -> str:
-    """Return what is known about an agent, as lines of text."""
+def format_report(bundle: Bundle, report: Report, width: int = WIDTH) -> str:
+    """Return what is known about an agent, as lines of text.
+
+    Args:
+        bundle: The agent.
+        report: Its figures.
+        width: Columns of the terminal; more than 80 are not used.
+    """
     game = bundle.policy.game
     lines = [
         *textwrap.wrap(verdict(report), WIDTH),
@@ -53,7 +60,7 @@ def format_report(bundle: Bundle, report: Report) -> str:
         lines += _sampled(report.sampled)
     if report.certificate is not None:
         lines += _losing_lines(report.certificate)
-    return "\n".join(lines)
+    return "\n".join(part for line in lines for part in _narrowed(line, width))
 
 
 def verdict(report: Report) -> str:
@@ -194,3 +201,12 @@ def _won_drawn_lost(record: Record) -> str:
 def _wrapped(label: str, text: str) -> list[str]:
     first, rest = LABEL.format(label), LABEL.format("")
     return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=rest)
+
+
+def _narrowed(line: str, width: int) -> list[str]:
+    """Return a line as it is where it fits, else in several lines without the column of labels."""
+    if len(line) <= width:
+        return [line]
+    indent = INDENT if line.startswith(" ") else ""
+    words = " ".join(line.split())
+    return textwrap.wrap(words, width, initial_indent=indent, subsequent_indent=INDENT)

@@ -305,7 +305,7 @@ def _finalize(
     assessed = finalize_run(experiment, run, outcome, session)
     _renew_report(run)
     if assessed is not None:
-        console.print("\n" + format_report(*assessed) + "\n", soft_wrap=True)
+        console.print(f"\n{format_report(*assessed, console.width)}\n", soft_wrap=True)
     for line in best_settings(experiment, outcome):
         console.print(line, soft_wrap=True)
     train_s = flatten(outcome.best.result).get(TRAIN_S, 0.0) if outcome.best else 0.0
