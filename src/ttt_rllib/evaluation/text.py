@@ -209,4 +209,6 @@ def _narrowed(line: str, width: int) -> list[str]:
         return [line]
     indent = INDENT if line.startswith(" ") else ""
     words = " ".join(line.split())
-    return textwrap.wrap(words, width, initial_indent=indent, subsequent_indent=INDENT)
+    return textwrap.wrap(
+        words, width, initial_indent=indent, subsequent_indent=INDENT, break_on_hyphens=False
+    )
