@@ -42,7 +42,7 @@ def format_report(bundle: Bundle, report: Report, width: int = WIDTH) -> str:
     """
     game = bundle.policy.game
     lines = [
-        *textwrap.wrap(verdict(report), WIDTH),
+        *textwrap.wrap(verdict(report), min(width, WIDTH), break_on_hyphens=False),
         "",
         f"game                  {game.rows} x {game.cols}, connect {game.connect}"
         + ", gravity" * game.gravity,
@@ -60,7 +60,9 @@ def format_report(bundle: Bundle, report: Report, width: int = WIDTH) -> str:
         lines += _sampled(report.sampled)
     if report.certificate is not None:
         lines += _losing_lines(report.certificate)
-    return "\n".join(part for line in lines for part in _narrowed(line, width))
+    if width < WIDTH:
+        lines = [part for line in _joined(lines) for part in _narrowed(line, width)]
+    return "\n".join(lines)
 
 
 def verdict(report: Report) -> str:
@@ -201,6 +203,17 @@ def _won_drawn_lost(record: Record) -> str:
 def _wrapped(label: str, text: str) -> list[str]:
     first, rest = LABEL.format(label), LABEL.format("")
     return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=rest)
+
+
+def _joined(lines: list[str]) -> list[str]:
+    """Return the lines with those that go on below a label put behind the ones they belong to."""
+    joined: list[str] = []
+    for line in lines:
+        if line.startswith(LABEL.format("")) and joined:
+            joined[-1] += f" {line.strip()}"
+        else:
+            joined.append(line)
+    return joined
 
 
 def _narrowed(line: str, width: int) -> list[str]:
