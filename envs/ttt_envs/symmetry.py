@@ -4,7 +4,7 @@ from itertools import product
 
 from ttt_envs.game import Game
 
-__all__ = ["Permutation", "symmetries"]
+__all__ = ["Permutation", "image", "symmetries"]
 
 Permutation = tuple[int, ...]
 """Where each square goes."""
@@ -23,6 +23,16 @@ def symmetries(game: Game) -> tuple[Permutation, ...]:
         maps += [tuple(transposed[square] for square in flip) for flip in maps]
     # On a board of one row or column, some of them are the same.
     return tuple(dict.fromkeys(maps))
+
+
+def image(stones: int, squares: Permutation) -> int:
+    """Return the bitboard of stones after a rotation or reflection.
+
+    Args:
+        stones: A bitboard.
+        squares: Where each square goes.
+    """
+    return sum(1 << to for square, to in enumerate(squares) if stones >> square & 1)
 
 
 def _flipped(game: Game, left_right: bool, up_down: bool) -> Permutation:

@@ -6,7 +6,7 @@ Shapes: a board alone is a batch `[1]`; a symmetry is a permutation of the squar
 from __future__ import annotations
 
 from ttt_envs.game import Game
-from ttt_envs.symmetry import Permutation, symmetries
+from ttt_envs.symmetry import Permutation, image, symmetries
 from ttt_rllib.analysis.game_record import GameRecord
 
 __all__ = ["OPENING_PLIES", "openings"]
@@ -42,8 +42,4 @@ def openings(game: Game, plies: int = OPENING_PLIES) -> tuple[GameRecord, ...]:
 def _kind(record: GameRecord, maps: tuple[Permutation, ...]) -> tuple[int, int]:
     """Return the least bitboards of X and O among the symmetric images of a position."""
     x_stones, o_stones = record.stones
-    return min((_moved(x_stones, squares), _moved(o_stones, squares)) for squares in maps)
-
-
-def _moved(stones: int, squares: Permutation) -> int:
-    return sum(1 << to for square, to in enumerate(squares) if stones >> square & 1)
+    return min((image(x_stones, squares), image(o_stones, squares)) for squares in maps)
