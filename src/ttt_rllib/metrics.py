@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -62,6 +62,7 @@ __all__ = [
     "REFUTED_REPLY_RATE",
     "RENAMED_METRICS",
     "RETURN_MEAN",
+    "RETURN_MEANING",
     "RUNNER_CPU_S",
     "RUNNER_LABEL",
     "RUNNER_MEMORY_MB",
@@ -84,6 +85,7 @@ __all__ = [
     "LiveMetric",
     "Metric",
     "RunLabels",
+    "agents_paid",
     "flatten",
     "markdown_table",
     "nest",
@@ -152,6 +154,9 @@ LEAGUE_NASH_SCORE = "league/nash_score"
 
 RETURN_MEAN = "eval/return_mean/"
 """Begins the name of a metric of each agent of a PettingZoo environment; its name follows."""
+RETURN_MEANING = (
+    "Mean return of this agent in the games of this iteration, as the environment paid it."
+)
 
 POLICY_LOSS = "learner/policy_loss"
 VF_LOSS = "learner/vf_loss"
@@ -612,6 +617,15 @@ RENAMED_METRICS = {
 """The metric that a name of an earlier version means now; experiments with it are refused."""
 
 
+def agents_paid(metrics: Iterable[str]) -> tuple[str, ...]:
+    """Return the agents of a PettingZoo environment whose mean returns are among the metrics.
+
+    They are sorted by name: the order in which RLlib logs them says nothing.
+    """
+    agents = (one.removeprefix(RETURN_MEAN) for one in metrics if one.startswith(RETURN_MEAN))
+    return tuple(sorted(agents))
+
+
 def flatten(result: Mapping[str, Any]) -> dict[str, float]:
     """Pick the metrics out of a nested result, in the order of `METRICS`, the agents' last.
 
@@ -662,10 +676,7 @@ def markdown_table() -> str:
         f"{metric.only or 'all'} | {metric.meaning} |"
         for metric in METRICS
     ]
-    rows.append(
-        f"| `{RETURN_MEAN}<agent>` | reward | - | env.pettingzoo | "
-        "Mean return of this agent in the games of this iteration, as the environment paid it. |"
-    )
+    rows.append(f"| `{RETURN_MEAN}<agent>` | reward | - | env.pettingzoo | {RETURN_MEANING} |")
     head = (
         "# Metrics",
         "",

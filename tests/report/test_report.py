@@ -17,8 +17,9 @@ from ttt_rllib.agents.inputs import Inputs
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.exact.certificate import LosingLine
+from ttt_rllib.report import losing_section
 from ttt_rllib.report.command import report, write_report
-from ttt_rllib.report.openings import losing_games
+from ttt_rllib.report.losing_section import losing_games
 from ttt_rllib.runs.checkpoints import write_manifest
 from ttt_rllib.runs.directory import RunDir
 
@@ -167,26 +168,59 @@ def test_the_openings_show_the_agents_probabilities_beside_the_values_of_plain_r
     assert f"{wrong} mistakes in 16 openings." in page.words()
 
 
-def test_losing_games_are_those_of_the_certificate_and_mark_the_move_that_lost(new_run, read_page):
+def losing_games_of(policy, seat):
+    """Return all games that an agent loses as X or O, by plain recursion over its greedy moves."""
+    lost, todo = [], [((), Boards.empty(TIC_TAC_TOE, 1))]
+    for moves, boards in todo:
+        board = after(moves)
+        winners = {
+            board[int(a)] for a, b, c in LINES if board[int(a)] == board[int(b)] == board[int(c)]
+        }
+        if winners - {"."}:
+            lost += [moves] * (seat not in winners)
+            continue
+        squares = [square for square in range(9) if board[square] == "."]
+        if squares and "XO"[len(moves) % 2] == seat:
+            squares = [int(policy(boards)[0].argmax())]
+        todo += [((*moves, one), boards.place(np.array([one]))) for one in squares]
+    return lost
+
+
+def test_each_different_mistake_has_one_card_and_together_they_decide_all_lost_games(
+    new_run, read_page, monkeypatch
+):
+    # A random network makes more mistakes than a page shows.
+    monkeypatch.setattr(losing_section, "MAX_SHOWN", 1000)
     run = new_run()
     page = read_page(write_report(run))
-    lines = json.loads(run.certificate.read_text())["losing_lines"]
+    certificate = json.loads(run.certificate.read_text())
+    policy = load_bundle(run.agent).policy
+    games = sum(len(losing_games_of(policy, seat)) for seat in "XO")
+    assert games == certificate["losing_line_count"] > len(certificate["losing_lines"])
     cards = [card for card in page.all("li", class_="card") if not card.all("g")]
-    assert len(cards) == 10
-    for card, line in zip(cards, lines, strict=False):
-        moves = line["moves"]
+    assert f"In {games} games it gets less than its seat can have, and " in page.words()
+    assert f"{len(cards)} different mistakes cost it these." in page.words()
+    assert f"{len(cards) - 8} more mistakes" == page.all("summary")[0].text
+    decided, positions = 0, set()
+    for card in cards:
         (board,) = card.all("svg")
-        assert [int(move) for move in board["data-moves"].split()] == moves
+        moves = [int(move) for move in board["data-moves"].split()]
         (mistake,) = board.all("text", class_="mistake")
         ply = int(mistake.text) - 1
-        assert "xo"[ply % 2] == line["seat"]
-        assert value(after(moves[:ply])) == 0
+        assert value(after(moves[:ply])) >= 0
         assert value(after(moves[: ply + 1])) == 1
+        # Only the mistake and what follows is numbered: the order before it is any.
+        assert [int(one.text) for one in board.all("text")] == list(range(ply + 1, len(moves) + 1))
         tinted = {
             int(float(tint["y"]) // 60 * 3 + float(tint["x"]) // 60)
             for tint in board.all("rect", class_="tint")
         }
         assert any(tinted >= {int(square) for square in row} for row in LINES)
+        several = re.search(r"This decides (\d+) games", card.words())
+        decided += int(several[1]) if several else 1
+        positions.add((after(moves[:ply]), moves[ply]))
+    assert decided == games
+    assert len(positions) == len(cards)
 
 
 def test_the_page_asks_for_nothing_from_anywhere_and_runs_nothing(new_run, read_page):
@@ -224,11 +258,11 @@ def test_settings_that_differ_are_shown_beside_their_defaults(new_run, read_page
     (table,) = page.all("table", class_="settings")
     rows = [[cell.text for cell in row.children] for row in table.all("tr")[1:]]
     assert rows == [
-        ["training.lr", "[[0, 0.002], [200,000, 0.0002]]", "0.001"],
+        ["training.lr", "[[0, 0.002], [200_000, 0.0002]]", "0.001"],
         ["training.tau", "0.5", "1"],
-        ["stop.consecutive_unexploitable_evals", "3", "none"],
+        ["stop.consecutive_unexploitable_evals", "3", "null"],
         ["search.num_seeds", "2", "1"],
-        ["search.training.lr.loguniform", "[0.0001, 0.01]", "none"],
+        ["search.training.lr.loguniform", "[0.0001, 0.01]", "null"],
     ]
     assert page.all("p", class_="subject")[0].text == "double DQN, Tic-tac-toe"
 
@@ -289,7 +323,39 @@ def test_an_environment_whose_rules_are_unknown_is_called_unmeasured(new_run, re
     run = new_run(agent=False, experiment=experiment, checkpoint="trials/one/checkpoint_000001")
     page = read_page(write_report(run))
     assert page.all("h1")[0].text.startswith("Unmeasured: the rules of this environment")
-    assert page.all("p", class_="subject")[0].text == "PPO, PettingZoo's my.game"
+    assert page.all("p", class_="subject")[0].text == "PPO, the PettingZoo environment my.game"
+
+
+def test_agents_of_a_game_that_is_not_ours_have_their_own_names_and_nobody_is_x(new_run, read_page):
+    rows = [
+        {
+            "perf/iteration": number,
+            "play/moves": 10.0 * number,
+            "play/x_win_rate": 0.5,
+            "play/draw_rate": 0.25,
+            "play/o_win_rate": 0.25,
+            "eval/return_mean/wolf": 1.5 * number,
+            "eval/return_mean/hare": -1.5 * number,
+        }
+        for number in (1, 2)
+    ]
+    experiment = Experiment.model_validate({"env": {"pettingzoo": "my.game"}})
+    run = new_run(agent=False, experiment=experiment, rows=rows, checkpoint="trials/one/c")
+    page = read_page(write_report(run))
+    tiles = [tile.words() for tile in page.all("dl", class_="tiles")[0].all("div")]
+    assert tiles[:2] == [
+        "hare \N{MINUS SIGN}3.000 mean return of its last games",
+        "wolf 3.000 mean return of its last games",
+    ]
+    (chart,) = page.all("svg", **{"aria-label": "Mean return of a game"})
+    assert np.allclose(points(chart, "wolf"), [(10, 1.5), (20, 3.0)], atol=0.02)
+    keys = [key.words() for key in page.all("ul", class_="legend")[1].all("li")]
+    assert keys[0].startswith("the first to move wins 50")
+    assert not re.search(r"\b[XO] wins|\bas [XO]\b", page.words())
+    (table,) = page.all("table", class_="metrics")
+    assert "eval/return_mean/wolf 3 Mean return of this agent" in table.words()
+    settings = page.all("table", class_="settings")[0].all("tr")[1:]
+    assert [row.words() for row in settings] == ["env.pettingzoo my.game \N{EN DASH}"]
 
 
 def test_a_game_without_known_values_shows_scores_and_dots_for_probabilities(
@@ -312,12 +378,16 @@ def test_a_game_without_known_values_shows_scores_and_dots_for_probabilities(
 def test_losing_games_of_connect_four_say_only_what_is_known():
     # X lets O have three in a row with both ends open; what it could have had is not known.
     early = LosingLine("x", (0, 3, 0, 2, 6, 4, 5, 1), -1)
-    # X has three stones in column 3, and plays elsewhere.
-    late = LosingLine("x", (3, 0, 3, 0, 3, 0, 6, 0), -1)
-    ((_, cards),) = losing_games(CONNECT_FOUR, [early, late]).groups
+    # X has three stones in column 3, and plays elsewhere; and the same in the mirror.
+    late = [(3, 0, 3, 0, 3, 0, 6, 0), (3, 6, 3, 6, 3, 6, 0, 6)]
+    lines = [early, *(LosingLine("x", moves, -1) for moves in late)]
+    ((_, cards),) = losing_games(CONNECT_FOUR, lines).groups
     assert [card.headline for card in cards] == ["As X, loses at move 8"] * 2
     assert cards[0].detail == "At the latest with move 5, column 7: it loses in 2."
-    assert cards[1].detail == "Move 7, column 7: it could win at once; now it loses in 1."
+    assert cards[1].detail == (
+        "Move 7, column 7: it could win at once; now it loses in 1. Column 4 was better. "
+        "This decides 2 games."
+    )
     assert [card.drawing.count('class="mistake"') for card in cards] == [0, 1]
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "dump_experiment",
     "load_experiment",
     "load_saved_experiment",
+    "resolve_experiment",
     "with_overrides",
     "with_settings",
 ]
@@ -51,6 +52,25 @@ def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
     Raises:
         InputError: If anything in it is wrong, with file, place, value and remedy.
     """
+    experiment = resolve_experiment(path, overrides)
+    try:
+        check_env_settings(experiment)
+        check_exact_settings(experiment)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return experiment
+
+
+def resolve_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
+    """Do the same without asking the game what it allows: no environment is made.
+
+    Args:
+        path: The YAML file.
+        overrides: As given to `--set`; values are YAML.
+
+    Raises:
+        InputError: If anything else in it is wrong.
+    """
     data = {"name": path.stem, **_read_yaml(path)}
     for override in overrides:
         _apply(data, override)
@@ -59,11 +79,6 @@ def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
         raise InputError(f"{path}: {renamed.complaint}")
     experiment = _validated(data, str(path))
     _check_search(experiment, str(path))
-    try:
-        check_env_settings(experiment)
-        check_exact_settings(experiment)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
     return experiment
 
 

@@ -60,9 +60,15 @@ def parse_yaml(text: str, source: str) -> Any:
         raise InputError(f"{source}: not YAML: {type(error).__name__}: {error}") from None
 
 
-def dump_yaml(data: Any) -> str:
-    """Return the text of plain data, which `parse_yaml` and any other YAML reader read alike."""
-    return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False))
+def dump_yaml(data: Any, *, compact: bool = False) -> str:
+    """Return the text of plain data, which `parse_yaml` and any other YAML reader read alike.
+
+    Args:
+        data: Mappings, lists, strings, numbers, booleans and None.
+        compact: Whether mappings and lists of plain values take one line, as in `{moves: 1}`.
+    """
+    style = None if compact else False
+    return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, default_flow_style=style))
 
 
 class _Dumper(yaml.SafeDumper):

@@ -11,7 +11,8 @@ from ttt_rllib.report.charts.boards import policy_drawing
 from ttt_rllib.report.charts.figure import Figure, Gallery
 from ttt_rllib.report.charts.line_chart import Line, line_chart
 from ttt_rllib.report.learning_curves import learning_figures, other_figures, throughput_figures
-from ttt_rllib.report.openings import BoardCards, losing_games, opening_cards
+from ttt_rllib.report.losing_section import losing_games
+from ttt_rllib.report.openings import BoardCards, opening_cards
 from ttt_rllib.runs.record import RunRecord, read_run
 
 __all__ = [

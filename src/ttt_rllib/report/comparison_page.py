@@ -16,11 +16,14 @@ from ttt_rllib.metrics import (
     NASH_CONV,
     NASH_CONV_GREEDY,
     OPTIMAL_MOVE_RATE,
+    RETURN_MEAN,
     TRAIN_S,
+    agents_paid,
 )
 from ttt_rllib.report.charts.axes import short
 from ttt_rllib.report.charts.figure import Figure, Gallery, Tone, stylesheet
 from ttt_rllib.report.charts.line_chart import Band, Line, line_chart
+from ttt_rllib.report.columns import NONE, filled_columns
 from ttt_rllib.runs.comparison import ComparedRun, Group, SeedCurve, remarks
 from ttt_rllib.runs.seed_statistics import Estimate
 
@@ -38,7 +41,11 @@ MEASURED = ("exact", "eval", "league")
 """Groups of metrics that say how good an agent is."""
 NOT_DRAWN = (CONSECUTIVE_UNEXPLOITABLE_EVALS, MOVES, TRAIN_S, ITERATION)
 
-NONE = "-"
+GROUP_HEADINGS = (
+    *("", "group", "runs", "seeds", "unexploitable"),
+    *("moves to it", "seconds to it"),
+)
+RUN_HEADINGS = ("run", "group", "seed", "verdict", "moves", "seconds", "commit")
 
 LONGEST_KEY = 24
 """Characters of a group's label in a legend; a longer one is given by its number."""
@@ -59,16 +66,21 @@ def comparison_page(groups: Sequence[Group]) -> str:
         stylesheet=stylesheet(),
         sentence=_sentence(groups),
         remarks=tuple(remarks(groups)),
-        groups=[(str(number), *_row(group)) for number, group in enumerate(groups, 1)],
+        groups=filled_columns(
+            GROUP_HEADINGS, [(str(number), *_row(group)) for number, group in enumerate(groups, 1)]
+        ),
         learning=Gallery(measured),
         others=Gallery(others),
         labels=[_key(number, group) for number, group in enumerate(groups)],
-        finals=final_rows(groups, [metric.name for metric in METRICS]),
-        runs=[
-            _run_row(run, _key(number, group))
-            for number, group in enumerate(groups)
-            for run in group.runs
-        ],
+        finals=final_rows(groups, _metrics(groups)),
+        runs=filled_columns(
+            RUN_HEADINGS,
+            [
+                _run_row(run, _key(number, group))
+                for number, group in enumerate(groups)
+                for run in group.runs
+            ],
+        ),
     )
 
 
@@ -146,7 +158,7 @@ def _run_row(run: ComparedRun, key: str) -> tuple[str, ...]:
 
 def _figures(groups: Sequence[Group]) -> tuple[tuple[Figure, ...], tuple[Figure, ...]]:
     """Return the figures of what says how good agents are, and of everything else."""
-    names = dict.fromkeys((*FIRST, *(metric.name for metric in METRICS)))
+    names = dict.fromkeys((*FIRST, *_metrics(groups)))
     measured: list[Figure] = []
     others: list[Figure] = []
     for name in names:
@@ -154,6 +166,12 @@ def _figures(groups: Sequence[Group]) -> tuple[tuple[Figure, ...], tuple[Figure,
         if figure is not None:
             (measured if name.split("/")[0] in MEASURED else others).append(figure)
     return tuple(measured), tuple(others)
+
+
+def _metrics(groups: Sequence[Group]) -> tuple[str, ...]:
+    """Return the metrics in their order, those of the agents of PettingZoo environments last."""
+    agents = agents_paid({name for group in groups for name in group.metrics})
+    return (*(metric.name for metric in METRICS), *(f"{RETURN_MEAN}{agent}" for agent in agents))
 
 
 def _figure(groups: Sequence[Group], metric: str) -> Figure | None:

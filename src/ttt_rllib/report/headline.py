@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ttt_rllib.evaluation.text import GUARANTEED
@@ -12,20 +13,25 @@ from ttt_rllib.metrics import (
     NASH_CONV_GREEDY,
     OPTIMAL_MOVE_RATE,
     OPTIMAL_RATE_DECISIVE,
+    RETURN_MEAN,
     SCORE_VS_ALPHA_BETA,
     SCORE_VS_ONE_PLY,
     SCORE_VS_RANDOM,
     SCORE_VS_RANDOM_O,
     SCORE_VS_RANDOM_X,
     TRAIN_S,
+    agents_paid,
 )
 from ttt_rllib.report.charts.axes import in_percent
+from ttt_rllib.report.repetition import quoted_folder
 from ttt_rllib.runs.record import RunRecord
 
 __all__ = ["Tile", "next_steps", "sentence", "status_note", "tiles", "tone"]
 
 UNMEASURED = "Unmeasured: the rules of this environment are not known here, so nothing is proved."
 ANOTHER_AGENT = "No verdict: agent/ is not the agent that this run trained."
+MAX_AGENTS = 4
+"""Agents whose returns are key figures."""
 EARLIER_VERSION = (
     "No verdict: the version that wrote this run did not say which agent it is about; check it "
     "again."
@@ -88,8 +94,7 @@ def status_note(record: RunRecord) -> str:
 
 def next_steps(record: RunRecord) -> tuple[tuple[str, str], ...]:
     """Return commands and what they do, to run beside the results folder."""
-    name, run_id = record.experiment.name, record.run.path.name
-    folder = f"results/{name}/{run_id}"
+    folder = quoted_folder(record)
     steps = []
     if record.status != "done":
         steps.append(("Resume", f"ttt train --resume {folder}"))
@@ -104,6 +109,8 @@ def tiles(record: RunRecord) -> tuple[Tile, ...]:
     metrics = record.metrics
     is_large = SCORE_VS_ALPHA_BETA in metrics
     found = [*_walk_tiles(record), *_sampled_tiles(metrics)] if is_large else _exact_tiles(record)
+    if not record.is_ours:
+        found += _return_tiles(metrics)
     if MOVES in metrics:
         seconds = metrics.get(TRAIN_S)
         detail = f"in {seconds:,.1f} s of training" if seconds else ""
@@ -174,6 +181,18 @@ def _sampled_tiles(metrics: dict[str, float]) -> list[Tile]:
         for score, label in scores
         if score in metrics
     ]
+
+
+def _return_tiles(metrics: Mapping[str, float]) -> list[Tile]:
+    """Return what the agents of an environment get whose rules are not known here."""
+    agents = agents_paid(metrics)
+    found = [
+        Tile(agent, _signed(metrics[f"{RETURN_MEAN}{agent}"], 3), "mean return of its last games")
+        for agent in agents[:MAX_AGENTS]
+    ]
+    if len(agents) > MAX_AGENTS:
+        found.append(Tile("Agents", str(len(agents)), f"of which {MAX_AGENTS} are shown here"))
+    return found
 
 
 def _first_line(error: str) -> str:

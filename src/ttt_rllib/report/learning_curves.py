@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -25,6 +26,7 @@ from ttt_rllib.metrics import (
     NASH_CONV_GREEDY,
     O_WIN_RATE,
     OPTIMAL_MOVE_RATE,
+    RETURN_MEAN,
     RUNNER_CPU_S,
     RUNNER_MEMORY_MB,
     SAMPLE_S,
@@ -36,6 +38,7 @@ from ttt_rllib.metrics import (
     SYNC_S,
     TRAIN_S,
     X_WIN_RATE,
+    agents_paid,
 )
 from ttt_rllib.report.charts.axes import in_percent
 from ttt_rllib.report.charts.bars import Bar, parts_chart
@@ -52,6 +55,16 @@ SHARES: tuple[tuple[str, str, Tone], ...] = (
     (DRAW_RATE, "draws", "win"),
     (O_WIN_RATE, "O wins", "loss"),
 )
+SHARES_ELSEWHERE: tuple[tuple[str, str, Tone], ...] = (
+    (X_WIN_RATE, "the first to move wins", "ink"),
+    (DRAW_RATE, "both get the same", "win"),
+    (O_WIN_RATE, "the second wins", "loss"),
+)
+"""In a game that is not ours nobody is X, and which agent moves first may change."""
+OPENINGS_NOTE = "Games of the iteration, with their random openings and exploration."
+EXPLORATION_NOTE = "Games of the iteration, with their exploration."
+RETURN_NOTE = "Of the games of each iteration, as the environment paid its agents."
+AGENT_TONES: tuple[Tone, ...] = ("ink", "win", "loss", "draw")
 SAMPLED: tuple[tuple[str, str, Tone], ...] = (
     (SCORE_VS_RANDOM, "random play", "ink"),
     (SCORE_VS_ONE_PLY, "one-ply player", "win"),
@@ -76,14 +89,19 @@ PHASES: tuple[tuple[str, str, Tone], ...] = (
 )
 
 
-def learning_figures(curves: Curves, ceilings: Ceilings | None) -> tuple[Figure, ...]:
+def learning_figures(
+    curves: Curves, ceilings: Ceilings | None, *, is_ours: bool = True
+) -> tuple[Figure, ...]:
     """Draw how strong the agent became: exact figures, scores with ceilings, games.
 
     Args:
         curves: The trial.
         ceilings: The best scores against random play; None where they are not known.
+        is_ours: Whether the rules are known here; if not, agents have their environment's names.
     """
     figures = []
+    if not is_ours and (agents := agents_paid(_columns(curves))):
+        figures.append(_returns(curves, agents))
     if curves.has(NASH_CONV_GREEDY):
         figures.append(_nash_conv(curves))
     if curves.has(OPTIMAL_MOVE_RATE):
@@ -95,7 +113,7 @@ def learning_figures(curves: Curves, ceilings: Ceilings | None) -> tuple[Figure,
         figures.append(line_chart("Sampled mean score against", sampled, y_range=(-1.0, 1.0)))
     shares = [
         replace(_line(curves, *metric), value=in_percent(curves.last(metric[0]) or 0.0))
-        for metric in SHARES
+        for metric in (SHARES if is_ours else SHARES_ELSEWHERE)
         if curves.has(metric[0])
     ]
     if shares:
@@ -105,7 +123,7 @@ def learning_figures(curves: Curves, ceilings: Ceilings | None) -> tuple[Figure,
                 shares,
                 y_range=(0.0, 1.0),
                 percent=True,
-                note="Games of the iteration, with their random openings and exploration.",
+                note=OPENINGS_NOTE if is_ours else EXPLORATION_NOTE,
             )
         )
     return tuple(figures)
@@ -139,8 +157,13 @@ def throughput_figures(curves: Curves, wall_s: WallSeconds | None) -> tuple[Figu
     return tuple(figures)
 
 
-def other_figures(curves: Curves) -> tuple[Figure, ...]:
-    """Draw every metric that changes and has no place in another figure, one figure per metric."""
+def other_figures(curves: Curves, *, is_ours: bool = True) -> tuple[Figure, ...]:
+    """Draw every metric that changes and has no place in another figure, one figure per metric.
+
+    Args:
+        curves: The trial.
+        is_ours: As for `learning_figures`.
+    """
     drawn = {name for name, *_ in (*SHARES, *SAMPLED, *CPU, *MEMORY)} | {
         *LEAGUE_DRAWN,
         MOVES,
@@ -160,7 +183,28 @@ def other_figures(curves: Curves) -> tuple[Figure, ...]:
             continue
         line = _line(curves, metric.name, metric.unit or "value", "ink")
         figures.append(line_chart(metric.name, [line], note=metric.meaning))
+    if is_ours and (agents := agents_paid(_columns(curves))):
+        figures.append(_returns(curves, agents))
     return tuple(figures)
+
+
+def _columns(curves: Curves) -> tuple[str, ...]:
+    return tuple(curves.rows[0]) if curves.rows else ()
+
+
+def _returns(curves: Curves, agents: Sequence[str]) -> Figure:
+    """Draw what each agent of an environment got; a colour's second agent is dashed."""
+    lines = [
+        Line(
+            agent,
+            curves[MOVES],
+            curves[f"{RETURN_MEAN}{agent}"],
+            AGENT_TONES[number % len(AGENT_TONES)],
+            is_limit=number >= len(AGENT_TONES),
+        )
+        for number, agent in enumerate(agents)
+    ]
+    return line_chart("Mean return of a game", lines, note=RETURN_NOTE)
 
 
 def _nash_conv(curves: Curves) -> Figure:

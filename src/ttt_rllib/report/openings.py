@@ -1,19 +1,15 @@
-"""The cards of the report: the openings beside the truth, and the shortest losing games."""
+"""The cards of the report: boards with words, and the openings beside the truth."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ttt_envs.game import Game
 from ttt_rllib.agents.policies import Policy
 from ttt_rllib.analysis.game_record import GameRecord
 from ttt_rllib.analysis.openings import OPENING_PLIES, openings
-from ttt_rllib.analysis.position import analyse, move_sentence, outlook_words
-from ttt_rllib.exact.certificate import LosingLine
-from ttt_rllib.exact.evaluation import game_value
+from ttt_rllib.analysis.position import analyse, outlook_words
 from ttt_rllib.report.charts.boards import (
-    game_drawing,
     is_dense,
     move_name,
     percent,
@@ -22,7 +18,7 @@ from ttt_rllib.report.charts.boards import (
 from ttt_rllib.report.charts.figure import stylesheet
 from ttt_rllib.report.charts.svg import tag
 
-__all__ = ["BoardCards", "Card", "losing_games", "opening_cards"]
+__all__ = ["BoardCards", "Card", "opening_cards"]
 
 TITLES = ("The first move", "After X's move", "After a move of both")
 MAX_CARDS = 20
@@ -108,17 +104,6 @@ def opening_cards(policy: Policy, plies: int = OPENING_PLIES) -> BoardCards:
     return BoardCards(_verdict(groups), reading, any(known), tuple(groups))
 
 
-def losing_games(game: Game, lines: Sequence[LosingLine]) -> BoardCards:
-    """Draw games in which an agent gets less than its seat allows.
-
-    Args:
-        game: The rules.
-        lines: As a certificate lists them.
-    """
-    cards = tuple(_losing_card(GameRecord(game, line.moves), line) for line in lines)
-    return BoardCards("", "", is_exact=True, groups=(("", cards),) if cards else ())
-
-
 def _verdict(groups: Sequence[tuple[str, Sequence[Card]]]) -> str:
     verdicts = [card.is_good for _, cards in groups for card in cards]
     judged = len(verdicts) - verdicts.count(None)
@@ -147,31 +132,3 @@ def _card(record: GameRecord, policy: Policy) -> Card:
     keeps = choice.outlook.value == analysis.outlook.value
     could = "" if keeps else f"; could {'win' if analysis.outlook.value > 0 else 'draw'}"
     return Card(drawing, words + could, detail, keeps)
-
-
-def _losing_card(record: GameRecord, line: LosingLine) -> Card:
-    """Return the card of a game; the agent's last move that is known to lose value is marked."""
-    seat = 0 if line.seat == "x" else 1
-    value = game_value(record.game)
-    seat_value = 0 if value is None else value if seat == 0 else -value
-    mistake = settled = None
-    for ply in range(seat, len(record.moves), 2):
-        here = analyse(GameRecord(record.game, record.moves[:ply]))
-        move = next(move for move in here.moves if move.action == record.moves[ply])
-        if move.outlook is None or move.outlook.value >= seat_value:
-            continue
-        settled = ply if settled is None else settled
-        if here.outlook and here.outlook.value >= seat_value:
-            mistake = ply
-    result = {"draw": "only draws"}.get(record.result or "", "loses")
-    headline = f"As {'XO'[seat]}, {result} at move {len(record.moves)}"
-    told = settled if mistake is None else mistake
-    if told is None:
-        return Card(game_drawing(record, ()), headline, "", is_good=False)
-    words = move_sentence(GameRecord(record.game, record.moves[: told + 1]), subject="it")
-    name = move_name(record.game, record.moves[told])
-    if mistake is None:
-        detail = f"At the latest with move {told + 1}, {name}: {words}."
-        return Card(game_drawing(record, ()), headline, detail, is_good=False)
-    detail = f"Move {told + 1}, {name}: {words}."
-    return Card(game_drawing(record, (told,)), headline, detail, is_good=False)

@@ -10,13 +10,15 @@ from jinja2 import Environment, StrictUndefined
 
 from ttt_rllib.agents.lookahead import knowledge
 from ttt_rllib.exact.evaluation import solved_game
-from ttt_rllib.metrics import METRICS
-from ttt_rllib.report.changed_settings import changed_settings
+from ttt_rllib.metrics import METRICS, RETURN_MEAN, RETURN_MEANING, agents_paid
+from ttt_rllib.report.changed_settings import changed_settings, settings_yaml
 from ttt_rllib.report.charts.figure import Gallery, stylesheet
 from ttt_rllib.report.headline import next_steps, sentence, status_note, tiles, tone
 from ttt_rllib.report.league_section import league_section
 from ttt_rllib.report.learning_curves import learning_figures, other_figures, throughput_figures
-from ttt_rllib.report.openings import BoardCards, losing_games, opening_cards
+from ttt_rllib.report.losing_section import losing_section
+from ttt_rllib.report.openings import opening_cards
+from ttt_rllib.report.repetition import repeat_command
 from ttt_rllib.report.search_section import search_section
 from ttt_rllib.runs.extensions_json import read_extensions
 from ttt_rllib.runs.record import RunRecord
@@ -25,7 +27,6 @@ from ttt_rllib.runs.search_record import read_search
 __all__ = ["page"]
 
 TEMPLATE = "page.html.j2"
-LOSING_GAMES_SHOWN = 10
 ALGORITHMS = {"ppo": "PPO", "dqn": "double DQN", "td": "TD(lambda) on afterstates"}
 
 
@@ -62,14 +63,19 @@ def _content(record: RunRecord) -> dict[str, Any]:
         "status_note": status_note(record),
         "tiles": tiles(record),
         "settings": changed_settings(record.experiment),
-        "learning": Gallery(learning_figures(record.curves, truth.ceilings if truth else None)),
+        "settings_yaml": settings_yaml(record.experiment),
+        "repeat": repeat_command(record),
+        "learning": Gallery(
+            learning_figures(
+                record.curves, truth.ceilings if truth else None, is_ours=record.is_ours
+            )
+        ),
         "throughput": Gallery(throughput_figures(record.curves, wall_s)),
-        "others": Gallery(other_figures(record.curves)),
+        "others": Gallery(other_figures(record.curves, is_ours=record.is_ours)),
         "search": search_section(search) if search else None,
         "league": league_section(record),
         "openings": opening_cards(policy) if policy else None,
-        "losing": _losing(record),
-        "losing_count": record.certificate.losing_line_count if record.certificate else 0,
+        "losing": losing_section(record),
         "metrics": _metrics(record),
         "facts": tuple(_facts(record)),
         "steps": next_steps(record),
@@ -87,23 +93,19 @@ def _subject(record: RunRecord) -> Iterator[str]:
         game = experiment.env.game
         yield game.title if game else ""
     if experiment.on_pettingzoo:
-        yield f"PettingZoo's {getattr(experiment.env, 'pettingzoo', '')}"
-
-
-def _losing(record: RunRecord) -> BoardCards | None:
-    """Return the shortest losing games; None if there is none or nothing was proved."""
-    if record.certificate is None or record.bundle is None:
-        return None
-    lines = record.certificate.losing_lines[:LOSING_GAMES_SHOWN]
-    return losing_games(record.bundle.policy.game, lines) if lines else None
+        name = getattr(experiment.env, "pettingzoo", "")
+        # A name with dots is a module of anybody's.
+        yield f"the PettingZoo environment {name}" if "." in name else f"PettingZoo's {name}"
 
 
 def _metrics(record: RunRecord) -> list[tuple[str, str, str]]:
     """Return name, figure and meaning of every final metric."""
+    meanings = {metric.name: metric.meaning for metric in METRICS}
+    meanings |= {f"{RETURN_MEAN}{one}": RETURN_MEANING for one in agents_paid(record.metrics)}
     return [
-        (metric.name, f"{record.metrics[metric.name]:.12g}", metric.meaning)
-        for metric in METRICS
-        if metric.name in record.metrics
+        (name, f"{record.metrics[name]:.12g}", meaning)
+        for name, meaning in meanings.items()
+        if name in record.metrics
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from ttt_rllib.metrics import MOVES, NASH_CONV, SCORE_VS_ALPHA_BETA, STRENGTH_GROUPS
 from ttt_rllib.report.charts.axes import Scale, in_percent, short, ticks
 from ttt_rllib.report.charts.bars import Bar, bar_chart
@@ -159,7 +161,7 @@ def _marks(figures: list[float], scale: Scale) -> list[tuple[float, str]]:
 def _lines(words: list[str]) -> list[tuple[int, str]]:
     """Stack words that are too long to stand side by side, shortened if necessary."""
     across = (WIDTH - 2 * MARGIN) / LETTER
-    if sum(len(word) + 2 for word in words) <= across:
+    if _fit_side_by_side([len(word) for word in words], across):
         return [(0, word) for word in words]
     most = int(min(1.0, MAX_LINES / len(words)) * across)
     return [
@@ -169,6 +171,16 @@ def _lines(words: list[str]) -> list[tuple[int, str]]:
         )
         for place, word in enumerate(words)
     ]
+
+
+def _fit_side_by_side(lengths: list[int], across: float) -> bool:
+    """Tell whether words at equal distances leave room between them; the outer ones face inward."""
+    if len(lengths) < 2:
+        return True
+    halves = [length / 2 for length in lengths]
+    reach = [2 * halves[0], *halves[1:-1], 2 * halves[-1]]
+    step = across / (len(lengths) - 1)
+    return all(one + other + 1 <= step for one, other in pairwise(reach))
 
 
 def _anchor(x: float) -> str:

@@ -62,6 +62,14 @@ class RunRecord:
         return self.summary.status if self.summary else "unfinished"
 
     @property
+    def is_ours(self) -> bool:
+        """Whether the rules of the game are known here, so that its players are X and O.
+
+        Those of a PettingZoo environment are if it left an agent of ours.
+        """
+        return self.bundle is not None or not self.experiment.on_pettingzoo
+
+    @property
     def verdict(self) -> str | None:
         """What the summary says of the agent; None if that is not the agent that is there.
 

@@ -54,12 +54,13 @@ def policy_drawing(record: GameRecord, policy: Policy) -> str:
     return _board(record, parts, _spoken(record.game, analysis))
 
 
-def game_drawing(record: GameRecord, mistakes: tuple[int, ...]) -> str:
-    """Draw a finished game with its moves numbered from 1 and the winning line tinted.
+def game_drawing(record: GameRecord, mistakes: tuple[int, ...], *, numbered_from: int = 0) -> str:
+    """Draw a finished game with the numbers of its moves and the winning line tinted.
 
     Args:
         record: The game.
         mistakes: Which moves to mark, counted from 0.
+        numbered_from: The first move to show the number of, counted from 0.
     """
     boards = [GameRecord(record.game, record.moves[:ply]) for ply in range(len(record.moves))]
     squares = [
@@ -76,6 +77,7 @@ def game_drawing(record: GameRecord, mistakes: tuple[int, ...]) -> str:
             class_="mistake" if ply in mistakes else "ply",
         )
         for ply, square in enumerate(squares)
+        if ply >= numbered_from
     ]
     names = " ".join(str(move) for move in record.moves)
     return _board(record, [*tints, *numbers], f"the game {names}")
