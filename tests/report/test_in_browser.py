@@ -40,10 +40,22 @@ def contrast(one, other):
     return (high + 0.05) / (low + 0.05)
 
 
+HINTLESS = """() => [...document.querySelectorAll('.scroll')].filter(one =>
+    one.scrollWidth > one.clientWidth &&
+    !getComputedStyle(one, '::before').content.includes('Scrolls sideways')
+  ).map(one => one.getAttribute('aria-label'))"""
+
+
 def check(page, width):
     """Nothing sticks out, nothing is too small, and everything stands out from the paper."""
     page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    if width == PHONE["width"]:
+        assert page.evaluate(HINTLESS) == []
+    for copied in page.locator("pre.copy code").all():
+        copied.click()
+        selected = page.evaluate("getSelection().toString()")
+        assert selected.strip() == copied.text_content().strip(), "one click selects all of it"
     letters = page.evaluate(BOXES)
     assert len(letters) > 300
     for left, right, words, size_px in letters:

@@ -41,6 +41,9 @@ MEASURED = ("exact", "eval", "league")
 """Groups of metrics that say how good an agent is."""
 NOT_DRAWN = (CONSECUTIVE_UNEXPLOITABLE_EVALS, MOVES, TRAIN_S, ITERATION)
 
+COMMIT_DIGITS = 12
+"""Characters of a commit that tell it from all others."""
+
 GROUP_HEADINGS = (
     *("", "group", "runs", "seeds", "unexploitable"),
     *("moves to it", "seconds to it"),
@@ -152,7 +155,7 @@ def _run_row(run: ComparedRun, key: str) -> tuple[str, ...]:
         run.status if run.status != "done" else run.verdict or "unproved",
         f"{metrics.get(MOVES, 0):,.0f}",
         f"{metrics.get(TRAIN_S, 0):,.1f}",
-        (summary.git_commit if summary else None) or NONE,
+        ((summary.git_commit if summary else None) or NONE)[:COMMIT_DIGITS],
     )
 
 
