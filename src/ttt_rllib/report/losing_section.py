@@ -82,6 +82,8 @@ def _sentence(num_mistakes: int, num_lines: int, count: int | None) -> str:
     if count == num_lines:
         games = "one game" if count == 1 else f"{count:,} games"
         return f"In {games} it gets less than its seat can have, and {mistakes} cost it these."
+    if num_lines == 1:
+        return f"In the one game found, it gets less than its seat can have by {mistakes}."
     which = f"{num_lines:,} shortest of {count:,}" if count is not None else f"{num_lines:,}"
     return (
         f"The {which} games found in which it gets less than its seat can have are decided by "

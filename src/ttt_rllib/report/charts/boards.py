@@ -169,7 +169,7 @@ def _board(record: GameRecord, below: list[str], spoken: str) -> str:
         viewBox=f"0 0 {number(width)} {number(height)}",
         role="img",
         aria_label=spoken,
-        class_="board",
+        class_="board dense" if is_dense(game) else "board",
         data_moves=" ".join(map(str, record.moves)),
     )
 
