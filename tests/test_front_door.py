@@ -24,7 +24,7 @@ print(time.process_time() - start_s, *{name.split('.')[0] for name in sys.module
 
 def test_the_front_door_offers_exactly_these_names_and_all_of_them_exist():
     assert set(ttt_rllib.__all__) == {
-        *("Experiment", "load_experiment", "load_agent", "evaluate_agent", "read_run"),
+        *("Experiment", "load_experiment", "load_agent", "evaluate_agent", "read_run", "prove"),
         *("SelfPlayPPOConfig", "SelfPlayDQNConfig", "SelfPlayTDConfig", "__version__"),
     }
     assert set(ttt_rllib.__all__) <= set(dir(ttt_rllib))

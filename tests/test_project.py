@@ -38,10 +38,21 @@ PACKAGES = (
         "rl",
         "play",
         "report",
+        "foreign",
         "tuning",
         "tracking",
     ),
-    *("train", "evaluate", "export", "tournament", "compare", "settings", "cli", "__main__"),
+    *(
+        "train",
+        "evaluate",
+        "export",
+        "prove",
+        "tournament",
+        "compare",
+        "settings",
+        "cli",
+        "__main__",
+    ),
 )
 MAY_IMPORT = {
     "ray": (
@@ -95,7 +106,7 @@ def test_nothing_lies_beside_the_packages_but_what_the_layout_names():
     assert beside == {
         *("__init__", "__main__", "cli", "errors", "text_files", "metrics", "signals", "commands"),
         "program",
-        *("evaluate", "export", "tournament", "compare", "settings"),
+        *("evaluate", "export", "prove", "tournament", "compare", "settings"),
     }
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ttt_rllib.agents.lookahead import BundledPolicy
     from ttt_rllib.config.experiment import Experiment
     from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
+    from ttt_rllib.foreign.prove import prove
     from ttt_rllib.rl.dqn import SelfPlayDQNConfig
     from ttt_rllib.rl.ppo import SelfPlayPPOConfig
     from ttt_rllib.rl.td import SelfPlayTDConfig
@@ -31,6 +32,7 @@ __all__ = [
     "evaluate_agent",
     "load_agent",
     "load_experiment",
+    "prove",
     "read_run",
 ]
 
@@ -42,6 +44,7 @@ LAZY = {
     "SelfPlayPPOConfig": "ttt_rllib.rl.ppo",
     "SelfPlayTDConfig": "ttt_rllib.rl.td",
     "evaluate_agent": "ttt_rllib.evaluation.evaluate_agent",
+    "prove": "ttt_rllib.foreign.prove",
 }
 """Modules that are imported when the name is first used."""
 

@@ -40,6 +40,10 @@ COMMANDS = {
     "evaluate": Subcommand(
         "ttt_rllib.evaluate", "Measure an agent, and prove what can be proved about it."
     ),
+    "prove": Subcommand(
+        "ttt_rllib.foreign.command",
+        "Measure and prove an agent that was made elsewhere.",
+    ),
     "play": Subcommand(
         "ttt_rllib.play.command", "Play against an agent, with the exact verdict on every move."
     ),
@@ -60,7 +64,7 @@ COMMANDS = {
 OTHER_WORDS = {
     **dict.fromkeys(("run", "learn", "fit", "tune", "search", "start"), "ttt train ppo"),
     **dict.fromkeys(("resume", "continue"), "ttt train --resume RUN"),
-    **dict.fromkeys(("eval", "test", "prove", "check", "verify"), "ttt evaluate RUN"),
+    **dict.fromkeys(("eval", "test", "check", "verify"), "ttt evaluate RUN"),
     **dict.fromkeys(("list", "ls", "agents"), "ttt play --list"),
     **dict.fromkeys(("web", "serve", "ui"), "ttt play --web"),
     **dict.fromkeys(("config", "options", "params", "defaults"), "ttt settings"),

@@ -40,6 +40,7 @@ EXAMPLES = {
     "compare": "ttt compare results/ppo/* --html compared.html",
     "train": "ttt train ppo seed=1",
     "evaluate": "ttt evaluate results/ppo/RUN",
+    "prove": "ttt prove my_module:agent",
     "export": "ttt export results/ppo/RUN --to agent",
     "report": "ttt report results/ppo/RUN",
     "play": "ttt play --web",

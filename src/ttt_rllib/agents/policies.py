@@ -20,6 +20,7 @@ from ttt_rllib.agents.mlp import ACTIVATIONS, MLP, Head, head_of
 from ttt_rllib.exact.evaluation import solve_or_raise
 from ttt_rllib.exact.scores import sharpest_moves
 from ttt_rllib.exact.tables import Table
+from ttt_rllib.exact.walks import Seat
 
 __all__ = [
     "AgentPolicy",
@@ -291,12 +292,23 @@ AgentPolicy = NetworkPolicy | SeatPolicies
 """A trained agent, which has weights."""
 
 
-def policy_table(positions: Positions, policy: Policy) -> Table:
+def policy_table(positions: Positions, policy: Policy, seat: Seat | None = None) -> Table:
     """Evaluate a policy in every decision position of its game.
 
+    Args:
+        positions: All positions of the game.
+        policy: The player.
+        seat: The only seat that it plays; None = both. It is not asked about the other one.
+
     Returns:
-        `[P, A]` float64 move probabilities; terminal rows are 0.
+        `[P, A]` float64 move probabilities; terminal rows, and those of a seat that it does not
+        play, are 0.
     """
     table = np.zeros(positions.legal.shape)
-    table[positions.decisions] = policy(positions.boards[positions.decisions])
+    rows = positions.decisions
+    if seat is not None:
+        rows = rows[positions.x_to_move[rows] == (seat == "x")]
+    # On the board with one square O never moves.
+    if len(rows):
+        table[rows] = policy(positions.boards[rows])
     return table

@@ -29,7 +29,7 @@ from ttt_rllib.exact.evaluation import (
 )
 from ttt_rllib.exact.reached import not_walkable_reason
 from ttt_rllib.exact.tables import greedy_table
-from ttt_rllib.exact.walks import MAX_POSITIONS, OnPly, walk_both_seats
+from ttt_rllib.exact.walks import MAX_POSITIONS, OnPly, Seat, walk_both_seats
 
 __all__ = ["Report", "evaluate_agent"]
 
@@ -43,11 +43,14 @@ class Report(ExactReport):
         sampled: Sampled games against fixed players; None where the game was solved.
         optimal_rates: Shares of labelled positions in which the agent's move keeps the value, by
             metric name; empty where there are none for this game.
+        seat: The only seat that the agent plays, about which everything is; None = it plays both.
+            Sampled games and labelled positions need both.
     """
 
     certificate: Certificate | None
     sampled: SampledReport | None
     optimal_rates: dict[str, float]
+    seat: Seat | None = None
 
     def metrics(self) -> dict[str, float]:
         """Return all figures that are known, by their metric names."""
@@ -58,6 +61,7 @@ class Report(ExactReport):
 def evaluate_agent(
     agent: Policy,
     *,
+    seat: Seat | None = None,
     seed: int = SEED,
     num_games: int = NUM_GAMES,
     max_positions: int = MAX_POSITIONS,
@@ -67,6 +71,8 @@ def evaluate_agent(
 
     Args:
         agent: Any policy, as `ttt_rllib.load_agent` returns one.
+        seat: The only seat that it plays, "x" or "o"; None = it plays both. It is not asked about
+            positions in which the other seat moves.
         seed: Seed of the sampled games, which are played where the game cannot be solved.
         num_games: Number of sampled games against each player; it must be even.
         max_positions: Positions to which opponents can bring it in a seat, before its walk is
@@ -75,23 +81,30 @@ def evaluate_agent(
     """
     # Several threads only wait for each other over products of matrices as small as these.
     with threadpool_limits(limits=1, user_api="blas"):
-        return _report(agent, seed, num_games, max_positions, on_ply)
+        return _report(agent, seat, seed, num_games, max_positions, on_ply)
 
 
-def _report(agent: Policy, seed: int, num_games: int, max_positions: int, on_ply: OnPly) -> Report:
+def _report(
+    agent: Policy, seat: Seat | None, seed: int, num_games: int, max_positions: int, on_ply: OnPly
+) -> Report:
     solved = solved_game(agent.game)
     if solved is not None:
-        return _solved_report(agent, solved, on_ply)
+        return _solved_report(agent, solved, seat, on_ply)
     exact, certificate = NOTHING_KNOWN, None
     if max_positions and not_walkable_reason(agent.game) is None:
         walks = walk_both_seats(
             agent.game,
             lambda boards: greedy_actions(agent, boards),
             game_value=game_value(agent.game),
+            seat=seat,
             max_positions=max_positions,
             on_ply=on_ply,
         )
         exact, certificate = evaluate_walks(walks), certify(walks)
+    if seat is not None:
+        return Report(
+            **vars(exact), certificate=certificate, sampled=None, optimal_rates={}, seat=seat
+        )
     sampled = sampled_report(agent, seed=seed, num_games=num_games)
     return Report(
         **vars(exact),
@@ -101,10 +114,10 @@ def _report(agent: Policy, seed: int, num_games: int, max_positions: int, on_ply
     )
 
 
-def _solved_report(agent: Policy, solved: SolvedGame, on_ply: OnPly) -> Report:
+def _solved_report(agent: Policy, solved: SolvedGame, seat: Seat | None, on_ply: OnPly) -> Report:
     positions = solved.positions
-    table = policy_table(positions, agent)
-    exact = evaluate(solved, table)
+    table = policy_table(positions, agent, seat)
+    exact = evaluate(solved, table, seat)
     moves = greedy_table(positions, table).argmax(axis=1)
 
     def move(boards: Boards) -> npt.NDArray[np.intp]:
@@ -114,9 +127,9 @@ def _solved_report(agent: Policy, solved: SolvedGame, on_ply: OnPly) -> Report:
         agent.game,
         move,
         game_value=solved.solution.game_value,
+        seat=seat,
         max_positions=len(positions),
         on_ply=on_ply,
     )
-    return Report(
-        **vars(exact), certificate=certify(walks, exact.facts), sampled=None, optimal_rates={}
-    )
+    certificate = certify(walks, exact.facts)
+    return Report(**vars(exact), certificate=certificate, sampled=None, optimal_rates={}, seat=seat)

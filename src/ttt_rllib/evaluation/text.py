@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping, Sequence
 
+from ttt_envs.game import Game
 from ttt_rllib.agents.bundle import Bundle
 from ttt_rllib.agents.lookahead import knowledge
 from ttt_rllib.evaluation.evaluate_agent import Report
@@ -11,18 +13,20 @@ from ttt_rllib.evaluation.matches import Record
 from ttt_rllib.evaluation.sampled import SampledReport
 from ttt_rllib.exact.certificate import Certificate
 from ttt_rllib.exact.evaluation import NOT_PROVABLE, unsolved_reason
+from ttt_rllib.exact.walks import SEATS, Seat
 from ttt_rllib.metrics import (
     OPTIMAL_RATE_DECISIVE,
     OPTIMAL_RATE_ONLY_MOVE,
     OPTIMAL_RATE_QUIET,
 )
 
-__all__ = ["GUARANTEED", "format_report", "seat_words", "verdict"]
+__all__ = ["GUARANTEED", "format_figures", "format_report", "seat_words", "verdict"]
 
 WIDTH = 80
 LABEL = "{:<22}"
 INDENT = "  "
 LINES_SHOWN = 5
+ALL_REACHED = "all that any opponent can reach"
 STRATA = {
     OPTIMAL_RATE_DECISIVE: "decisive",
     OPTIMAL_RATE_QUIET: "quiet",
@@ -33,25 +37,38 @@ GUARANTEED = {1: "wins against every opponent", 0: "never loses", -1: "can be be
 
 
 def format_report(bundle: Bundle, report: Report, width: int = WIDTH) -> str:
-    """Return what is known about an agent, as lines of text.
+    """Return what is known about one of our agents, as lines of text.
 
     Args:
         bundle: The agent.
         report: Its figures.
         width: Columns of the terminal; more than 80 are not used.
     """
-    game = bundle.policy.game
+    about = {"weights": f"sha256 {bundle.weights_sha256[:16]}..."}
+    if words := knowledge(bundle.policy):
+        about["knowledge"] = words
+    return format_figures(bundle.policy.game, about, report, width)
+
+
+def format_figures(game: Game, about: Mapping[str, str], report: Report, width: int = WIDTH) -> str:
+    """Return what is known about an agent, as lines of text.
+
+    Args:
+        game: The rules.
+        about: What else is said about it, by short labels.
+        report: Its figures and their proof.
+        width: Columns of the terminal; more than 80 are not used.
+    """
     lines = [
         *textwrap.wrap(verdict(report), min(width, WIDTH), break_on_hyphens=False),
         "",
         f"game                  {game.rows} x {game.cols}, connect {game.connect}"
         + ", gravity" * game.gravity,
-        f"weights               sha256 {bundle.weights_sha256[:16]}...",
     ]
-    if words := knowledge(bundle.policy):
-        lines.append(LABEL.format("knowledge") + words)
+    for label, words in about.items():
+        lines += _wrapped(label, words)
     if report.certificate is not None:
-        lines += _proof(report.certificate, is_solved=report.facts is not None)
+        lines += _proof(report.certificate, _seats(report), is_solved=report.facts is not None)
     lines += _exact(report)
     if report.optimal_rates:
         lines += _optimal_rates(report.optimal_rates)
@@ -65,72 +82,90 @@ def format_report(bundle: Bundle, report: Report, width: int = WIDTH) -> str:
     return "\n".join(lines)
 
 
+def _seats(report: Report) -> tuple[Seat, ...]:
+    return SEATS if report.seat is None else (report.seat,)
+
+
 def verdict(report: Report) -> str:
     """Return the verdict in one sentence."""
     certificate = report.certificate
     if certificate is None:
-        assert report.sampled is not None  # noqa: S101 - for the type checker
-        scores = (
-            f"{result.score:.2f} against {name.replace('_', '-')}"
-            for name, result in report.sampled.results().items()
-        )
-        return f"not proved: {NOT_PROVABLE}; sampled mean scores are {', '.join(scores)}"
+        return f"not proved: {NOT_PROVABLE}{_sampled_scores(report.sampled)}"
+    as_seat = f" as {report.seat.upper()}" if report.seat else ""
     if certificate.perfect:
-        return "perfect: every move in every position of the game keeps its value"
+        turn = f" with {report.seat.upper()} to move" if report.seat else " of the game"
+        return f"perfect{as_seat}: every move in every position{turn} keeps its value"
     if certificate.unexploitable:
-        return {
-            0: "unexploitable: no opponent can beat it",
-            None: "unexploitable",
-        }.get(
-            certificate.game_value,
-            "unexploitable: no opponent can get more than perfect play gives",
-        )
+        return f"unexploitable{as_seat}{_unexploitable_words(certificate.game_value)}"
     if certificate.unexploitable is None:
-        return f"not decided: {seat_words(certificate)}"
+        return f"not decided: {seat_words(certificate, _seats(report))}"
     if certificate.losing_positions is not None:
         return (
-            f"exploitable: opponents can bring about {certificate.losing_positions} positions "
-            f"that give the game away"
+            f"exploitable{as_seat}: opponents can bring about {certificate.losing_positions} "
+            f"positions that give the game away"
         )
-    return f"exploitable: {seat_words(certificate)}"
+    return f"exploitable: {seat_words(certificate, _seats(report))}"
 
 
-def seat_words(certificate: Certificate) -> str:
-    """Return clauses that say what is proved about each seat."""
-    as_x = _seat_words(certificate, "X", certificate.guaranteed_as_x)
-    as_o = _seat_words(certificate, "O", certificate.guaranteed_as_o)
-    return f"{as_x}; {as_o}"
+def _sampled_scores(sampled: SampledReport | None) -> str:
+    if sampled is None:
+        return ""
+    scores = (
+        f"{result.score:.2f} against {name.replace('_', '-')}"
+        for name, result in sampled.results().items()
+    )
+    return f"; sampled mean scores are {', '.join(scores)}"
 
 
-def _seat_words(certificate: Certificate, seat: str, guaranteed: int | None) -> str:
+def _unexploitable_words(game_value: int | None) -> str:
+    known = {0: ": no opponent can beat it", None: ""}
+    return known.get(game_value, ": no opponent can get more than perfect play gives")
+
+
+def seat_words(certificate: Certificate, seats: Sequence[Seat] = SEATS) -> str:
+    """Return clauses that say what is proved about each seat.
+
+    Args:
+        certificate: What is proved.
+        seats: The seats that the agent plays.
+    """
+    return "; ".join(_seat_words(certificate, seat) for seat in seats)
+
+
+def _seat_words(certificate: Certificate, seat: Seat) -> str:
+    guaranteed, positions, _ = _of_seat(certificate, seat)
     if guaranteed is not None:
-        shortest = [line for line in certificate.losing_lines if line.seat == seat.lower()]
+        shortest = [line for line in certificate.losing_lines if line.seat == seat]
         after = f" in {len(shortest[0].moves)} plies" if shortest and guaranteed < 0 else ""
-        return f"as {seat} it {GUARANTEED[guaranteed]}{after}"
-    positions = certificate.positions_as_x if seat == "X" else certificate.positions_as_o
-    return f"as {seat} nothing is proved, {positions:,} positions were not all"
+        return f"as {seat.upper()} it {GUARANTEED[guaranteed]}{after}"
+    return f"as {seat.upper()} nothing is proved, {positions:,} positions were not all"
 
 
-def _proof(certificate: Certificate, *, is_solved: bool) -> list[str]:
-    as_x, as_o = certificate.positions_as_x, certificate.positions_as_o
-    if not certificate.incomplete_as_x and not certificate.incomplete_as_o:
-        lines = _wrapped(
-            "positions checked", f"{as_x:,} as X, {as_o:,} as O: all that any opponent can reach"
-        )
+def _of_seat(certificate: Certificate, seat: Seat) -> tuple[int | None, int, str]:
+    """Return what a seat guarantees, the positions reached in it, and why these are not all."""
+    if seat == "x":
+        guaranteed = certificate.guaranteed_as_x
+        return guaranteed, certificate.positions_as_x, certificate.incomplete_as_x
+    return (
+        certificate.guaranteed_as_o,
+        certificate.positions_as_o,
+        certificate.incomplete_as_o,
+    )
+
+
+def _proof(certificate: Certificate, seats: Sequence[Seat], *, is_solved: bool) -> list[str]:
+    found = {seat: _of_seat(certificate, seat) for seat in seats}
+    if not any(reason for _, _, reason in found.values()):
+        counts = ", ".join(f"{count:,} as {seat.upper()}" for seat, (_, count, _) in found.items())
+        lines = _wrapped("positions checked", f"{counts}: {ALL_REACHED}")
     else:
         lines = []
-        for seat, positions, reason in (
-            ("X", as_x, certificate.incomplete_as_x),
-            ("O", as_o, certificate.incomplete_as_o),
-        ):
-            words = reason or "all that any opponent can reach"
-            lines += _wrapped(f"positions as {seat}", f"{positions:,}: {words}")
+        for seat, (_, positions, reason) in found.items():
+            words = f"{positions:,}: {reason or ALL_REACHED}"
+            lines += _wrapped(f"positions as {seat.upper()}", words)
     if not is_solved:
-        for seat, guaranteed in (
-            ("X", certificate.guaranteed_as_x),
-            ("O", certificate.guaranteed_as_o),
-        ):
-            lines += _wrapped(f"against all as {seat}", _guaranteed_words(guaranteed))
+        for seat, (guaranteed, _, _) in found.items():
+            lines += _wrapped(f"against all as {seat.upper()}", _guaranteed_words(guaranteed))
     if not is_solved and certificate.replies and certificate.losing_replies is not None:
         kept = 1.0 - certificate.losing_replies / certificate.replies
         lines += _wrapped(
@@ -146,9 +181,10 @@ def _guaranteed_words(guaranteed: int | None) -> str:
 def _exact(report: Report) -> list[str]:
     lines = []
     if report.facts is not None:
+        of_seat = f" of {report.seat.upper()}" if report.seat else ""
         lines.append(
             f"optimal moves         {report.optimal_move_rate:.2%}, {report.facts.mistakes} "
-            f"mistakes in {report.facts.decision_positions} decision positions"
+            f"mistakes in {report.facts.decision_positions} decision positions{of_seat}"
         )
     if report.nash_conv_greedy is not None:
         stochastic = "" if report.nash_conv is None else f", {report.nash_conv:.4f} stochastic"

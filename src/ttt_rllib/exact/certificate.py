@@ -41,7 +41,8 @@ class LosingLine:
 class Certificate:
     """What was checked, and the verdict.
 
-    Where not all positions were reached, a figure is None unless it is known nevertheless.
+    Where not all positions were reached, a figure is None unless it is known nevertheless. Of an
+    agent that plays one seat only, everything is about that seat.
 
     Attributes:
         unexploitable: No opponent gets more from the agent than the game's value, in either seat;
@@ -121,7 +122,7 @@ def certify(
         incomplete_as_o=walks.as_o.incomplete_reason,
         moves_sha256_as_x=_digest(walks.as_x),
         moves_sha256_as_o=_digest(walks.as_o),
-        replies=walks.as_x.num_replies + walks.as_o.num_replies if is_complete else None,
+        replies=sum(reached.num_replies for reached in walks.of_seats) if is_complete else None,
         losing_replies=sum(one.good_replies for one in found) if is_complete else None,
         losing_positions=facts.losing_positions if facts else None,
         decision_positions=facts.decision_positions if facts else None,

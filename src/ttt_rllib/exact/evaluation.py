@@ -6,7 +6,7 @@ Shapes: `P` positions, `A` actions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from ttt_rllib.exact.known_values import known_value
 from ttt_rllib.exact.scores import Ceilings, Outcome, outcome, score_ceilings
 from ttt_rllib.exact.solver import Solution, solve
 from ttt_rllib.exact.tables import Table, check_table, greedy_table, uniform_table
-from ttt_rllib.exact.walks import Walks
+from ttt_rllib.exact.walks import Seat, Walks
 from ttt_rllib.metrics import (
     BEST_RESPONSE_O,
     BEST_RESPONSE_X,
@@ -118,7 +118,8 @@ class ExactReport:
         """Share of the decision positions whose greedy move keeps the value, in [0, 1]."""
         if self.facts is None:
             return None
-        return 1.0 - self.facts.mistakes / self.facts.decision_positions
+        # On a board of one square, O never has to move.
+        return 1.0 - self.facts.mistakes / max(1, self.facts.decision_positions)
 
     @property
     def score_vs_random_x(self) -> float | None:
@@ -206,16 +207,20 @@ def _solved_or_reason(game: Game) -> SolvedGame | str:
         return str(error)
 
 
-def evaluate(solved: SolvedGame, table: Table) -> ExactReport:
+def evaluate(solved: SolvedGame, table: Table, seat: Seat | None = None) -> ExactReport:
     """Measure a policy of a solved game.
 
     Args:
         solved: The game, as `solve_or_raise` returns it.
         table: `[P, A]` move probabilities.
+        seat: The only seat that the policy plays; None = it plays both. The rows of the other seat
+            do not matter, and NashConv, which takes both, is not known.
 
     Raises:
         ValueError: If the table is no policy of the game; see `check_table`.
     """
+    if seat is not None:
+        return _evaluate_seat(solved, table, seat)
     positions, solution, uniform, ceilings = solved
     check_table(positions, table)
     greedy = greedy_table(positions, table)
@@ -238,6 +243,31 @@ def evaluate(solved: SolvedGame, table: Table) -> ExactReport:
     )
 
 
+def _evaluate_seat(solved: SolvedGame, table: Table, seat: Seat) -> ExactReport:
+    """Return the figures of one seat, with perfect play in the other, which makes no mistake."""
+    positions, solution = solved.positions, solved.solution
+    rows = positions.decisions
+    rows = rows[positions.x_to_move[rows] != (seat == "x")]
+    optimal = solution.optimal[rows]
+    table = table.copy()
+    table[rows] = optimal / optimal.sum(axis=1, keepdims=True)
+    report = evaluate(solved, table)
+    assert report.facts is not None  # noqa: S101 - for the type checker
+    facts = report.facts._replace(decision_positions=len(positions.decisions) - len(rows))
+    is_x = seat == "x"
+    return replace(
+        report,
+        nash_conv_greedy=None,
+        nash_conv=None,
+        # The opponent of an agent that plays X is the best response that plays O.
+        best_response_x=None if is_x else report.best_response_x,
+        best_response_o=report.best_response_o if is_x else None,
+        facts=facts,
+        vs_random_x=report.vs_random_x if is_x else None,
+        vs_random_o=None if is_x else report.vs_random_o,
+    )
+
+
 def evaluate_walks(walks: Walks) -> ExactReport:
     """Return the figures that need no table of the game: those of a deterministic agent.
 
@@ -245,7 +275,7 @@ def evaluate_walks(walks: Walks) -> ExactReport:
         walks: Those of both seats.
     """
     as_x, as_o = walks.guaranteed_as_x, walks.guaranteed_as_o
-    vs_random_x, vs_random_o = walks.vs_random or (None, None)
+    vs_random_x, vs_random_o = walks.vs_random
     return ExactReport(
         nash_conv_greedy=walks.nash_conv,
         nash_conv=None,

@@ -36,6 +36,7 @@ __all__ = [
     "ReachedSet",
     "WalkLimits",
     "not_walkable_reason",
+    "not_walked",
     "walk_reached",
 ]
 
@@ -134,6 +135,18 @@ def not_walkable_reason(game: Game) -> str | None:
     if has_keys(game):
         return None
     return f"the positions of a {game.rows} x {game.cols} board do not fit 64 bits"
+
+
+def not_walked(game: Game, *, agent_is_x: bool, reason: str) -> ReachedSet:
+    """Return the set of a seat that nobody asked about: nothing was reached.
+
+    Args:
+        game: The rules.
+        agent_is_x: The seat.
+        reason: A clause that says why.
+    """
+    no_outcomes = np.zeros((0, len(RESULTS)))
+    return ReachedSet(game, agent_is_x, 0, frozenset(), 0, reason, no_outcomes, "", ())
 
 
 def walk_reached(

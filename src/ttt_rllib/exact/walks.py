@@ -13,12 +13,21 @@ from typing import Literal
 
 from ttt_envs.boards import Boards
 from ttt_envs.game import Game
-from ttt_rllib.exact.reached import MovesOf, ReachedSet, WalkLimits, walk_reached
+from ttt_rllib.exact.reached import MovesOf, ReachedSet, WalkLimits, not_walked, walk_reached
 from ttt_rllib.exact.refutations import Refutations, find_refutations
 from ttt_rllib.exact.scores import Outcome
 from ttt_rllib.exact.tables import Table
 
-__all__ = ["MAX_POSITIONS", "QUICK_POSITIONS", "SEATS", "OnPly", "Seat", "Walks", "walk_both_seats"]
+__all__ = [
+    "LEFT_OUT",
+    "MAX_POSITIONS",
+    "QUICK_POSITIONS",
+    "SEATS",
+    "OnPly",
+    "Seat",
+    "Walks",
+    "walk_both_seats",
+]
 
 MAX_POSITIONS = 200_000_000
 """Positions that are reached in a seat before the walk is given up."""
@@ -31,6 +40,9 @@ WIDTHS = (500, 20_000)
 
 Seat = Literal["x", "o"]
 SEATS: tuple[Seat, Seat] = ("x", "o")
+
+LEFT_OUT = "this seat was left out"
+"""The clause about a seat that is not walked, because the agent does not play it."""
 
 OnPly = Callable[[Seat, int, int], None]
 """Called after every ply of a walk with the agent's seat, the ply and the positions so far."""
@@ -45,16 +57,24 @@ class Walks:
         as_o: With the agent as O.
         known_value: Value of the empty board for X, in {-1, 0, +1}; None where nothing else than
             these walks can tell.
+        seat: The only seat that the agent plays; None = it plays both. Nothing was reached in the
+            other one, and nothing is said about it.
     """
 
     as_x: ReachedSet
     as_o: ReachedSet
     known_value: int | None
+    seat: Seat | None = None
+
+    @property
+    def of_seats(self) -> tuple[ReachedSet, ...]:
+        """What was reached in the seats that the agent plays."""
+        return tuple(getattr(self, f"as_{seat}") for seat in SEATS if self.seat in (None, seat))
 
     @property
     def is_complete(self) -> bool:
         """Whether all that any opponent can bring about was reached."""
-        return not (self.as_x.incomplete_reason or self.as_o.incomplete_reason)
+        return not any(reached.incomplete_reason for reached in self.of_seats)
 
     @property
     def guaranteed_as_x(self) -> int | None:
@@ -74,7 +94,12 @@ class Walks:
 
     @property
     def is_unexploitable(self) -> bool | None:
-        """Whether the guaranteed results add up to 0, as those of perfect play do."""
+        """Whether the guaranteed results add up to 0, as those of perfect play do.
+
+        Of a single seat: whether it guarantees what the seat is worth.
+        """
+        if self.seat is not None:
+            return self._is_unexploitable_as(self.seat)
         if self.nash_conv is not None:
             return self.nash_conv == 0
         # Nobody can guarantee more than the game's value, or more than the worst game found.
@@ -82,6 +107,17 @@ class Walks:
         if self.known_value is not None:
             as_x, as_o = min(as_x, self.known_value), min(as_o, -self.known_value)
         return False if as_x + as_o < 0 else None
+
+    def _is_unexploitable_as(self, seat: Seat) -> bool | None:
+        reached = self.as_x if seat == "x" else self.as_o
+        worst, guaranteed = min(reached.results, default=1), _guaranteed(reached)
+        if self.known_value is None:
+            # Nobody can guarantee more than a win; all else depends on the value.
+            return True if guaranteed == 1 else None
+        target = _target(self.known_value, seat)
+        if worst < target:
+            return False
+        return None if guaranteed is None else True
 
     @property
     def game_value(self) -> int | None:
@@ -105,7 +141,7 @@ class Walks:
         """Share of the opponents' moves after which the agent still gets what its seat is worth."""
         if not self.is_complete:
             return None
-        replies = self.as_x.num_replies + self.as_o.num_replies
+        replies = sum(reached.num_replies for reached in self.of_seats)
         return 1.0 - sum(found.good_replies for found in self.refutations) / replies
 
     @property
@@ -114,16 +150,19 @@ class Walks:
         return min((found.shortest_plies for found in self.refutations), default=None)
 
     @property
-    def vs_random(self) -> tuple[Outcome, Outcome] | None:
+    def vs_random(self) -> tuple[Outcome | None, Outcome | None]:
         """Results against uniformly random play, seen by X, with the agent as X and as O.
 
-        None unless all was reached.
+        None unless all was reached, and of a seat that was left out.
         """
-        if not self.is_complete:
-            return None
-        x_wins, x_draws, x_loses = map(float, self.as_x.outcomes[0])
-        o_wins, o_draws, o_loses = map(float, self.as_o.outcomes[0])
-        return Outcome(x_wins, x_draws, x_loses), Outcome(o_loses, o_draws, o_wins)
+        as_x = as_o = None
+        if self.is_complete and self.seat != "o":
+            wins, draws, losses = map(float, self.as_x.outcomes[0])
+            as_x = Outcome(wins, draws, losses)
+        if self.is_complete and self.seat != "x":
+            wins, draws, losses = map(float, self.as_o.outcomes[0])
+            as_o = Outcome(losses, draws, wins)
+        return as_x, as_o
 
 
 def walk_both_seats(
@@ -131,6 +170,7 @@ def walk_both_seats(
     agent: MovesOf,
     *,
     game_value: int | None,
+    seat: Seat | None = None,
     max_positions: int = MAX_POSITIONS,
     quick_positions: int = QUICK_POSITIONS,
     on_ply: OnPly = lambda seat, ply, positions: None,
@@ -141,6 +181,7 @@ def walk_both_seats(
         game: The rules; see `not_walkable_reason`.
         agent: Its moves.
         game_value: Value of the empty board for X, in {-1, 0, +1}; None where it is not known.
+        seat: The only seat that the agent plays; None = it plays both.
         max_positions: Of a seat, before the walk is given up.
         quick_positions: If there are more, a refutation is searched for before all are walked.
         on_ply: Called after every ply.
@@ -151,17 +192,19 @@ def walk_both_seats(
                 walk_reached,
                 game,
                 agent,
-                agent_is_x=seat == "x",
+                agent_is_x=one == "x",
                 opponents=(_uniform,),
-                on_ply=partial(on_ply, seat),
+                on_ply=partial(on_ply, one),
             ),
-            _target(game_value, seat),
+            _target(game_value, one),
             max_positions,
             quick_positions,
         )
-        for seat in SEATS
+        if seat in (None, one)
+        else not_walked(game, agent_is_x=one == "x", reason=LEFT_OUT)
+        for one in SEATS
     )
-    return Walks(as_x, as_o, game_value)
+    return Walks(as_x, as_o, game_value, seat)
 
 
 def _walk(

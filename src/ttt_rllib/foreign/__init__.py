@@ -1,0 +1,1 @@
+"""Agents that were not made here: each kind becomes a policy, so that it can be proved."""

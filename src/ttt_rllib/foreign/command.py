@@ -1,0 +1,111 @@
+"""The command `prove`: an agent that was not made here, measured and proved like our own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from ttt_rllib.commands import EXIT_DONE, EXIT_FAILED, warn
+from ttt_rllib.evaluation.evaluate_agent import Report, evaluate_agent
+from ttt_rllib.evaluation.text import format_figures
+from ttt_rllib.evaluation.walk_lines import WalkLines
+from ttt_rllib.exact.evaluation import NOT_PROVABLE
+from ttt_rllib.exact.walks import MAX_POSITIONS
+from ttt_rllib.foreign.checked import CheckedPolicy
+from ttt_rllib.foreign.games import game_named
+from ttt_rllib.foreign.loading import FORM, load
+from ttt_rllib.foreign.recognition import recognise
+
+__all__ = ["prove"]
+
+
+class Requirement(StrEnum):
+    """What an agent can be required to be."""
+
+    unexploitable = "unexploitable"
+    perfect = "perfect"
+
+
+class SeatOption(StrEnum):
+    """The only seat that an agent plays."""
+
+    x = "x"
+    o = "o"
+
+
+def prove(
+    agent: Annotated[
+        str,
+        typer.Argument(
+            metavar=FORM, help="An object in a module, an ONNX file, or a checkpoint of RLlib."
+        ),
+    ],
+    game: Annotated[
+        str | None,
+        typer.Option(help="tictactoe, connect_four, or rows=4,cols=4,connect=4,gravity=true."),
+    ] = None,
+    seat: Annotated[SeatOption | None, typer.Option(help="The only seat that it plays.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    require: Annotated[
+        Requirement | None, typer.Option(help="Exit with 1 if the agent is not that good.")
+    ] = None,
+    max_positions: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Positions to reach for a proof in each seat, where the game is large."
+        ),
+    ] = MAX_POSITIONS,
+) -> None:
+    """Measure anybody's agent, and prove what can be proved about it.
+
+    The agent is a function, a model of Stable-Baselines3, a policy of OpenSpiel, an ONNX model or
+    an RLModule. Its answers are checked: probabilities of legal moves, and the same ones when it
+    is asked again.
+
+    Exit codes: 0 done, 1 the agent falls short, 2 no agent, or an answer that is no policy.
+    """
+    rules = None if game is None else game_named(game)
+    policy = recognise(load(agent), rules, name=agent)
+    report = evaluate_agent(
+        policy,
+        seat=None if seat is None else seat.value,
+        max_positions=max_positions,
+        on_ply=WalkLines(warn),
+    )
+    if as_json:
+        print(json.dumps(_as_json(policy, report), indent=2))
+    else:
+        about = {"agent": f"{policy.name}, {policy.kind}"}
+        print(format_figures(policy.game, about, report, shutil.get_terminal_size().columns))
+    raise typer.Exit(_judge(policy.name, report, require))
+
+
+def _judge(name: str, report: Report, require: Requirement | None) -> int:
+    if require is None:
+        return EXIT_DONE
+    is_proved = getattr(report.certificate, require, None)
+    if is_proved:
+        return EXIT_DONE
+    reason = (
+        f"cannot be proved {require}: {NOT_PROVABLE}" if is_proved is None else f"not {require}"
+    )
+    warn(f"{name}: {reason}")
+    return EXIT_FAILED
+
+
+def _as_json(policy: CheckedPolicy, report: Report) -> dict[str, Any]:
+    certificate, sampled = report.certificate, report.sampled
+    return {
+        "agent": policy.name,
+        "kind": policy.kind,
+        "game": asdict(policy.game),
+        "seat": report.seat,
+        "metrics": report.metrics(),
+        "certificate": asdict(certificate) if certificate else None,
+        "sampled": sampled.as_json() if sampled else None,
+    }

@@ -1,0 +1,123 @@
+"""RLModules of anybody, from a checkpoint or at hand: their answers to observations.
+
+Shapes: `B` positions, `A` actions.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from ray.rllib.core import (
+    COMPONENT_LEARNER,
+    COMPONENT_LEARNER_GROUP,
+    COMPONENT_RL_MODULE,
+    Columns,
+)
+from ray.rllib.core.rl_module import MultiRLModule, RLModule
+
+from ttt_rllib.errors import InputError
+
+__all__ = ["answer", "load_module", "only_module"]
+
+PLACES = (
+    Path(),
+    Path(COMPONENT_RL_MODULE),
+    Path(COMPONENT_LEARNER, COMPONENT_RL_MODULE),
+    Path(COMPONENT_LEARNER_GROUP, COMPONENT_LEARNER, COMPONENT_RL_MODULE),
+)
+"""Where the module is in its own checkpoint, a learner's, a learner group's, and an algorithm's."""
+
+Array = npt.NDArray[Any]
+
+
+def load_module(path: Path, name: str) -> RLModule:
+    """Load the module of a checkpoint, wherever in it it is.
+
+    Args:
+        path: The folder of an algorithm, a learner group, a learner or a module.
+        name: What people call the agent.
+
+    Raises:
+        InputError: If there is no module, more than one, or if its class cannot be imported.
+    """
+    constructor = RLModule.CLASS_AND_CTOR_ARGS_FILE_NAME
+    # An algorithm has a constructor, too.
+    found = [path / place for place in reversed(PLACES) if (path / place / constructor).is_file()]
+    if not found:
+        raise InputError(
+            f"{name}: holds no RLModule; give the folder that save_to_path() of RLlib has written"
+        )
+    try:
+        with warnings.catch_warnings():
+            # RLlib warns of what it deprecates in itself.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            module = RLModule.from_checkpoint(found[0].absolute())
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"{name}: the checkpoint needs the module {error.name}, which is not here; run this "
+            "where it was trained"
+        ) from error
+    except Exception as error:
+        # What is unpickled there may raise anything.
+        words = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(f"{name}: the checkpoint cannot be loaded: {words}") from error
+    return only_module(module, f"{name}", found[0])
+
+
+def only_module(module: RLModule, name: str, path: Path | None = None) -> RLModule:
+    """Return a module that can be asked, alone.
+
+    Args:
+        module: It may be a `MultiRLModule` of one.
+        name: What people call the agent.
+        path: Where it was loaded from.
+
+    Raises:
+        InputError: If there are several, or if it remembers earlier observations.
+    """
+    if isinstance(module, MultiRLModule):
+        names = list(module.keys())
+        if len(names) != 1:
+            where = "" if path is None else f": {path / names[0]}" if names else ""
+            raise InputError(
+                f"{name}: holds the modules {', '.join(names) or 'of nobody'}; give one of them"
+                f"{where}, with --seat where each plays its own"
+            )
+        module = module[names[0]]
+    if module.is_stateful():
+        raise InputError(
+            f"{name}: remembers earlier observations; a proof is about positions: give a module "
+            "without a state"
+        )
+    module.eval()
+    return module
+
+
+def answer(module: RLModule, observations: Any) -> Array:
+    """Return a module's probabilities `[B, A]`, or its moves `[B]` where it has none.
+
+    Args:
+        module: It was returned by `load_module` or `only_module`.
+        observations: `[B, ...]`, or a dict of such arrays, as its observation space has them.
+
+    Raises:
+        KeyError: If it gives neither logits nor actions.
+    """
+    with torch.no_grad():
+        outputs = module.forward_inference({Columns.OBS: _tensors(observations)})
+    if Columns.ACTION_DIST_INPUTS not in outputs:
+        return np.asarray(outputs[Columns.ACTIONS].cpu().numpy())
+    logits = outputs[Columns.ACTION_DIST_INPUTS]
+    return np.asarray(torch.softmax(logits.double(), dim=-1).cpu().numpy())
+
+
+def _tensors(observations: Any) -> Any:
+    if isinstance(observations, Mapping):
+        return {key: torch.as_tensor(value) for key, value in observations.items()}
+    return torch.as_tensor(observations)
