@@ -67,7 +67,9 @@ def _found(agent: Any, game: Game | None, name: str, takes: str | None) -> Forei
             return make(agent, game, name)
     if callable(agent):
         return function_agent(agent, game, name, takes)
-    raise InputError(f"{name}: is a {type(agent).__name__}, which cannot be asked; give {KNOWN}")
+    raise InputError(
+        f"{name}: is of the type {type(agent).__name__}, which cannot be asked; give {KNOWN}"
+    )
 
 
 def _is_policy(agent: Any) -> bool:
