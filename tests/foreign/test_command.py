@@ -1,6 +1,7 @@
 """The command `ttt prove`: text, JSON, requirements, and the same as a module."""
 
 import json
+import re
 import sys
 
 import numpy as np
@@ -95,3 +96,34 @@ def test_a_board_of_any_size_is_named_by_its_settings(folder):
     done = run(folder, "my_module:first", "--game", "rows=4,cols=3,connect=3,gravity=true")
     assert (done.code, done.errors) == (0, ())
     assert "game                  4 x 3, connect 3, gravity" in done.stdout.splitlines()
+
+
+def test_the_page_says_what_the_text_says_and_loads_nothing(folder):
+    done = run(folder, "my_module:first", "--html", "first.html")
+    assert (done.code, done.errors) == (0, ())
+    verdict, page = done.stdout.splitlines()[0], (folder / "first.html").read_text()
+    assert done.stdout.endswith("\npage: first.html\n")
+    assert f"<h1>{verdict[0].upper()}{verdict[1:]}.</h1>" in page
+    assert "How it loses" in page
+    assert "Openings" in page
+    assert "487 games in which it gets less than its seat can have; 10 of the shortest" in page
+    assert not re.search(r"<script|(src|href)=\"(?!data:)", page)
+    told = json.loads(run(folder, "my_module:first", "--json").stdout)
+    assert told["certificate"]["moves_sha256_as_x"] in page
+
+
+def test_the_page_of_a_seat_names_no_other(folder):
+    words = ("my_module:agent", "--seat", "o", "--html", "perfect.html")
+    assert run(folder, *words).code == 0
+    page = (folder / "perfect.html").read_text()
+    assert "Perfect as O: every move in every position with O to move keeps its value." in page
+    assert "As X" not in page
+    assert "as X" not in page
+    assert "Openings" not in page
+    assert "How it loses" not in page
+
+
+def test_a_page_that_cannot_be_written_gets_a_sentence(folder):
+    done = run(folder, "my_module:agent", "--html", "absent/page.html")
+    assert (done.code, done.stdout) == (2, "")
+    assert done.errors == ("error: absent/page.html: cannot be written: No such file or directory",)

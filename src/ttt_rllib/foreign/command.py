@@ -6,11 +6,13 @@ import json
 import shutil
 from dataclasses import asdict
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ttt_rllib.commands import EXIT_DONE, EXIT_FAILED, warn
+from ttt_rllib.errors import file_error
 from ttt_rllib.evaluation.evaluate_agent import Report, evaluate_agent
 from ttt_rllib.evaluation.text import format_figures
 from ttt_rllib.evaluation.walk_lines import WalkLines
@@ -20,6 +22,8 @@ from ttt_rllib.foreign.checked import CheckedPolicy
 from ttt_rllib.foreign.games import game_named
 from ttt_rllib.foreign.loading import FORM, load
 from ttt_rllib.foreign.recognition import recognise
+from ttt_rllib.report.proof_page import proof_page
+from ttt_rllib.runs.files import write_atomic
 
 __all__ = ["prove"]
 
@@ -54,6 +58,7 @@ def prove(
     require: Annotated[
         Requirement | None, typer.Option(help="Exit with 1 if the agent is not that good.")
     ] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page, too.")] = None,
     max_positions: Annotated[
         int,
         typer.Option(
@@ -77,11 +82,19 @@ def prove(
         max_positions=max_positions,
         on_ply=WalkLines(warn),
     )
+    if html is not None:
+        page = proof_page(policy.name, policy.kind, policy, report)
+        try:
+            write_atomic(html, page)
+        except OSError as error:
+            raise file_error(html, "cannot be written", error) from None
     if as_json:
         print(json.dumps(_as_json(policy, report), indent=2))
     else:
         about = {"agent": f"{policy.name}, {policy.kind}"}
         print(format_figures(policy.game, about, report, shutil.get_terminal_size().columns))
+        if html is not None:
+            print(f"\npage: {html}")
     raise typer.Exit(_judge(policy.name, report, require))
 
 
