@@ -6,12 +6,13 @@ import pytest
 import torch
 from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core.columns import Columns
-from ray.rllib.core.rl_module import MultiRLModule, RLModuleSpec
+from ray.rllib.core.rl_module import MultiRLModule, RLModule, RLModuleSpec
 
 import ttt_rllib
 from tests.foreign.their_module import TheirNet
 from ttt_envs import CONNECT_FOUR, aec
 from ttt_rllib.errors import InputError
+from ttt_rllib.foreign.rllib_module import CONSTRUCTOR
 from ttt_rllib.rl.pettingzoo_adapter import MaskedAECEnv
 
 FLAT = gym.spaces.Box(0, 1, (27,), np.int8)
@@ -66,6 +67,10 @@ def test_the_checkpoint_of_an_algorithm_with_a_custom_module_is_proved(ray_clust
     wanted = ttt_rllib.prove(own_answers(algorithm.get_module("theirs")))
     algorithm.stop()
     assert ttt_rllib.prove(tmp_path / "checkpoint") == wanted
+
+
+def test_the_file_by_which_a_checkpoint_is_found_is_rllibs():
+    assert CONSTRUCTOR == RLModule.CLASS_AND_CTOR_ARGS_FILE_NAME
 
 
 def test_several_modules_are_told_apart_by_their_folders(tmp_path):

@@ -16,6 +16,12 @@ __all__ = ["checkpoint_agent", "is_rl_module", "module_agent"]
 
 MODULE = "ray.rllib.core.rl_module"
 
+CONSTRUCTOR = "class_and_ctor_args.pkl"
+"""The file by which RLlib makes a module again (`RLModule.CLASS_AND_CTOR_ARGS_FILE_NAME`)."""
+
+PLACES = ("learner_group/learner/rl_module", "learner/rl_module", "rl_module", ".")
+"""Where the module is in the checkpoint of an algorithm, a learner group, a learner, a module."""
+
 
 def is_rl_module(agent: Any) -> bool:
     """Return whether an object is an RLModule, also one of several."""
@@ -54,9 +60,15 @@ def checkpoint_agent(path: Path, wanted: Game | None, name: str) -> Foreign:
         InputError: If it holds none, or an agent of this package.
     """
     _refuse_own(path, name)
+    # Before Ray and torch are imported. All but a module have such a file of their own, too.
+    folders = [path / place for place in PLACES if (path / place / CONSTRUCTOR).is_file()]
+    if not folders:
+        raise InputError(
+            f"{name}: holds no RLModule; give the folder that save_to_path() of RLlib has written"
+        )
     from ttt_rllib.rl.checkpoint_module import load_module
 
-    return module_agent(load_module(path, name), wanted, name)
+    return module_agent(load_module(folders[0], name), wanted, name)
 
 
 def _refuse_own(path: Path, name: str) -> None:

@@ -49,7 +49,7 @@ def proof_page(name: str, kind: str, policy: Policy, report: Report) -> str:
         tone=TONES[certificate.unexploitable if certificate else None],
         tiles=[*_tiles(report), *_seat_tiles(report)],
         losing=losing_games(policy.game, lines) if lines else None,
-        losing_words=_losing_words(certificate, len(lines)),
+        losing_words=_losing_words(certificate),
         openings=opening_cards(policy) if report.seat is None else None,
         facts=tuple(_facts(name, certificate)),
         metrics=[
@@ -91,13 +91,11 @@ def _seat_tiles(report: Report) -> Iterator[Tile]:
             yield Tile(f"Against random as {seat.upper()}", shown, of_best)
 
 
-def _losing_words(certificate: Certificate | None, shown: int) -> str:
+def _losing_words(certificate: Certificate | None) -> str:
     count = certificate.losing_line_count if certificate else None
     which = "Games" if count is None else "One game" if count == 1 else f"{count:,} games"
-    sentence = f"{which} in which it gets less than its seat can have"
-    if count == shown:
-        return f"{sentence}:"
-    return f"{sentence}; {shown} of the shortest{' found' if count is None else ''}:"
+    found = " found" if count is None else ""
+    return f"{which} in which it gets less than its seat can have; the shortest{found}:"
 
 
 def _facts(name: str, certificate: Certificate | None) -> Iterator[tuple[str, str]]:

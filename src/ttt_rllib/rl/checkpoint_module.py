@@ -13,51 +13,31 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from ray.rllib.core import (
-    COMPONENT_LEARNER,
-    COMPONENT_LEARNER_GROUP,
-    COMPONENT_RL_MODULE,
-    Columns,
-)
+from ray.rllib.core import Columns
 from ray.rllib.core.rl_module import MultiRLModule, RLModule
 
 from ttt_rllib.errors import InputError
 
 __all__ = ["answer", "load_module", "only_module"]
 
-PLACES = (
-    Path(),
-    Path(COMPONENT_RL_MODULE),
-    Path(COMPONENT_LEARNER, COMPONENT_RL_MODULE),
-    Path(COMPONENT_LEARNER_GROUP, COMPONENT_LEARNER, COMPONENT_RL_MODULE),
-)
-"""Where the module is in its own checkpoint, a learner's, a learner group's, and an algorithm's."""
-
 Array = npt.NDArray[Any]
 
 
 def load_module(path: Path, name: str) -> RLModule:
-    """Load the module of a checkpoint, wherever in it it is.
+    """Load a module that RLlib has saved.
 
     Args:
-        path: The folder of an algorithm, a learner group, a learner or a module.
+        path: The folder of the module, or of several.
         name: What people call the agent.
 
     Raises:
-        InputError: If there is no module, more than one, or if its class cannot be imported.
+        InputError: If its class cannot be imported, or as `only_module`.
     """
-    constructor = RLModule.CLASS_AND_CTOR_ARGS_FILE_NAME
-    # An algorithm has a constructor, too.
-    found = [path / place for place in reversed(PLACES) if (path / place / constructor).is_file()]
-    if not found:
-        raise InputError(
-            f"{name}: holds no RLModule; give the folder that save_to_path() of RLlib has written"
-        )
     try:
         with warnings.catch_warnings():
             # RLlib warns of what it deprecates in itself.
             warnings.simplefilter("ignore", DeprecationWarning)
-            module = RLModule.from_checkpoint(found[0].absolute())
+            module = RLModule.from_checkpoint(path.absolute())
     except ModuleNotFoundError as error:
         raise InputError(
             f"{name}: the checkpoint needs the module {error.name}, which is not here; run this "
@@ -67,7 +47,7 @@ def load_module(path: Path, name: str) -> RLModule:
         # What is unpickled there may raise anything.
         words = " ".join(f"{type(error).__name__}: {error}".split())
         raise InputError(f"{name}: the checkpoint cannot be loaded: {words}") from error
-    return only_module(module, f"{name}", found[0])
+    return only_module(module, name, path)
 
 
 def only_module(module: RLModule, name: str, path: Path | None = None) -> RLModule:
