@@ -8,9 +8,10 @@ import pytest
 import ttt_rllib
 from tests.in_process import call
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Game
-from ttt_rllib.agents.policies import PerfectPolicy
+from ttt_rllib.agents.policies import GreedyPolicy, PerfectPolicy
 from ttt_rllib.evaluation.text import verdict
 from ttt_rllib.exact.evaluation import solve_or_raise
+from ttt_rllib.exact.walks import walk_both_seats
 
 MODULE = """
 from ttt_envs import TIC_TAC_TOE
@@ -56,6 +57,7 @@ def test_the_figures_of_a_seat_are_those_of_the_whole_agent(table_player, game, 
     assert getattr(half, f"vs_random_{seat}") == getattr(whole, f"vs_random_{seat}")
     assert getattr(half, f"best_response_{other}") == getattr(whole, f"best_response_{other}")
     assert getattr(half, f"vs_random_{other}") is None
+    assert getattr(half, f"best_response_{seat}") is None
     lines = [line for line in whole.certificate.losing_lines if line.seat == seat]
     assert half.certificate.losing_lines[: len(lines)] == tuple(lines)
 
@@ -125,6 +127,18 @@ def test_a_seat_that_is_worth_a_loss_cannot_be_exploited():
     report = ttt_rllib.prove(lowest, game=CONNECT_FOUR, seat="o", max_positions=60_000)
     assert report.certificate.guaranteed_as_o == -1
     assert verdict(report) == "unexploitable as O: no opponent can get more than perfect play gives"
+
+
+@pytest.mark.parametrize(
+    ("game", "claim"), [(TIC_TAC_TOE, None), (Game(3, 3, 2), True)], ids=["draw", "win"]
+)
+def test_where_the_value_is_unknown_only_a_win_in_one_seat_proves_that_seat(game, claim):
+    perfect = GreedyPolicy(PerfectPolicy(game))
+    walks = walk_both_seats(
+        game, lambda boards: perfect(boards).argmax(axis=1), game_value=None, seat="x"
+    )
+    assert walks.is_unexploitable is claim
+    assert walks.guaranteed_as_o is None
 
 
 @pytest.fixture
