@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from ray.rllib.algorithms.ppo import PPOConfig
+from ray.rllib.core import COMPONENT_LEARNER, COMPONENT_LEARNER_GROUP, COMPONENT_RL_MODULE
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module import MultiRLModule, RLModule, RLModuleSpec
 
@@ -12,7 +13,7 @@ import ttt_rllib
 from tests.foreign.their_module import TheirNet
 from ttt_envs import CONNECT_FOUR, aec
 from ttt_rllib.errors import InputError
-from ttt_rllib.foreign.rllib_module import CONSTRUCTOR
+from ttt_rllib.foreign.rllib_module import CONSTRUCTOR, PLACES
 from ttt_rllib.rl.pettingzoo_adapter import MaskedAECEnv
 
 FLAT = gym.spaces.Box(0, 1, (27,), np.int8)
@@ -71,6 +72,8 @@ def test_the_checkpoint_of_an_algorithm_with_a_custom_module_is_proved(ray_clust
 
 def test_the_file_by_which_a_checkpoint_is_found_is_rllibs():
     assert CONSTRUCTOR == RLModule.CLASS_AND_CTOR_ARGS_FILE_NAME
+    parts = (COMPONENT_LEARNER_GROUP, COMPONENT_LEARNER, COMPONENT_RL_MODULE)
+    assert [place.parts for place in PLACES] == [parts, parts[1:], parts[2:], ()]
 
 
 def test_several_modules_are_told_apart_by_their_folders(tmp_path):

@@ -19,7 +19,8 @@ MODULE = "ray.rllib.core.rl_module"
 CONSTRUCTOR = "class_and_ctor_args.pkl"
 """The file by which RLlib makes a module again (`RLModule.CLASS_AND_CTOR_ARGS_FILE_NAME`)."""
 
-PLACES = ("learner_group/learner/rl_module", "learner/rl_module", "rl_module", ".")
+PARTS = ("learner_group", "learner", "rl_module")
+PLACES = tuple(Path(*PARTS[first:]) for first in range(len(PARTS) + 1))
 """Where the module is in the checkpoint of an algorithm, a learner group, a learner, a module."""
 
 
