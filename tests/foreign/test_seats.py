@@ -70,6 +70,8 @@ def test_both_seats_together_have_the_counts_of_the_whole_agent(table_player):
         parts = [getattr(half.facts, name) for half in halves]
         assert sum(parts) == getattr(whole.facts, name)
         assert [getattr(half.certificate, name) for half in halves] == parts
+    assert whole.certificate.losing_replies > 100
+    assert whole.certificate.replies > whole.certificate.losing_replies
     for name in ("replies", "losing_replies", "losing_line_count"):
         parts = [getattr(half.certificate, name) for half in halves]
         assert sum(parts) == getattr(whole.certificate, name)
