@@ -111,7 +111,7 @@ def test_a_float_that_is_written_as_one_stays_one_and_an_exponent_makes_an_integ
         ("%YAML 9.9\n---\na: 1", "found incompatible YAML document"),
         ("a: \x00", "special characters are not allowed"),
         ("a: \ud800", "special characters are not allowed"),
-        ('a: "\\UFFFFFFFF"', "OverflowError"),
+        ('a: "\\UFFFFFFFF"', "not YAML: "),  # an OverflowError, or a ValueError from 3.13 on
         ('a: "\\U00110000"', "ValueError"),
         ("[" * 2000 + "]" * 2000, "nested more than 40 deep"),
         ("- " * 2000, "nested more than 40 deep"),
