@@ -1,7 +1,9 @@
 """Many boards at once: a position is two bitboards, and a batch of positions two arrays.
 
 Everything is seen from the player to move (the mover), so that one network can play both
-seats. This module holds the rules and knows nothing of agents, rewards over time or files.
+seats. In a game whose rules are a table, `mover` is the row of the position and `opponent` is 0;
+only the methods of `Boards` know the difference. This module holds the rules and knows nothing of
+agents, rewards over time or files.
 Shapes: `N` boards, `A` actions, `S` squares.
 """
 
@@ -38,8 +40,8 @@ class Step(NamedTuple):
 
     Attributes:
         boards: The positions after the ply, seen by the other player.
-        won: `[N]` bool, the move completed a line.
-        done: `[N]` bool, the game is over: won, or the board is full.
+        won: `[N]` bool, the move won the game: it completed a line.
+        done: `[N]` bool, the game is over: won, or no move is left.
     """
 
     boards: Boards
@@ -86,22 +88,35 @@ class Boards:
     @property
     def ply(self) -> npt.NDArray[np.uint8]:
         """`[N]` number of stones on each board; X is to move where it is even."""
+        if self.game.table is not None:
+            return self.game.table.ply[self.mover]
         return np.bitwise_count(self.mover | self.opponent)
 
     def legal_bits(self) -> Bits:
         """`[N]` bitboards whose bit `a` is set where action `a` is legal."""
+        if self.game.table is not None:
+            return self.game.table.legal_bits[self.mover]
         return ~(self.mover | self.opponent) & np.uint64(self.game.action_bits)
 
     def legal_mask(self) -> Mask:
         """`[N, A]` bool, True where legal."""
         return unpack_bits(self.legal_bits(), self.game.num_actions).view(np.bool_)
 
+    def lost(self) -> Mask:
+        """`[N]` bool, the mover has lost: the opponent has just completed a line."""
+        if self.game.table is not None:
+            return self.game.table.lost[self.mover]
+        return has_line(self.game, self.opponent)
+
     def observe(self) -> npt.NDArray[np.int8]:
         """`[N, rows, cols, 2]` int8 in {0, 1}: the mover's stones, then the opponent's.
 
-        The layout is that of PettingZoo's `tictactoe_v3` and `connect_four_v3`.
+        The layout is that of PettingZoo's `tictactoe_v3` and `connect_four_v3`. Of a game whose
+        rules are a table, it is `[N, W]`, what the game itself shows.
         """
         game = self.game
+        if game.table is not None:
+            return game.table.planes[self.mover]
         planes = np.empty((len(self), game.num_squares, 2), np.int8)
         planes[:, :, 0] = unpack_bits(self.mover, game.num_squares)
         planes[:, :, 1] = unpack_bits(self.opponent, game.num_squares)
@@ -115,7 +130,7 @@ class Boards:
                 be over: this is the hot path and does not check.
         """
         after = self.place(actions)
-        won = has_line(self.game, after.opponent)
+        won = after.lost()
         return Step(after, won, won | (after.legal_bits() == 0))
 
     def place(self, actions: Actions) -> Boards:
@@ -124,6 +139,9 @@ class Boards:
         Args:
             actions: As for `step`.
         """
+        if self.game.table is not None:
+            rows = self.game.table.children[self.mover, actions].astype(np.uint64)
+            return Boards(self.game, rows, np.zeros_like(rows))
         return Boards(self.game, self.opponent, self.mover | self._stone(actions))
 
     def random_actions(self, rng: np.random.Generator) -> npt.NDArray[np.intp]:

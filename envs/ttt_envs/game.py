@@ -11,8 +11,13 @@ An action is the square to mark or, with gravity, the column to drop a stone int
 Shapes: `A` actions of the game.
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
 from functools import cached_property
+from typing import Any
+
+from ttt_envs.rules_table import RulesTable
 
 __all__ = ["CONNECT_FOUR", "GAMES", "TIC_TAC_TOE", "Game"]
 
@@ -67,14 +72,43 @@ class Game:
         return TITLES.get(self.name, size)
 
     @property
+    def size(self) -> str:
+        """What the board is and what wins on it, such as "3 x 3, connect 3"."""
+        return f"{self.rows} x {self.cols}, connect {self.connect}" + ", gravity" * self.gravity
+
+    @property
+    def table(self) -> RulesTable | None:
+        """The rules as a table of all positions; None = they are those of lines on a board."""
+        return None
+
+    @property
     def num_squares(self) -> int:
-        """Number of squares, which is also the length of the longest possible game in plies."""
+        """Number of squares."""
         return self.rows * self.cols
+
+    @property
+    def max_plies(self) -> int:
+        """Length of the longest possible game in plies."""
+        return self.num_squares
+
+    @property
+    def num_inputs(self) -> int:
+        """Numbers that describe a position to a network without further knowledge."""
+        return 2 * self.num_squares
 
     @property
     def num_actions(self) -> int:
         """Size `A` of the action space: the number of columns with gravity, else of squares."""
         return self.cols if self.gravity else self.num_squares
+
+    @property
+    def move_names(self) -> tuple[str, ...]:
+        """`[A]` what people call each action."""
+        return tuple(map(str, range(self.num_actions)))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what tells the game from all others, as plain JSON values."""
+        return asdict(self)
 
     @cached_property
     def action_bits(self) -> int:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from ttt_envs.boards import Bits, Boards, Mask, has_line
 from ttt_envs.game import Game
 from ttt_envs.keys import HALF, boards_of_keys, position_keys
+from ttt_envs.rules_table import RulesTable
 
 __all__ = ["MAX_POSITIONS", "Positions", "TooManyPositionsError", "enumerate_positions"]
 
@@ -36,6 +37,9 @@ class TooManyPositionsError(ValueError):
 @dataclass(frozen=True)
 class Positions:
     """All positions reachable from the empty board, sorted by ply; row 0 is empty.
+
+    In a game whose rules are a table, a position that can come after different numbers of plies is
+    sorted by the greatest: every child has a later ply than its parent, not always the next one.
 
     Attributes:
         boards: `[P]` the positions, seen by the mover.
@@ -120,6 +124,8 @@ def enumerate_positions(game: Game, max_positions: int = MAX_POSITIONS) -> Posit
     Raises:
         TooManyPositionsError: If the game has more positions, or more than 32 squares.
     """
+    if game.table is not None:
+        return _of_table(game, game.table)
     if game.num_squares > MAX_SQUARES:
         raise TooManyPositionsError(
             f"a {game.rows} x {game.cols} board has {game.num_squares} squares; "
@@ -153,6 +159,18 @@ def enumerate_positions(game: Game, max_positions: int = MAX_POSITIONS) -> Posit
         lost=np.concatenate(lost),
         terminal=np.concatenate(terminal),
         starts=tuple(starts),
+    )
+
+
+def _of_table(game: Game, table: RulesTable) -> Positions:
+    """Return the positions of a game that was enumerated before."""
+    rows = np.arange(len(table.children), dtype=np.uint64)
+    return Positions(
+        boards=Boards(game, rows, np.zeros_like(rows)),
+        children=table.children,
+        lost=table.lost,
+        terminal=table.legal_bits == 0,
+        starts=table.starts,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -128,7 +127,7 @@ def _check_games(games: int) -> None:
 def _as_json(bundle: Bundle, report: Report) -> dict[str, Any]:
     certificate, sampled = report.certificate, report.sampled
     return {
-        "game": asdict(bundle.policy.game),
+        "game": bundle.policy.game.as_json(),
         "inputs": list(bundle.policy.inputs.names),
         "lookahead": bundle.policy.plies if isinstance(bundle.policy, LookaheadPolicy) else None,
         "weights_sha256": bundle.weights_sha256,

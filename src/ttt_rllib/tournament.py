@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -114,7 +114,7 @@ def _game_of(path: str) -> Game:
 def _as_json(game: Game, standing: Standing, games: int, seed: int) -> dict[str, Any]:
     exact = standing.payoffs.is_exact
     return {
-        "game": asdict(game),
+        "game": game.as_json(),
         **standing_as_json(standing),
         "games_of_a_pair": None if exact else games,
         "seed": None if exact else seed,

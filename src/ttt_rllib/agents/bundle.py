@@ -11,7 +11,7 @@ import hashlib
 import json
 import zipfile
 import zlib
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 
 from ttt_envs.game import Game
+from ttt_envs.own_game_loading import load_own_game
+from ttt_envs.table_game import OwnGameError
 from ttt_rllib.agents.afterstates import AfterstatePolicy, network_policy
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.lookahead import BundledPolicy, LookaheadPolicy
@@ -176,6 +178,8 @@ def load_bundle(folder: Path) -> Bundle:
         )
     try:
         policy = _policy(_game(agent["game"]), weights, agent["architecture"])
+    except OwnGameError as error:
+        raise BundleError(f"{folder / AGENT_FILE}: {error}") from error
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{folder / AGENT_FILE}: {error!r} does not describe an agent") from error
     provenance = agent.get("provenance", {})
@@ -207,7 +211,7 @@ def _description(policy: BundledPolicy) -> dict[str, Any]:
         architecture[INPUTS_KEY] = list(policy.inputs.names)
     if isinstance(policy, LookaheadPolicy):
         architecture[LOOKAHEAD_KEY] = policy.plies
-    return {"game": asdict(policy.game), "architecture": architecture}
+    return {"game": policy.game.as_json(), "architecture": architecture}
 
 
 def _game(described: Any) -> Game:
@@ -215,12 +219,26 @@ def _game(described: Any) -> Game:
 
     Raises:
         TypeError, ValueError: If a number or a switch has another type, such as 3.0 or "0".
+        OwnGameError: If it is one's own game, and is not there or not what it was.
     """
+    if isinstance(described, dict) and described.keys() == {"own_game", "sha256"}:
+        return _own_game(described["own_game"], described["sha256"])
     game = Game(**described)
     for field in fields(Game):
         value, expected = getattr(game, field.name), type(field.default)
         if type(value) is not expected:
             raise TypeError(f"{field.name} is {value!r}, not of type {expected.__name__}")
+    return game
+
+
+def _own_game(reference: str, sha256: str) -> Game:
+    game = load_own_game(reference)
+    found = game.rules.sha256
+    if found != sha256:
+        raise OwnGameError(
+            f"{reference} is another game than the agent was trained in: its digest is "
+            f"{found[:12]}..., not {str(sha256)[:12]}...; undo the change, or train again"
+        )
     return game
 
 

@@ -10,7 +10,14 @@ from ttt_rllib.agents.policies import PerfectPolicy, Policy, RandomPolicy
 from ttt_rllib.errors import InputError
 from ttt_rllib.exact.evaluation import unsolved_reason
 
-__all__ = ["ALPHA_BETA_DEPTH", "FIXED_PLAYERS", "PERFECT", "RANDOM", "fixed_player"]
+__all__ = [
+    "ALPHA_BETA_DEPTH",
+    "FIXED_PLAYERS",
+    "PERFECT",
+    "RANDOM",
+    "fixed_player",
+    "knows_game",
+]
 
 ALPHA_BETA_DEPTH = 4
 """The least depth that both makes a double threat (3 plies) and prevents one (4)."""
@@ -26,6 +33,11 @@ FIXED_PLAYERS: dict[str, Callable[[Game], Policy]] = {
 }
 
 
+def knows_game(name: str, game: Game) -> bool:
+    """Tell whether a fixed player knows the rules: some only know lines on a board."""
+    return game.table is None or name in (PERFECT, RANDOM)
+
+
 def fixed_player(name: str, game: Game) -> Policy:
     """Return a player that does not learn.
 
@@ -34,8 +46,11 @@ def fixed_player(name: str, game: Game) -> Policy:
         game: The rules.
 
     Raises:
-        InputError: If no perfect player of this game is known.
+        InputError: If no perfect player of this game is known, or the player looks for lines and
+            the game has none.
     """
+    if not knows_game(name, game):
+        raise InputError(f"{name}: looks for lines on a board, and {game.title} has none")
     reason = unsolved_reason(game) if name == PERFECT else None
     if reason is not None:
         raise InputError(f"{PERFECT}: no perfect player is known: {reason}")

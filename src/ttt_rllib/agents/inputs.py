@@ -73,8 +73,8 @@ class Inputs:
         return ", ".join(WORDS[name] for name in self.names)
 
     def width(self, game: Game) -> int:
-        """Return the number of the network's inputs: two or six planes of squares."""
-        return (6 if self.threat_planes else 2) * game.num_squares
+        """Return the number of the network's inputs, such as two or six planes of squares."""
+        return 6 * game.num_squares if self.threat_planes else game.num_inputs
 
     def planes(self, boards: Boards) -> Planes:
         """Return what the network sees, `[n, width]` int8 in {0, 1}.
@@ -151,7 +151,7 @@ def has_choice(allowed: Mask) -> Mask:
 
 def _stones(boards: Boards) -> Planes:
     # Not -1, which numpy cannot tell for no boards.
-    return boards.observe().reshape(len(boards), 2 * boards.game.num_squares)
+    return boards.observe().reshape(len(boards), boards.game.num_inputs)
 
 
 def _completing(boards: Boards) -> tuple[Bits, Bits]:

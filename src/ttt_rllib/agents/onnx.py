@@ -13,7 +13,7 @@ Shapes: `S` squares, `A` actions, `N` positions.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,7 @@ def build_model(bundle: Bundle) -> bytes:
     graph.add("Identity", [probabilities], "probabilities")
     graph.add("Identity", [value], "value")
     inputs = (
-        ("observation", TensorProto.FLOAT, ["batch", 2 * game.num_squares]),
+        ("observation", TensorProto.FLOAT, ["batch", game.num_inputs]),
         ("action_mask", TensorProto.BOOL, ["batch", game.num_actions]),
     )
     outputs = (
@@ -122,7 +122,7 @@ def build_model(bundle: Bundle) -> bytes:
         producer_name="ttt_rllib",
         producer_version=ttt_rllib.__version__,
     )
-    about = {"game": json.dumps(asdict(game)), "weights_sha256": bundle.weights_sha256}
+    about = {"game": json.dumps(game.as_json()), "weights_sha256": bundle.weights_sha256}
     if policy.inputs.names:
         about["inputs"] = json.dumps(policy.inputs.names)
     helper.set_model_props(model, about)
@@ -185,7 +185,7 @@ def _positions(game: Game) -> Boards:
     if truth is not None:
         return truth.positions.boards[truth.positions.decisions]
     rng = np.random.default_rng(0)
-    return random_openings(game, SAMPLED_POSITIONS, (0, game.num_squares - 1), rng)
+    return random_openings(game, SAMPLED_POSITIONS, (0, game.max_plies - 1), rng)
 
 
 def _network(

@@ -12,11 +12,12 @@ from typing import Literal
 
 import numpy as np
 
-from ttt_envs.boards import Boards, has_line
+from ttt_envs.boards import Boards
 from ttt_envs.game import Game
+from ttt_envs.table_game import TableGame
 from ttt_rllib.errors import InputError
 
-__all__ = ["GameRecord", "IllegalMoveError", "Result", "Seat"]
+__all__ = ["GameRecord", "IllegalMoveError", "Result", "Seat", "position_text"]
 
 Seat = Literal["X", "O"]
 Result = Literal["X", "O", "draw"]
@@ -72,7 +73,7 @@ class GameRecord:
     @cached_property
     def result(self) -> Result | None:
         """The winner or "draw"; None while the game is not over."""
-        if has_line(self.game, self.board.opponent)[0]:
+        if self.board.lost()[0]:
             return SEATS[(len(self.moves) + 1) % 2]
         return "draw" if self.board.legal_bits()[0] == 0 else None
 
@@ -87,6 +88,12 @@ class GameRecord:
         return () if self.is_over else _legal(self.board)
 
     @property
+    def must_pass(self) -> bool:
+        """Whether the player to move has no choice but to pass."""
+        game = self.game
+        return isinstance(game, TableGame) and game.is_forced_pass(self.legal)
+
+    @property
     def stones(self) -> tuple[int, int]:
         """Bitboards of X and of O."""
         stones = int(self.board.mover[0]), int(self.board.opponent[0])
@@ -94,7 +101,9 @@ class GameRecord:
 
     @property
     def winning_squares(self) -> tuple[int, ...]:
-        """The squares of the winner's lines, in order; none without a winner."""
+        """The squares of the winner's lines, in order; none without a winner or lines."""
+        if self.game.table is not None:
+            return ()
         winner = int(self.board.opponent[0])
         squares = set()
         for distance, starts in self.game.lines:
@@ -118,6 +127,13 @@ class GameRecord:
         return GameRecord(self.game, self.moves[: max(0, len(self.moves) - plies)])
 
 
+def position_text(record: GameRecord) -> str:
+    """Return the current position of a game whose rules are a table, as its author draws it."""
+    game = record.game
+    assert isinstance(game, TableGame)  # noqa: S101 - for the type checker
+    return game.draw(int(record.board.mover[0]))
+
+
 def _legal(board: Boards) -> tuple[int, ...]:
     return tuple(int(action) for action in np.flatnonzero(board.legal_mask()[0]))
 
@@ -127,6 +143,8 @@ def _check(board: Boards, move: int) -> None:
     if move in legal:
         return
     game = board.game
+    if game.table is not None:
+        raise IllegalMoveError(f"move {move} is not legal; legal are {' '.join(map(str, legal))}")
     place = "column" if game.gravity else "square"
     choices = f"legal are {' '.join(map(str, legal))}"
     if not 0 <= move < game.num_actions:

@@ -41,5 +41,7 @@ def openings(game: Game, plies: int = OPENING_PLIES) -> tuple[GameRecord, ...]:
 
 def _kind(record: GameRecord, maps: tuple[Permutation, ...]) -> tuple[int, int]:
     """Return the least bitboards of X and O among the symmetric images of a position."""
+    if record.game.table is not None:
+        return record.stones
     x_stones, o_stones = record.stones
     return min((image(x_stones, squares), image(o_stones, squares)) for squares in maps)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ttt_envs.boards import Boards, has_line
+from ttt_envs.boards import Boards
 from ttt_envs.game import Game
 from ttt_envs.positions import Positions
 from ttt_rllib.agents.policies import Policy
@@ -210,7 +210,7 @@ def _look(board: Boards) -> tuple[Outlook | None, dict[int, _Judged]]:
     book = _book(board.game)
     if book is not None:
         return book.look_up(board)
-    if has_line(board.game, board.opponent)[0]:
+    if board.lost()[0]:
         return Outlook(-1, 0), {}
     if not board.legal_bits()[0]:
         return Outlook(0, 0), {}

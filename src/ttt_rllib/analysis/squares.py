@@ -20,7 +20,9 @@ Owner = Literal["X", "O", ""]
 
 
 def owners(record: GameRecord) -> list[Owner]:
-    """Return who owns each square, row-major."""
+    """Return who owns each square, row-major; nothing where the rules are a table."""
+    if record.game.table is not None:
+        return []
     x_stones, o_stones = record.stones
     squares: list[Owner] = []
     for square in range(record.game.num_squares):
@@ -30,14 +32,19 @@ def owners(record: GameRecord) -> list[Owner]:
 
 
 def last_square(record: GameRecord) -> int | None:
-    """Return where the last stone lies; None on the empty board."""
-    if not record.moves:
+    """Return where the last stone lies; None on the empty board, and where there is no board."""
+    if not record.moves or record.game.table is not None:
         return None
     return _new_squares(record.boards[-2], record.boards[-1])[0]
 
 
 def landing_squares(record: GameRecord, actions: Sequence[int]) -> list[int]:
-    """Return the square on which the stone of each of these legal actions would land."""
+    """Return the square on which the stone of each of these legal actions would land.
+
+    Where the rules are a table there are no squares, and it is the action itself.
+    """
+    if record.game.table is not None:
+        return list(actions)
     boards = record.board[np.zeros(len(actions), np.intp)]
     return _new_squares(boards, boards.step(np.array(actions, np.intp)).boards)
 

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from ttt_envs.game import Game
+from ttt_envs.own_game_loading import load_own_game
+from ttt_envs.table_game import OwnGameError
 from ttt_rllib.config.section import Section, Share
+from ttt_rllib.errors import InputError
 
 if TYPE_CHECKING:
     from ttt_rllib.config.pettingzoo_envs import Traits
 
-__all__ = ["NO_OPENING", "Env", "MultiAgent", "Opening", "PettingZooEnv"]
+__all__ = ["NO_OPENING", "Env", "MultiAgent", "Opening", "OwnGameEnv", "PettingZooEnv"]
 
 
 class Env(Section):
@@ -61,6 +64,26 @@ class PettingZooEnv(Section):
     def game(self) -> Game | None:
         """The rules, None if they are not known here; raises as `traits` does."""
         return self.traits.game
+
+
+class OwnGameEnv(Section):
+    """A game of one's own, or of OpenSpiel's, enumerated once and then played from its table."""
+
+    own_game: str
+    """my_module:Class, path/to/file.py:Class (relative to the working directory) or
+    openspiel:name."""
+
+    @property
+    def game(self) -> Game:
+        """The rules.
+
+        Raises:
+            InputError: If there is no such game, or something is wrong with it.
+        """
+        try:
+            return load_own_game(self.own_game)
+        except OwnGameError as error:
+            raise InputError(f"env.own_game: {error}") from None
 
 
 class MultiAgent(Section):

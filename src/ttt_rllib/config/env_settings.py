@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from ttt_rllib.config.env import PettingZooEnv
+from ttt_rllib.config.env import OwnGameEnv, PettingZooEnv
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.training import PPOTraining
 
@@ -17,9 +17,13 @@ LARGE_RETURN = 10.0
 def check_env_settings(experiment: Experiment) -> None:
     """Make a PettingZoo environment, play random games in it, and refuse what it does not allow.
 
+    A game of one's own is enumerated, which finds what is wrong with it.
+
     Raises:
         InputError: If it cannot be trained on, or not with these settings.
     """
+    if isinstance(experiment.env, OwnGameEnv):
+        _ = experiment.env.game
     if isinstance(experiment.env, PettingZooEnv):
         from ttt_rllib.config.pettingzoo_envs import check_policies
 

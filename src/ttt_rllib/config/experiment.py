@@ -24,7 +24,14 @@ from pydantic import (
 
 from ttt_envs.game import GAMES
 from ttt_rllib.config.cluster import Ray
-from ttt_rllib.config.env import NO_OPENING, Env, MultiAgent, Opening, PettingZooEnv
+from ttt_rllib.config.env import (
+    NO_OPENING,
+    Env,
+    MultiAgent,
+    Opening,
+    OwnGameEnv,
+    PettingZooEnv,
+)
 from ttt_rllib.config.resources import EnvRunners, Learners, Resources
 from ttt_rllib.config.search import Search
 from ttt_rllib.config.section import NAME, Section
@@ -42,7 +49,7 @@ from ttt_rllib.config.training import (
 from ttt_rllib.errors import did_you_mean
 from ttt_rllib.metrics import BETTER, EXACT_GROUPS, NASH_CONV, PENALISED_MOVES
 
-__all__ = ["Experiment", "named_env"]
+__all__ = ["Experiment", "env_kind", "named_env"]
 
 PETTINGZOO_TRAINING: dict[type[Training], dict[str, Any]] = {
     # Clipped, errors of more than its root would teach the value head nothing.
@@ -57,14 +64,22 @@ LEAST_KEPT_BY_PBT = 3
 
 
 def named_env(name: str) -> dict[str, Any]:
-    """Return the section `env` of a game by its name.
+    """Return the section `env` of a game by its name, or by the reference of one's own.
 
     Raises:
         ValueError: If there is no such game.
     """
+    if ":" in name:
+        return {"own_game": name}
     if name not in GAMES:
         raise ValueError(f"there is no game {name!r}{did_you_mean(name, list(GAMES))}")
     return asdict(GAMES[name])
+
+
+def env_kind(env: Any) -> type[Env] | type[PettingZooEnv] | type[OwnGameEnv]:
+    """Return which section `env` is, by the key that only one kind has."""
+    keys = env if isinstance(env, dict) else ()
+    return PettingZooEnv if "pettingzoo" in keys else OwnGameEnv if "own_game" in keys else Env
 
 
 class Experiment(Section):
@@ -76,9 +91,9 @@ class Experiment(Section):
     """The training algorithm."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Seed from which all randomness follows."""
-    env: Env | PettingZooEnv = Env()
-    """The game: its name (tic_tac_toe, connect_four) or rows, cols, connect and gravity; or
-    pettingzoo, the name of an environment."""
+    env: Env | PettingZooEnv | OwnGameEnv = Env()
+    """The game: its name (tic_tac_toe, connect_four) or rows, cols, connect and gravity; or one's
+    own, such as my_module:Class; or pettingzoo, the name of an environment."""
     multi_agent: MultiAgent = MultiAgent()
     opening: Opening = Opening()
     self_play: SelfPlay = SelfPlay()
@@ -136,11 +151,11 @@ class Experiment(Section):
     @classmethod
     def _env_of_one_kind(
         cls, value: Any, union: ValidatorFunctionWrapHandler, info: ValidationInfo
-    ) -> Env | PettingZooEnv:
-        if isinstance(value, (Env, PettingZooEnv)):
+    ) -> Env | PettingZooEnv | OwnGameEnv:
+        if isinstance(value, (Env, PettingZooEnv, OwnGameEnv)):
             return value
         value = named_env(value) if isinstance(value, str) else value
-        kind = PettingZooEnv if isinstance(value, dict) and "pettingzoo" in value else Env
+        kind = env_kind(value)
         # Not left to the union, which would name both kinds in every error.
         return kind.model_validate_json(json.dumps(value), strict=info.mode == "json")
 
@@ -309,13 +324,32 @@ class Experiment(Section):
                 "env.pettingzoo RLlib's own env runner plays, which has none: set it to 0"
             )
 
+    def _check_own_game(self) -> None:
+        """Refuse what needs squares and lines, or a position from what the network sees of it."""
+        refused = {"threat_planes": False, "tactical_rule": False, "lookahead": 0}
+        for name, plain in refused.items():
+            if getattr(self.model, name) != plain:
+                raise ValueError(
+                    f"model.{name} knows lines on a board, and env.own_game has none: set it to "
+                    f"{json.dumps(plain)}"
+                )
+        if self.algorithm == "td":
+            raise ValueError(
+                "algorithm is td, which plays moves to value what follows them; with env.own_game "
+                "set it to ppo or dqn"
+            )
+
     def _check_opening(self) -> Experiment:
-        assert isinstance(self.env, Env)  # noqa: S101 - for the type checker
         if self.multi_agent.policies != "shared":
             raise ValueError(
                 f"multi_agent.policies is {self.multi_agent.policies}; one network plays both "
                 "seats of our own boards: set it to shared, or play on env.pettingzoo"
             )
+        if not isinstance(self.env, Env):
+            # How long its games are is known once it is enumerated; a random opening ends before
+            # the game does.
+            self._check_own_game()
+            return self
         most = self.env.game.num_squares - 1
         if self.opening.random_plies[1] <= most:
             return self

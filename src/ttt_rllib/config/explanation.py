@@ -9,8 +9,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from ttt_rllib.config.env import Env, PettingZooEnv
-from ttt_rllib.config.experiment import Experiment
+from ttt_rllib.config.experiment import Experiment, env_kind
 from ttt_rllib.config.foreign_words import meant_instead
 from ttt_rllib.config.training import TRAINING, PPOTraining
 from ttt_rllib.errors import abbreviated
@@ -48,9 +47,8 @@ def explain(error: ValidationError, data: Mapping[str, Any]) -> str:
 def _unknown_key(key: str, location: tuple[int | str, ...], data: Mapping[str, Any]) -> str:
     """Say where a setting that does not exist at this place exists, or what is like it."""
     algorithm, env = data.get("algorithm", "ppo"), data.get("env")
-    env_kind = PettingZooEnv if isinstance(env, dict) and "pettingzoo" in env else Env
     training = TRAINING.get(str(algorithm), PPOTraining)
-    keys = _all_keys(Experiment, {"training": training, "env": env_kind})
+    keys = _all_keys(Experiment, {"training": training, "env": env_kind(env)})
     foreign = meant_instead(str(location[-1]), tuple(keys))
     others = [
         other for other, section in TRAINING.items() if key in _all_keys(section, {}, "training.")

@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from ttt_rllib.config.env import Env, PettingZooEnv
+from ttt_rllib.config.env import Env, OwnGameEnv, PettingZooEnv
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.foreign_words import FOREIGN_WORDS, meant_instead
 from ttt_rllib.config.section import Schedule
@@ -29,7 +29,11 @@ from ttt_rllib.errors import InputError
 
 __all__ = ["Setting", "all_settings", "find_settings", "known_setting", "nearest_setting"]
 
-ENVS: dict[str, type[BaseModel]] = {"board": Env, "PettingZoo": PettingZooEnv}
+ENVS: dict[str, type[BaseModel]] = {
+    "board": Env,
+    "PettingZoo": PettingZooEnv,
+    "own game": OwnGameEnv,
+}
 
 TYPE_NAMES = {int: "integer", float: "number", str: "text", bool: "true or false", dict: "mapping"}
 BOUNDS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}

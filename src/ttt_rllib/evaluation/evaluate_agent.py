@@ -128,7 +128,8 @@ def _solved_report(agent: Policy, solved: SolvedGame, seat: Seat | None, on_ply:
         move,
         game_value=solved.solution.game_value,
         seat=seat,
-        max_positions=len(positions),
+        # A position may be reached after different numbers of plies, and counts for each.
+        max_positions=len(positions) * len(positions.starts),
         on_ply=on_ply,
     )
     certificate = certify(walks, exact.facts)

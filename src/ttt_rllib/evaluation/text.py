@@ -62,8 +62,7 @@ def format_figures(game: Game, about: Mapping[str, str], report: Report, width: 
     lines = [
         *textwrap.wrap(verdict(report), min(width, WIDTH), break_on_hyphens=False),
         "",
-        f"game                  {game.rows} x {game.cols}, connect {game.connect}"
-        + ", gravity" * game.gravity,
+        f"game                  {game.size}",
     ]
     for label, words in about.items():
         lines += _wrapped(label, words)
@@ -76,7 +75,7 @@ def format_figures(game: Game, about: Mapping[str, str], report: Report, width: 
         lines += _wrapped("no exact values", unsolved_reason(game) or "")
         lines += _sampled(report.sampled)
     if report.certificate is not None:
-        lines += _losing_lines(report.certificate)
+        lines += _losing_lines(report.certificate, game.move_names)
     if width < WIDTH:
         lines = [part for line in _joined(lines) for part in _narrowed(line, width)]
     return "\n".join(lines)
@@ -198,13 +197,14 @@ def _exact(report: Report) -> list[str]:
     return lines
 
 
-def _losing_lines(certificate: Certificate) -> list[str]:
+def _losing_lines(certificate: Certificate, names: Sequence[str]) -> list[str]:
     if not certificate.losing_lines:
         return []
     count = certificate.losing_line_count
     which = f"shortest of {count} losing games" if count is not None else "losing games found"
-    return ["", f"{which} (action numbers):"] + [
-        f"  as {line.seat.upper()}: {' '.join(map(str, line.moves))}"
+    words = "moves" if any(map(str.isalpha, "".join(names))) else "action numbers"
+    return ["", f"{which} ({words}):"] + [
+        f"  as {line.seat.upper()}: {' '.join(names[move] for move in line.moves)}"
         for line in certificate.losing_lines[:LINES_SHOWN]
     ]
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ttt_envs.boards import Bits, Boards, has_line
+from ttt_envs.boards import Bits, Boards
 from ttt_envs.game import Game
 from ttt_envs.keys import boards_of_keys, has_keys, position_keys
 from ttt_envs.threats import line_completing_squares
@@ -411,6 +411,8 @@ def _check_legal(boards: Boards, actions: Rows) -> None:
 
 def _danger(boards: Boards) -> npt.NDArray[np.int16]:
     """`[n]` squares with which the opponent would win, less those of the mover."""
+    if boards.game.table is not None:
+        return np.zeros(len(boards), np.int16)
     empty = ~(boards.mover | boards.opponent)
     theirs, own = (
         np.bitwise_count(line_completing_squares(boards.game, stones) & empty).astype(np.int16)
@@ -423,4 +425,4 @@ def _results(boards: Boards, result_of_mover: int) -> Results:
     """`[n]` the agent's results, after moves that win for `result_of_mover`, or `ONGOING`."""
     is_full = boards.legal_bits() == 0
     results = np.where(is_full, np.int8(0), ONGOING)
-    return np.where(has_line(boards.game, boards.opponent), np.int8(result_of_mover), results)
+    return np.where(boards.lost(), np.int8(result_of_mover), results)

@@ -21,6 +21,7 @@ from ttt_rllib.agents.fixed_players import (
     FIXED_PLAYERS,
     PERFECT,
     fixed_player,
+    knows_game,
 )
 from ttt_rllib.agents.lookahead import LookaheadPolicy, knowledge
 from ttt_rllib.agents.policies import NetworkPolicy, Policy, SeatPolicies
@@ -144,7 +145,11 @@ def list_agents(results: Path, own: Agent | None = None) -> AgentList:
 
 def fixed_players(game: Game) -> tuple[Agent, ...]:
     """Return the fixed players of a game; a perfect one only where the game is solved."""
-    known = [name for name in FIXED_PLAYERS if name != PERFECT or solved_game(game) is not None]
+    known = [
+        name
+        for name in FIXED_PLAYERS
+        if knows_game(name, game) and (name != PERFECT or solved_game(game) is not None)
+    ]
     suffix = "" if game == TIC_TAC_TOE else f".{game.name}"
     return tuple(
         Agent(

@@ -97,6 +97,9 @@ def opening_cards(policy: Policy, plies: int = OPENING_PLIES) -> BoardCards:
         groups.append((f"{title} · {count}", tuple(_card(record, policy) for record in here)))
     # Without the agent: its moves may take longer than the truth, and are drawn above.
     known = [move.outlook is not None for one in records for move in analyse(one).moves]
+    if policy.game.table is not None:
+        reading = "Below each position is the move that the agent plays there."
+        return BoardCards(_verdict(groups), reading, is_exact=False, groups=tuple(groups))
     odds = "in percent" if not is_dense(policy.game) else "as the area of a dot"
     where = "" if all(known) else ", where that is known"
     truth = f"what perfect play makes of a move there{where}, and below it, " if any(known) else ""

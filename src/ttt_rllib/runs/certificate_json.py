@@ -54,7 +54,7 @@ class AgentCertificate(Certificate):
     """A certificate that names the agent it is about; its fields are the keys of the file.
 
     Attributes:
-        game: The rules.
+        game: The rules; of a game of one's own, where it comes from and its digest.
         weights_sha256: Hash of the agent's weights.
         agent_sha256: Hash of everything that decides the agent's moves; None in certificates
             that were written before there was one.
@@ -62,7 +62,7 @@ class AgentCertificate(Certificate):
         format_version: Of the file.
     """
 
-    game: Game
+    game: Game | dict[str, str]
     weights_sha256: str
     agent_sha256: str | None
     versions: dict[str, str]
@@ -93,9 +93,10 @@ def certificate_of(bundle: Bundle, certificate: Certificate) -> AgentCertificate
         bundle: The agent.
         certificate: What is proved about it.
     """
+    game = bundle.policy.game
     return AgentCertificate(
         **vars(certificate),
-        game=bundle.policy.game,
+        game=game if game.table is None else game.as_json(),
         weights_sha256=bundle.weights_sha256,
         agent_sha256=bundle.agent_sha256,
         versions={

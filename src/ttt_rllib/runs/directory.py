@@ -6,6 +6,7 @@
         trials/          Tune's own files, one folder per trial, with the checkpoints
         trials.csv  best.yaml             of a search
         extensions.json                   if limits were raised after it had begun
+        game.npz         the table of a game of one's own
         given_agents/    copies of the agents that the experiment names, if it does
         wandb/           Weights & Biases' files
         .state/          snapshots of Tune's state, until the run is done

@@ -173,7 +173,7 @@ class BoardSampler:
             if num_moves and not num_games:
                 # About as many games as moves are missing, and at first certainly not too many:
                 # a small share of a batch must not grow to a game on every board.
-                games_per_move = games / moves if moves else 1.0 / self.settings.game.num_squares
+                games_per_move = games / moves if moves else 1.0 / self.settings.game.max_plies
                 boards = min(boards, math.ceil((num_moves - moves) * games_per_move))
             openings = self._openings(boards, rng)
             versus = self._versus(boards, rng)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,6 +32,7 @@ from ttt_rllib.config.loading import difference, load_experiment
 from ttt_rllib.errors import InputError, NotReadyError
 from ttt_rllib.league.given_agents import check_given_agents, copy_given_agents
 from ttt_rllib.runs.directory import RunDir, create_run_dir, new_run_dir, open_run_dir
+from ttt_rllib.runs.game_npz import check_game, copy_game
 from ttt_rllib.runs.lock import run_lock
 from ttt_rllib.runs.summary import is_done
 from ttt_rllib.signals import deferred_interrupts
@@ -155,12 +157,13 @@ def resume_job(path: Path, word: str | None, overrides: tuple[str, ...], name: s
 
 
 def _with_its_agents(job: Job, run: RunDir) -> Job:
-    """Return the job, once the run's copies of given agents are known to be there.
+    """Return the job, once the run's copies of its game and of given agents are known to be there.
 
     Raises:
-        InputError: If one is missing or damaged, and the run is not done.
+        InputError: If one is missing or damaged or the game was edited, and the run is not done.
     """
     if not job.is_done:
+        check_game(job.experiment, run.path)
         check_given_agents(job.experiment, run.given_agents)
     return job
 
@@ -283,8 +286,11 @@ def claim_run_dir(job: Job, run: RunDir) -> Iterator[None]:
             extend_run(run, job.saved, job.experiment)
         yield
         return
-    create_run_dir(
-        run, job.experiment, lambda part: copy_given_agents(job.experiment, part.given_agents)
-    )
+    create_run_dir(run, job.experiment, partial(_copy_what_it_needs, job.experiment))
     with run_lock(run.path, 0.0):
         yield
+
+
+def _copy_what_it_needs(experiment: Experiment, run: RunDir) -> None:
+    copy_game(experiment, run.path)
+    copy_given_agents(experiment, run.given_agents)

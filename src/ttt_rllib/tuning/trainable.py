@@ -27,6 +27,7 @@ from ttt_rllib.metrics import (
 )
 from ttt_rllib.runs.checkpoints import latest_complete, write_manifest
 from ttt_rllib.runs.directory import RunDir
+from ttt_rllib.runs.game_npz import use_game
 
 __all__ = ["EXPERIMENT", "SelfPlayTrainable", "experiment_of"]
 
@@ -70,6 +71,8 @@ class SelfPlayTrainable(Trainable):
         self._searched = _searched_metric(config)
         self._objective: float | None = None
         run = RunDir(Path(self._storage.experiment_fs_path).parent) if self._storage else None
+        if run:
+            use_game(run.path)
         settings = algorithm_config(self._experiment, run.given_agents if run else None)
         # Prometheus finds the env runners of a trial by them.
         name = run.path.name if run else ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ttt_rllib.analysis.game_record import GameRecord
+from ttt_rllib.analysis.game_record import GameRecord, position_text
 
 __all__ = ["Painter", "ansi", "board_text", "no_colour", "percent_text"]
 
@@ -38,6 +38,8 @@ def board_text(record: GameRecord, paint: Painter = no_colour) -> str:
         paint: Colours marks, winning lines and numbers.
     """
     game = record.game
+    if game.table is not None:
+        return _text(record, game.move_names)
     numbers = [str(number) for number in range(game.num_actions)]
     empty = ["."] * game.num_squares if game.gravity else numbers
     footer = numbers if game.gravity else []
@@ -56,8 +58,19 @@ def percent_text(
     """
     game = record.game
     percents = [f"{100 * probability:.0f}" for probability in probabilities]
+    if game.table is not None:
+        return _moves(record, [f"{one:>{PERCENT_WIDTH}} %" for one in percents])
     empty = ["."] * game.num_squares if game.gravity else percents
     return _grid(record, empty, percents if game.gravity else [], PERCENT_WIDTH, paint)
+
+
+def _text(record: GameRecord, names: Sequence[str]) -> str:
+    """Return a position as its author draws it, and the numbers of the moves with their names."""
+    return "\n\n".join(filter(None, (position_text(record), _moves(record, names))))
+
+
+def _moves(record: GameRecord, words: Sequence[str]) -> str:
+    return "\n".join(f"{action:>2}  {words[action]}" for action in record.legal)
 
 
 def _grid(

@@ -66,10 +66,9 @@ class Dialogue:
     def introduction(self) -> str:
         """Say who plays what."""
         agent, game = self.agent, self.agent.game
-        rules = f"{game.rows} x {game.cols}, connect {game.connect}" + ", gravity" * game.gravity
         verdict = f", {agent.verdict} by its certificate" if agent.verdict else ""
         knowledge = f", {agent.knowledge}" if agent.knowledge else ""
-        return self._text([f"{agent.name}{verdict}{knowledge}", f"{rules}; ? for help"])
+        return self._text([f"{agent.name}{verdict}{knowledge}", f"{game.size}; ? for help"])
 
     def start(self, seat: Seat) -> str:
         """Begin a new game, with the agent's first move if it is X.
@@ -122,18 +121,26 @@ class Dialogue:
         return self._text([*lines, *self._board(), *self._end()])
 
     def _agent_moves(self) -> list[str]:
-        """Let the agent move if it is its turn, and say what it did."""
-        if self.record.is_over or self.record.turn == self.seat:
-            return []
-        action = choose_move(self.agent, self.record.board, self._rng)
-        self.record = self.record.play(action)
-        return [self._said(self._other, action)]
+        """Let the agent move as long as it is its turn, and say what it did.
+
+        Whoever must pass does so without a word.
+        """
+        lines = []
+        while not self.record.is_over and (self.record.must_pass or self.record.turn != self.seat):
+            if self.record.must_pass:
+                self.record = self.record.play(self.record.legal[0])
+                continue
+            action = choose_move(self.agent, self.record.board, self._rng)
+            self.record = self.record.play(action)
+            lines.append(self._said(self._other, action))
+        return lines
 
     def _said(self, subject: str, action: int) -> str:
         """Say what the last move was and what it did."""
         verb = "play" if subject == "you" else "plays"
         sentence = move_sentence(self.record, subject)
-        return f"{subject} {verb} {action}" + (f": {sentence}" if sentence else "")
+        name = self.agent.game.move_names[action]
+        return f"{subject} {verb} {name}" + (f": {sentence}" if sentence else "")
 
     def _end(self) -> list[str]:
         if not self.record.is_over:
@@ -190,10 +197,13 @@ class Dialogue:
 
     def _undo(self) -> str:
         """Take back the person's last move, and the agent's reply to it if there was one."""
-        own_moves_end = len(self.record.moves) - (self.record.turn == self.seat)
-        if own_moves_end < 1:
+        for ply in reversed(range(len(self.record.moves))):
+            before = GameRecord(self.agent.game, self.record.moves[:ply])
+            if before.turn == self.seat and not before.must_pass:
+                self.record = before
+                break
+        else:
             return self._text(["nothing to undo: you have not moved yet"])
-        self.record = GameRecord(self.agent.game, self.record.moves[: own_moves_end - 1])
         return self._text(["taken back", *self._board()])
 
     def _board(self) -> list[str]:

@@ -12,7 +12,7 @@ import math
 
 from ttt_envs.game import Game
 from ttt_rllib.agents.policies import Policy
-from ttt_rllib.analysis.game_record import GameRecord
+from ttt_rllib.analysis.game_record import GameRecord, position_text
 from ttt_rllib.analysis.position import (
     Analysis,
     MoveAnalysis,
@@ -43,6 +43,8 @@ def policy_drawing(record: GameRecord, policy: Policy) -> str:
         record: A game that is not over.
         policy: The agent; it must play the same game.
     """
+    if record.game.table is not None:
+        return _text(record)
     analysis = analyse(record, policy)
     squares = landing_squares(record, [move.action for move in analysis.moves])
     moves = dict(zip(squares, analysis.moves, strict=True))
@@ -62,6 +64,8 @@ def game_drawing(record: GameRecord, mistakes: tuple[int, ...], *, numbered_from
         mistakes: Which moves to mark, counted from 0.
         numbered_from: The first move to show the number of, counted from 0.
     """
+    if record.game.table is not None:
+        return _text(record)
     boards = [GameRecord(record.game, record.moves[:ply]) for ply in range(len(record.moves))]
     squares = [
         landing_squares(before, [move])[0]
@@ -83,6 +87,13 @@ def game_drawing(record: GameRecord, mistakes: tuple[int, ...], *, numbered_from
     return _board(record, [*tints, *numbers], f"the game {names}")
 
 
+def _text(record: GameRecord) -> str:
+    """Return the moves of a game that has no board, and its position as text."""
+    names = (record.game.move_names[move] for move in record.moves)
+    moves = tag("p", text=f"After {', '.join(names)}:") if record.moves else ""
+    return moves + tag("pre", text=position_text(record))
+
+
 def is_dense(game: Game) -> bool:
     """Tell whether squares are too small for figures, so that dots are drawn instead."""
     return game.cols > MAX_COLS_WITH_FIGURES
@@ -90,6 +101,8 @@ def is_dense(game: Game) -> bool:
 
 def move_name(game: Game, action: int) -> str:
     """Return the name of a move: "centre", "column 4" or "row 2, column 3"."""
+    if game.table is not None:
+        return game.move_names[action]
     if game.gravity:
         return f"column {action + 1}"
     if (game.rows, game.cols) == (3, 3):
