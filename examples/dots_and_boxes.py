@@ -45,9 +45,11 @@ class DotsAndBoxes:
         return np.where(states[:, 2:].all(axis=1), result, ONGOING)
 
     def observe(self, states: States) -> npt.NDArray[np.int8]:
-        """Show the lines, and by how many boxes the player to move is ahead."""
+        """Show the lines, how many each box has, and the lead of the player to move."""
         lead = states[:, [1]] * (1 - 2 * states[:, [0]])
-        return np.concatenate([states[:, 2:], lead], axis=1).astype(np.int8)
+        has_lines = states[:, 2:][:, BOXES].sum(axis=2)[:, :, None] == np.arange(5)
+        parts = [states[:, 2:], has_lines.reshape(-1, 20), lead]
+        return np.concatenate(parts, axis=1).astype(np.int8)
 
     def draw(self, state: States) -> str:
         """Draw the dots and lines."""

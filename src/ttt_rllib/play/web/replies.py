@@ -6,7 +6,7 @@ Shapes: a board alone is a batch `[1]`.
 from __future__ import annotations
 
 from ttt_envs.game import Game
-from ttt_rllib.analysis.game_record import GameRecord
+from ttt_rllib.analysis.game_record import GameRecord, position_text
 from ttt_rllib.analysis.position import Analysis, MoveAnalysis, Outlook
 from ttt_rllib.analysis.squares import landing_squares, owners
 from ttt_rllib.play.agents import Agent, AgentList
@@ -22,6 +22,7 @@ from ttt_rllib.play.web.schemas import (
 __all__ = [
     "action_replies",
     "agents_reply",
+    "drawing",
     "game_reply",
     "opening_reply",
 ]
@@ -71,7 +72,13 @@ def game_reply(game: Game) -> GameReply:
         cols=game.cols,
         connect=game.connect,
         gravity=game.gravity,
+        moves=None if game.table is None else list(game.move_names),
     )
+
+
+def drawing(record: GameRecord) -> str | None:
+    """Return the current position as text, if the game has no board."""
+    return None if record.game.table is None else position_text(record)
 
 
 def action_replies(record: GameRecord, analysis: Analysis) -> list[ActionReply]:
@@ -91,6 +98,7 @@ def opening_reply(record: GameRecord, analysis: Analysis) -> OpeningReply:
     return OpeningReply(
         moves=list(record.moves),
         squares=owners(record),
+        drawing=drawing(record),
         turn=record.turn,
         outlook=_outlook_reply(analysis.outlook),
         actions=actions,

@@ -109,6 +109,10 @@ class GameReply(_Reply):
     cols: int
     connect: int
     gravity: bool
+    moves: Annotated[
+        list[str] | None,
+        Field(description="Of a game without a board: what people call each action."),
+    ]
 
 
 class AgentReply(_Reply):
@@ -143,7 +147,10 @@ class ActionReply(_Reply):
     """A legal move."""
 
     action: Action
-    square: Annotated[Square, Field(description="Where the stone comes to lie.")]
+    square: Annotated[
+        Square,
+        Field(description="Where the stone comes to lie; without a board, the action itself."),
+    ]
     outlook: Annotated[
         OutlookReply | None, Field(description="For the mover, after the move; null: unknown.")
     ]
@@ -169,6 +176,10 @@ class PositionReply(_Reply):
     ]
     squares: Annotated[list[Owner], Field(description="Who owns each square.")]
     turn: Annotated[Seat | None, Field(description="Whose move it is; null: the game is over.")]
+    drawing: Annotated[str | None, Field(description="Of a game without a board: it, as text.")]
+    must_pass: Annotated[
+        bool, Field(description="The only legal move is to pass: the same player moves again.")
+    ]
     result: Annotated[
         Result | None, Field(description="The winner or draw; null: the game is not over.")
     ]
@@ -191,6 +202,7 @@ class OpeningReply(_Reply):
 
     moves: list[Action]
     squares: list[Owner]
+    drawing: Annotated[str | None, Field(description="As in a position.")]
     turn: Seat
     outlook: Annotated[OutlookReply | None, Field(description="For the mover; null: unknown.")]
     actions: list[ActionReply]

@@ -17,7 +17,7 @@ from ttt_rllib.analysis.squares import landing_squares, last_square, owners
 from ttt_rllib.exact.evaluation import solved_game
 from ttt_rllib.play.agents import AgentList, choose_move
 from ttt_rllib.play.web.lru_cache import LruCache
-from ttt_rllib.play.web.replies import action_replies, game_reply, opening_reply
+from ttt_rllib.play.web.replies import action_replies, drawing, game_reply, opening_reply
 from ttt_rllib.play.web.schemas import CoursePoint, MoveReply, OpeningsReply, PositionReply
 
 __all__ = ["AgentService"]
@@ -97,6 +97,8 @@ class AgentService:
             game=game_reply(agent.game),
             solved=solved_game(agent.game) is not None,
             squares=owners(record),
+            drawing=drawing(record),
+            must_pass=record.must_pass,
             turn=None if record.is_over else record.turn,
             result=record.result,
             winning_squares=list(record.winning_squares),

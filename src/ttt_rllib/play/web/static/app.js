@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { drawOpenings, openingsVerdict } from "./openings.js";
-import { Board } from "./board.js";
+import { AnyBoard as Board } from "./own_game.js";
 import { drawCourse, listMoves } from "./course.js";
 import { element, mark } from "./draw.js";
 import {
@@ -77,6 +77,7 @@ function showControls(position) {
 async function run() {
   const position = await show();
   if (!position || position.result !== null || !table.running || table.ply !== table.moves.length) return;
+  if (position.must_pass) return put(position.actions[0].action);
   const id = table.seats[mover(table.ply)];
   if (id === YOU) return;
   const { deal } = table;

@@ -45,6 +45,7 @@ function choiceWords({ choice, keeps_value, outlook }) {
 }
 
 function board(game, position) {
+  if (position.drawing !== null) return element("pre", {}, position.drawing);
   const corner = (square) => [(square % game.cols) * SQUARE, Math.floor(square / game.cols) * SQUARE];
   const tints = position.actions.flatMap((move) => {
     const [x, y] = corner(move.square);

@@ -1,6 +1,7 @@
 // The table: who sits there, the game so far, and how much of it is shown.
 
 import * as api from "./api.js";
+import { isPass } from "./own_game.js";
 import { moveName } from "./words.js";
 
 export const YOU = "you";
@@ -37,7 +38,7 @@ export const wholeGame = () => api.position(analyst(0), table.moves, you());
 
 export function lastOwnPly() {
   for (let ply = table.ply - 1; ply >= 0; ply--) {
-    if (table.seats[mover(ply)] === YOU) return ply;
+    if (table.seats[mover(ply)] === YOU && !isPass(table.game, table.moves[ply])) return ply;
   }
   return null;
 }

@@ -14,10 +14,12 @@ export function squareName(game, square) {
 }
 
 export function moveName(game, action) {
+  if (game.moves) return game.moves[action];
   return game.gravity ? `column ${action + 1}` : squareName(game, action);
 }
 
 export function moveShort(game, action) {
+  if (game.moves) return game.moves[action];
   if (game.gravity) return `${action + 1}`;
   if (game.rows === 3 && game.cols === 3) return NINE[action];
   return `${String.fromCharCode(97 + (action % game.cols))}${Math.floor(action / game.cols) + 1}`;
