@@ -8,9 +8,10 @@ from __future__ import annotations
 import platform
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field
 
 import ttt_rllib
 from ttt_envs.game import Game
@@ -62,7 +63,8 @@ class AgentCertificate(Certificate):
         format_version: Of the file.
     """
 
-    game: Game | dict[str, str]
+    # From left to right, since a `Game` would be read with its defaults for what is missing.
+    game: Annotated[dict[str, str] | Game, Field(union_mode="left_to_right")]
     weights_sha256: str
     agent_sha256: str | None
     versions: dict[str, str]
