@@ -53,10 +53,8 @@ class DotsAndBoxes:
 
     def draw(self, state: States) -> str:
         """Draw the dots and lines."""
-        lines = state[2:]
-        rows = []
-        for row in range(3):
-            rows.append("+" + "".join("--+" if line else "  +" for line in lines[2 * row :][:2]))
-            if row < 2:
-                rows.append("  ".join("|" if line else " " for line in lines[6 + 3 * row :][:3]))
-        return "\n".join(rows)
+        lying = [["--" if line else "  " for line in row] for row in state[2:8].reshape(3, 2)]
+        standing = [["|" if line else " " for line in row] for row in state[8:].reshape(2, 3)]
+        rows = [f"+{'+'.join(row)}+" for row in lying]
+        below = zip(standing, rows[1:], strict=True)
+        return "\n".join([rows[0], *(f"{'  '.join(upper)}\n{row}" for upper, row in below)])

@@ -207,3 +207,15 @@ def test_a_game_that_is_not_there_is_told_in_one_sentence(reference, sentence):
         load_own_game(reference)
     assert str(error.value).startswith(f"{reference}: {sentence}")
     assert "\n" not in str(error.value)
+
+
+def test_the_guide_shows_nim_as_it_is_and_every_example_is_short():
+    guide = (EXAMPLES.parent / "docs" / "own_game.md").read_text()
+    assert (EXAMPLES / "nim.py").read_text() in guide
+    assert {
+        path.name: len(path.read_text().splitlines()) < 60 for path in EXAMPLES.glob("*.py")
+    } == {
+        "nim.py": True,
+        "chomp.py": True,
+        "dots_and_boxes.py": True,
+    }
