@@ -48,8 +48,7 @@ class DotsAndBoxes:
         """Show the lines, how many each box has, and the lead of the player to move."""
         lead = states[:, [1]] * (1 - 2 * states[:, [0]])
         has_lines = states[:, 2:][:, BOXES].sum(axis=2)[:, :, None] == np.arange(5)
-        parts = [states[:, 2:], has_lines.reshape(-1, 20), lead]
-        return np.concatenate(parts, axis=1).astype(np.int8)
+        return np.hstack([states[:, 2:], has_lines.reshape(-1, 20), lead]).astype(np.int8)
 
     def draw(self, state: States) -> str:
         """Draw the dots and lines."""

@@ -31,7 +31,11 @@ def test_it_has_every_key_of_the_schema_with_every_algorithm():
     for training in TRAINING.values():
         keys |= set(_all_keys(Experiment, {"training": training}))
     assert keys <= {one.key for one in SETTINGS}
-    assert {one.key for one in SETTINGS} - keys == {"env.pettingzoo", "env.kwargs"}
+    assert {one.key for one in SETTINGS} - keys == {
+        "env.pettingzoo",
+        "env.kwargs",
+        "env.own_game",
+    }
 
 
 def test_every_setting_has_a_type_and_a_meaning():

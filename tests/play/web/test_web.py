@@ -264,7 +264,7 @@ def test_the_page_is_made_of_its_own_files_only(client):
     index = client.get("/")
     assert index.headers["content-type"].startswith("text/html")
     named = re.findall(r'(?:src|href)="(/[^"]+)"', index.text)
-    assert len(named) == 4
+    assert len(named) == 5
     for file in files("ttt_rllib.play.web").joinpath("static").iterdir():
         text = file.read_text()
         assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text), file.name
