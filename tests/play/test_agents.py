@@ -10,6 +10,7 @@ import pytest
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game
 from ttt_rllib.agents.bundle import SAVED_AT, BundleError, load_bundle, save_bundle
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
+from ttt_rllib.agents.shipped import SHIPPED, shipped_bundle
 from ttt_rllib.errors import InputError
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.play.agents import (
@@ -24,7 +25,13 @@ from ttt_rllib.play.agents import (
 from ttt_rllib.play.command import _show_list
 from ttt_rllib.play.terminal.dialogue import Dialogue
 from ttt_rllib.play.web.replies import agents_reply
-from ttt_rllib.runs.certificate_json import CERTIFICATE_FILE, certificate_of, write_certificate
+from ttt_rllib.runs.certificate_json import (
+    CERTIFICATE_FILE,
+    certificate_of,
+    read_certificate,
+    same_certificate,
+    write_certificate,
+)
 from ttt_rllib.runs.checkpoints import write_manifest
 from ttt_rllib.runs.summary import SUMMARY_FILE, write_summary
 
@@ -66,6 +73,8 @@ def test_the_list_has_the_fixed_players_and_the_runs_newest_first(results, new_n
         "alpha_beta.connect_four",
         "dqn~stopped",
         "ppo~done",
+        "fully_trained",
+        "half_trained",
     ]
     assert listed.find("ppo~done").name == "ppo/done"
     assert newest_run(results).slug == "dqn~stopped"
@@ -130,6 +139,20 @@ def test_what_an_agent_knows_is_said_wherever_it_can_be_chosen(tmp_path, new_net
         assert (words in dialogue.introduction()) == said
 
 
+def test_the_agents_of_the_package_are_what_their_certificates_say(tmp_path):
+    listed = list_agents(tmp_path)
+    assert [agent.slug for agent in listed.agents[-2:]] == list(SHIPPED)
+    verdicts = {}
+    for slug in SHIPPED:
+        folder = shipped_bundle(slug)
+        bundle = load_bundle(folder)
+        proved = certificate_of(bundle, evaluate_agent(bundle.policy).certificate)
+        assert same_certificate(proved, read_certificate(folder / CERTIFICATE_FILE))
+        verdicts[slug] = listed.find(slug).verdict
+        assert sum(file.stat().st_size for file in folder.iterdir()) < 100_000
+    assert verdicts == {"fully_trained": "unexploitable", "half_trained": "exploitable"}
+
+
 @pytest.mark.parametrize("slug", ["../ppo/done", "ppo/done", "ppo~broken", "/etc", "", "x" * 999])
 def test_a_slug_outside_the_list_is_never_a_path(results, slug):
     with pytest.raises(InputError) as error:
@@ -140,14 +163,14 @@ def test_a_slug_outside_the_list_is_never_a_path(results, slug):
 
 def test_the_command_line_takes_slugs_and_paths_and_knows_a_listed_run(results, tmp_path):
     assert choose_agent(None, results).slug == "dqn~stopped"
-    assert choose_agent(None, tmp_path / "nothing").slug == "perfect"
+    assert choose_agent(None, tmp_path / "nothing").slug == "fully_trained"
     assert choose_agent("ppo~done", results).slug == "ppo~done"
     assert choose_agent(str(results / "ppo" / "done"), results).slug == "ppo~done"
     shutil.copytree(results / "ppo" / "done" / "agent", tmp_path / "taken")
     own = choose_agent(str(tmp_path / "taken"), results)
     assert (own.slug, own.game) == (OWN_SLUG, TIC_TAC_TOE)
     assert list_agents(results, own).find(OWN_SLUG) is own
-    assert len(list_agents(results, list_agents(results).find("ppo~done")).agents) == 9
+    assert len(list_agents(results, list_agents(results).find("ppo~done")).agents) == 11
     with pytest.raises(InputError, match=r"perfekt: neither an agent .* did you mean perfect\?"):
         choose_agent("perfekt", results)
     with pytest.raises(BundleError, match="holds no agent"):

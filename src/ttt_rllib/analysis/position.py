@@ -21,13 +21,14 @@ from ttt_envs.boards import Boards
 from ttt_envs.game import Game
 from ttt_envs.positions import Positions
 from ttt_rllib.agents.policies import Policy
-from ttt_rllib.analysis.game_record import GameRecord
+from ttt_rllib.analysis.game_record import GameRecord, Seat
 from ttt_rllib.exact.bounds import PositionBounds, bound_moves, plies_of_merit
 from ttt_rllib.exact.distance import plies_to_end
 from ttt_rllib.exact.evaluation import solved_game
 from ttt_rllib.exact.known_values import known_value
 
 __all__ = [
+    "OPPONENT",
     "Analysis",
     "MoveAnalysis",
     "Outlook",
@@ -36,6 +37,9 @@ __all__ = [
     "outlook_words",
     "position_sentence",
 ]
+
+OPPONENT = "your opponent"
+"""The subject of sentences about a move of the reader's opponent; they say what "you" get."""
 
 KEPT_SEARCHES = 4096
 """Positions of large games whose search is kept; each takes about a kilobyte."""
@@ -129,7 +133,7 @@ def move_sentence(record: GameRecord, subject: str = "you") -> str | None:
 
     Args:
         record: A game with at least one move.
-        subject: Who moved: "you", or a name in the third person such as "X".
+        subject: Who moved: "you", `OPPONENT`, or a name in the third person such as "X".
 
     Returns:
         A clause without capital or full stop; None where the truth is not known and the
@@ -142,13 +146,18 @@ def move_sentence(record: GameRecord, subject: str = "you") -> str | None:
     before = _look(record.boards[-2])[0]
     if after is None:
         return None
-    now = _words(subject, after, over=record.is_over)
+    is_told = subject == OPPONENT
+    now = _words(
+        "you" if is_told else subject, _turned(after) if is_told else after, over=record.is_over
+    )
     if before is None:
         return now
     if before.value == after.value == 0 and not record.is_over:
         return "still a draw"
     if after.value < before.value:
         return f"{subject} could {_chance(before)}; now {now}"
+    if is_told:
+        return now
     if after.plies is not None and before.plies is not None and after.plies != before.plies - 1:
         # Counted after the move, like `now`: a winner would have used up this move.
         best = Outlook(before.value, before.plies - 1)
@@ -156,17 +165,29 @@ def move_sentence(record: GameRecord, subject: str = "you") -> str | None:
     return now
 
 
-def position_sentence(record: GameRecord) -> str | None:
-    """Say how the game stands, such as "X wins in 2"; None where it is not known."""
+def position_sentence(record: GameRecord, you: Seat | None = None) -> str | None:
+    """Say how the game stands, such as "X wins in 2"; None where it is not known.
+
+    Args:
+        record: The game.
+        you: The reader's seat: "you lose in 2".
+    """
     if record.result is not None:
-        return "it is a draw" if record.result == "draw" else f"{record.result} has won"
+        if record.result == "draw":
+            return "it is a draw"
+        if you is None:
+            return f"{record.result} has won"
+        return "you have won" if record.result == you else "you have lost"
     outlook = _look(record.board)[0]
     if outlook is None:
         return None
     if outlook.value == 0:
         return "it is a draw with best play"
     other = "O" if record.turn == "X" else "X"
-    return f"{record.turn if outlook.value > 0 else other} wins {_when(outlook)}"
+    winner = record.turn if outlook.value > 0 else other
+    if you is None:
+        return f"{winner} wins {_when(outlook)}"
+    return f"you {'win' if winner == you else 'lose'} {_when(outlook)}"
 
 
 def outlook_words(outlook: Outlook) -> str:

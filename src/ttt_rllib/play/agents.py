@@ -1,4 +1,4 @@
-"""The agents that can be chosen: fixed players, and the agents of runs.
+"""The agents that can be chosen: fixed players, the agents of runs, and those of the package.
 
 A slug names an agent permanently. Looking one up only compares it with those of the list,
 so a slug from outside never becomes a path.
@@ -15,7 +15,7 @@ import numpy as np
 
 from ttt_envs.boards import Boards
 from ttt_envs.game import GAMES, TIC_TAC_TOE, Game
-from ttt_rllib.agents.bundle import SAVED_AT, Bundle, BundleError
+from ttt_rllib.agents.bundle import SAVED_AT, Bundle, BundleError, load_bundle
 from ttt_rllib.agents.fixed_players import (
     ALPHA_BETA_DEPTH,
     FIXED_PLAYERS,
@@ -25,6 +25,7 @@ from ttt_rllib.agents.fixed_players import (
 )
 from ttt_rllib.agents.lookahead import LookaheadPolicy, knowledge
 from ttt_rllib.agents.policies import NetworkPolicy, Policy, SeatPolicies
+from ttt_rllib.agents.shipped import SHIPPED, shipped_bundle
 from ttt_rllib.errors import InputError, did_you_mean
 from ttt_rllib.evaluation.matches import greedy_actions, sampled_actions
 from ttt_rllib.exact.evaluation import solved_game
@@ -42,6 +43,7 @@ __all__ = [
     "fixed_players",
     "list_agents",
     "newest_run",
+    "shipped_agents",
 ]
 
 NAMES = {
@@ -107,7 +109,8 @@ class AgentList:
     """The agents that can be chosen.
 
     Attributes:
-        agents: Fixed players of every game, then runs, the newest first; slugs are unique.
+        agents: Fixed players of every game, then runs, the newest first, then the agents of the
+            package; slugs are unique.
         skipped: Runs whose agent cannot be loaded.
     """
 
@@ -128,19 +131,20 @@ class AgentList:
 
 
 def list_agents(results: Path, own: Agent | None = None) -> AgentList:
-    """List the fixed players and the agents of all runs, finished or not.
+    """List the fixed players, the agents of all runs, finished or not, and those of the package.
 
     Args:
         results: Folder of all results; it need not exist.
         own: A further agent, as returned by `agent_at` or `choose_agent`.
     """
     found, skipped = _runs(results)
+    shipped = shipped_agents()
     games = dict.fromkeys((*GAMES.values(), *([own.game] if own else ())))
     games |= dict.fromkeys(agent.game for agent in found)
     fixed = [agent for game in games for agent in fixed_players(game)]
-    known = {agent.slug for agent in (*fixed, *found)}
+    known = {agent.slug for agent in (*fixed, *found, *shipped)}
     extra = [own] if own is not None and own.slug not in known else []
-    return AgentList((*fixed, *extra, *found), tuple(skipped))
+    return AgentList((*fixed, *extra, *found, *shipped), tuple(skipped))
 
 
 def fixed_players(game: Game) -> tuple[Agent, ...]:
@@ -156,6 +160,14 @@ def fixed_players(game: Game) -> tuple[Agent, ...]:
             f"{slug}{suffix}", NAMES[slug], fixed_player(slug, game), is_trained=False, verdict=None
         )
         for slug in known
+    )
+
+
+def shipped_agents() -> tuple[Agent, ...]:
+    """Return the trained agents of tic-tac-toe that come with the package."""
+    return tuple(
+        _trained(slug, name, shipped_bundle(slug), load_bundle(shipped_bundle(slug)))
+        for slug, name in SHIPPED.items()
     )
 
 
@@ -180,7 +192,7 @@ def choose_agent(choice: str | None, results: Path) -> Agent:
 
     Args:
         choice: A slug, else a path of a run, checkpoint or bundle; None takes the newest
-            run, and the perfect player where there is none.
+            run, and the first agent of the package where there is none.
         results: Folder of all results.
 
     Raises:
@@ -188,7 +200,7 @@ def choose_agent(choice: str | None, results: Path) -> Agent:
         BundleError: If it is a path without a usable agent.
     """
     if choice is None:
-        return newest_run(results) or fixed_players(TIC_TAC_TOE)[0]
+        return newest_run(results) or shipped_agents()[0]
     listed = list_agents(results)
     if any(agent.slug == choice for agent in listed.agents):
         return listed.find(choice)

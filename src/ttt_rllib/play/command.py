@@ -47,7 +47,7 @@ def play(
         typer.Argument(
             metavar="AGENT",
             help="A run, checkpoint or bundle, or a name that --list shows; without it the "
-            "newest run, else the perfect player.",
+            "newest run, else an unbeatable agent of the package.",
             show_default=False,
             autocompletion=complete_run,
         ),

@@ -4,7 +4,8 @@
     serve run ttt_rllib.play.serve_app:app num_replicas=2 results=/shared/results
 
 All replicas give the same answers, because no request depends on another one. A results folder
-must be readable on every node; without one, only the fixed players are offered.
+must be readable on every node; without one, only the fixed players and the agents of the package are
+offered.
 """
 
 # No `from __future__ import annotations`: Ray reads the annotation of `app` itself.

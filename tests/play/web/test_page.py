@@ -78,17 +78,22 @@ def browser():
 
 @pytest.fixture
 def open_page(browser, address):
-    """Return a context manager for a page; what its console complains of is an error."""
+    """Return a context manager for a page; what its console complains of is an error.
+
+    With `truth`, it shows the truth while a game is played.
+    """
 
     @contextmanager
-    def opened(**context) -> Iterator[playwright.Page]:
+    def opened(query="", *, truth=False, **context) -> Iterator[playwright.Page]:
         page = browser.new_context(**context).new_page()
+        if truth:
+            page.add_init_script("localStorage.setItem('truth-while-playing', 'true')")
         page.set_default_timeout(10_000)
         complaints = []
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("requestfailed", lambda request: complaints.append(request.url))
-        page.goto(address)
+        page.goto(address + query)
         page.wait_for_selector(".square.open")
         yield page
         page.context.close()
@@ -153,7 +158,7 @@ def check_figures(page, naive, board):
 
 def test_a_game_is_won_against_random_play(open_page, naive):
     rng = random.Random(1)
-    with open_page() as page:
+    with open_page(truth=True) as page:
         page.select_option("#seat-o", "random")
         for _ in range(GAMES_TO_WIN_ONE):
             board = play_best(page, naive, rng)
@@ -164,18 +169,18 @@ def test_a_game_is_won_against_random_play(open_page, naive):
             page.get_by_role("button", name="New game").click()
             page.wait_for_selector(".board:not(.finished)")
         assert winner == "X"
-        assert page.text_content("#verdict") == "You win."
+        assert page.text_content("#verdict") == "You won."
         assert page.locator(".square.won").count() >= 3
-        assert "You win." in page.text_content("#said")
+        assert "You won." in page.text_content("#said")
 
 
 def test_a_game_is_drawn_against_the_trained_agent_from_either_seat(open_page, naive):
     rng = random.Random(2)
-    with open_page() as page:
+    with open_page(truth=True) as page:
         assert page.input_value("#seat-o") == FITTED
         assert "proven" in page.text_content("#about")
         assert naive.winner(play_best(page, naive, rng)) is None
-        assert page.text_content("#verdict") == "It is a draw."
+        assert page.text_content("#verdict") == "Draw."
         page.get_by_role("button", name="Swap seats").click()
         page.wait_for_selector(".board:not(.finished)")
         board = play_best(page, naive, rng)
@@ -187,7 +192,7 @@ def test_a_game_is_drawn_against_the_trained_agent_from_either_seat(open_page, n
 
 
 def test_a_whole_game_needs_no_mouse(open_page, naive):
-    with open_page() as page:
+    with open_page(truth=True) as page:
         page.select_option("#seat-o", "you")  # both seats: every move is a key
         page.keyboard.press("Escape")
         page.evaluate("document.activeElement.blur()")
@@ -205,7 +210,9 @@ def test_a_whole_game_needs_no_mouse(open_page, naive):
                 page.keyboard.press(key)
             expect(page.locator(MARKS)).to_have_count(played)
         assert board_of(page) == "O.XOX.X.."
-        assert page.text_content("#verdict") == "X wins."
+        assert page.text_content("#verdict") == (
+            "X won: O\u2019s left was the mistake; bottom left draws."
+        )
         page.keyboard.press(",")
         expect(page.locator(".finished")).to_have_count(0)
         assert board_of(page) == "O.XOX...."
@@ -227,7 +234,14 @@ def test_a_phone_shows_the_board_at_once_and_takes_taps(open_page, naive):
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         box = page.locator("#board").bounding_box()
         assert (box["width"] > 300, box["y"] + box["height"] < 740) == (True, True)
-        targets = ["#new", "#undo", "#back", "#seat-o", "#show-truth + span", ".square >> nth=0"]
+        targets = [
+            "#new",
+            "#undo",
+            "#back",
+            "#seat-o",
+            "#truth-while-playing + span",
+            ".square >> nth=0",
+        ]
         for target in targets:
             assert page.locator(target).bounding_box()["height"] >= 32, target
         page.locator(".square").nth(0).tap()
@@ -277,7 +291,7 @@ def test_the_openings_lead_back_to_the_board(open_page):
 
 
 def test_stones_fall_in_a_game_with_gravity(open_page):
-    with open_page() as page:
+    with open_page(truth=True) as page:
         page.select_option("#game", "connect_four")
         expect(page.locator(".square")).to_have_count(42)
         page.keyboard.press("4")
@@ -289,7 +303,7 @@ def test_stones_fall_in_a_game_with_gravity(open_page):
 
 
 def test_the_truth_of_a_large_game_is_drawn_where_it_is_known(open_page):
-    with open_page() as page:
+    with open_page(truth=True) as page:
         page.select_option("#game", "connect_four")
         page.select_option("#seat-o", "you")
         expect(page.locator("#verdict")).to_have_text("X wins with best play.")

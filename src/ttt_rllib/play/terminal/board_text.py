@@ -1,4 +1,4 @@
-"""A game's board for a terminal: marks, numbers to choose from, probabilities.
+"""A game's board for a terminal: marks, numbers to choose from, probabilities, bars.
 
 The text is plain ASCII; a painter may add colour, which takes no room.
 """
@@ -8,14 +8,30 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ttt_rllib.analysis.game_record import GameRecord, position_text
+from ttt_rllib.analysis.position import MoveAnalysis, outlook_words
 
-__all__ = ["Painter", "ansi", "board_text", "no_colour", "percent_text"]
+__all__ = [
+    "Painter",
+    "ansi",
+    "balance_text",
+    "board_text",
+    "move_bars",
+    "no_colour",
+    "percent_text",
+    "value_style",
+]
 
 Painter = Callable[[str, str], str]
 """Takes a text and one of the styles; returns the text with or without colour."""
 
-STYLES = {"mark": "1", "line": "1;7", "number": "2"}
+STYLES = {"mark": "1", "line": "1;7", "number": "2", "win": "36", "draw": "33", "loss": "31"}
 PERCENT_WIDTH = 3
+
+BAR_WIDTH = 12
+"""Characters of a bar; with number, percent and words it fits 40 columns."""
+
+SHOWN_MOVES = 9
+"""Bars at most; large boards have more moves."""
 
 
 def no_colour(text: str, style: str) -> str:
@@ -24,7 +40,7 @@ def no_colour(text: str, style: str) -> str:
 
 
 def ansi(text: str, style: str) -> str:
-    """Return the text in bold, dim or reverse, which every colour scheme shows."""
+    """Return the text in bold, dim or reverse, or in one of three of the terminal's colours."""
     return f"\x1b[{STYLES[style]}m{text}\x1b[0m"
 
 
@@ -62,6 +78,45 @@ def percent_text(
         return _moves(record, [f"{one:>{PERCENT_WIDTH}} %" for one in percents])
     empty = ["."] * game.num_squares if game.gravity else percents
     return _grid(record, empty, percents if game.gravity else [], PERCENT_WIDTH, paint)
+
+
+def move_bars(moves: Sequence[MoveAnalysis], paint: Painter = no_colour) -> str:
+    """Return a bar for each of the most probable moves, with what the move leads to.
+
+    Args:
+        moves: The legal moves, with probabilities.
+        paint: Colours what is known of a move.
+    """
+    by_chance = sorted(moves, key=lambda move: -(move.probability or 0.0))[:SHOWN_MOVES]
+    width = max(len(str(move.action)) for move in by_chance)
+    lines = []
+    for move in by_chance:
+        chance = move.probability or 0.0
+        bar = "#" * round(BAR_WIDTH * chance)
+        line = f"{move.action:{width}} {bar:.<{BAR_WIDTH}} {100 * chance:3.0f} %"
+        if move.outlook is not None:
+            words = outlook_words(move.outlook)
+            line += f"  {paint(words, value_style(move.outlook.value))}"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def balance_text(value: float, paint: Painter = no_colour) -> str:
+    """Return a bar with a mark from a loss on the left to a win on the right.
+
+    Args:
+        value: For the player in question, -1 to +1; more counts as that.
+        paint: Colours the mark.
+    """
+    within = max(-1.0, min(1.0, value))
+    place = round((1 + within) / 2 * 2 * BAR_WIDTH)
+    mark = paint("#", value_style(round(within)))
+    return f"loss {'-' * place}{mark}{'-' * (2 * BAR_WIDTH - place)} win"
+
+
+def value_style(value: int) -> str:
+    """Return the style of a value in {-1, 0, +1}."""
+    return ("draw", "win", "loss")[value]
 
 
 def _text(record: GameRecord, names: Sequence[str]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,23 +16,43 @@ from ttt_rllib.analysis.position import (
     outlook_words,
     position_sentence,
 )
+from ttt_rllib.analysis.turning_point import TurningPoint, turning_point
 from ttt_rllib.play.agents import Agent, choose_move, fixed_players
-from ttt_rllib.play.terminal.board_text import Painter, board_text, no_colour, percent_text
+from ttt_rllib.play.terminal.board_text import (
+    Painter,
+    balance_text,
+    board_text,
+    move_bars,
+    no_colour,
+    percent_text,
+    value_style,
+)
 
 __all__ = ["Dialogue"]
 
 MAX_DIGITS = 2
 """No board has more than 64 squares."""
 
+SHOWN_BETTER = 2
+"""Better moves that are named."""
+
 HELP = """\
 number  play there
 h       hint: the best moves
 p       the agent's probabilities here
 u       undo your last move
+r       try again from your mistake
 b       show the board
 n       new game
 s       new game in the other seat
 q       leave (or Ctrl-D)"""
+
+
+class _Styled(NamedTuple):
+    """A sentence, and the style in which it is painted."""
+
+    text: str
+    style: str
 
 
 class Dialogue:
@@ -98,6 +119,7 @@ class Dialogue:
             "h": self._hint,
             "p": self._probabilities,
             "u": self._undo,
+            "r": self._retry,
             "b": lambda: self._text(self._board()),
             "n": lambda: self.start(self.seat),
             "s": lambda: self.start(self._other),
@@ -142,12 +164,16 @@ class Dialogue:
         name = self.agent.game.move_names[action]
         return f"{subject} {verb} {name}" + (f": {sentence}" if sentence else "")
 
-    def _end(self) -> list[str]:
+    def _end(self) -> list[str | _Styled]:
         if not self.record.is_over:
             return []
-        results = {self.seat: "you win", self._other: "you lose", "draw": "a draw"}
-        result = results[self.record.result or "draw"]
-        return [f"game over: {result}; n new game, u undo, q leave"]
+        results = {self.seat: ("you win", 1), self._other: ("you lose", -1), "draw": ("a draw", 0)}
+        result, value = results[self.record.result or "draw"]
+        lines: list[str | _Styled] = [
+            _Styled(f"game over: {result}; n new game, u undo, q leave", value_style(value))
+        ]
+        turning = turning_point(self.record, self.seat)
+        return [*lines, *([_lesson(turning)] if turning else [])]
 
     def _hint(self) -> str:
         if self.record.is_over:
@@ -184,7 +210,8 @@ class Dialogue:
         return self._text(
             [
                 f"what the agent would play as {self.seat}, in %:",
-                percent_text(self.record, chances.tolist(), self._paint),
+                percent_text(self.record, chances.tolist(), self._paint)
+                + f"\n\n{move_bars(analysis.moves, self._paint)}\n",
                 *self._beliefs(analysis),
             ]
         )
@@ -193,7 +220,11 @@ class Dialogue:
         if analysis.estimate is None:
             return []
         exact = "" if analysis.outlook is None else f"; exact is {analysis.outlook.value}"
-        return [f"it values {self.seat} at {analysis.estimate:+.2f}{exact}"]
+        return [
+            f"it values {self.seat} at {analysis.estimate:+.2f}{exact}",
+            # A line that is not wrapped: its colour takes no room.
+            f"{balance_text(analysis.estimate, self._paint)}\n",
+        ]
 
     def _undo(self) -> str:
         """Take back the person's last move, and the agent's reply to it if there was one."""
@@ -206,12 +237,35 @@ class Dialogue:
             return self._text(["nothing to undo: you have not moved yet"])
         return self._text(["taken back", *self._board()])
 
+    def _retry(self) -> str:
+        """Go back to before the move that decided the game, which the person has lost."""
+        turning = turning_point(self.record, self.seat)
+        if turning is None:
+            return self._text(["r is for a game in which you are known to have made a mistake"])
+        self.record = GameRecord(self.agent.game, self.record.moves[: turning.ply])
+        return self._text(["once more from before the mistake", *self._board()])
+
     def _board(self) -> list[str]:
         return ["", board_text(self.record, self._paint), ""]
 
-    def _text(self, parts: list[str]) -> str:
+    def _text(self, parts: Sequence[str | _Styled]) -> str:
         """Join parts and wrap those of one line; boards have several lines, or their own width."""
-        return "\n".join(
-            part if "\n" in part else textwrap.fill(part, self._width, subsequent_indent="  ")
-            for part in parts
-        )
+        return "\n".join(self._wrapped(part) for part in parts)
+
+    def _wrapped(self, part: str | _Styled) -> str:
+        if isinstance(part, _Styled):
+            # Colour comes after wrapping, which would count its escapes as letters.
+            return self._paint(self._wrapped(part.text), part.style)
+        if "\n" in part:
+            return part
+        return textwrap.fill(part, self._width, subsequent_indent="  ")
+
+
+def _lesson(turning: TurningPoint) -> str:
+    """Say which move decided the game, and what was better as far as that is known."""
+    again = "r tries again from there"
+    if not turning.better:
+        return f"after {turning.action} it was lost; nothing better is known; {again}"
+    better = " or ".join(map(str, turning.better[:SHOWN_BETTER]))
+    verb = "wins" if turning.value else "draws"
+    return f"{turning.action} was the mistake; {better} {verb}; {again}"

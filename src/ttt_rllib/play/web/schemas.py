@@ -167,6 +167,19 @@ class CoursePoint(_Reply):
     comment: Annotated[str | None, Field(description="A clause about the move to here.")]
 
 
+class TurningPointReply(_Reply):
+    """The last move of a finished game with which a player could have done better."""
+
+    ply: Annotated[int, Field(ge=0, description="Moves made before it.")]
+    action: Action
+    better: Annotated[
+        list[Action], Field(description="The best moves known to lead to more; may be empty.")
+    ]
+    value: Annotated[
+        Value | None, Field(description="For their player, after the better moves; null: none.")
+    ]
+
+
 class PositionReply(_Reply):
     """A position beside the truth."""
 
@@ -188,6 +201,13 @@ class PositionReply(_Reply):
     actions: Annotated[list[ActionReply], Field(description="The legal moves.")]
     verdict: Annotated[str, Field(description="A clause about the position.")]
     course: Annotated[list[CoursePoint], Field(description="From the empty board to here.")]
+    turning_point: Annotated[
+        TurningPointReply | None,
+        Field(
+            description="Where the seat `you`, else the loser, could have done better; null while "
+            "the game is not over, or if nothing is known to have been better."
+        ),
+    ]
 
 
 class MoveReply(_Reply):

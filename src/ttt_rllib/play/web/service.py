@@ -12,13 +12,26 @@ import numpy as np
 from ttt_envs.game import Game
 from ttt_rllib.analysis.game_record import GameRecord, IllegalMoveError, Seat
 from ttt_rllib.analysis.openings import openings
-from ttt_rllib.analysis.position import Analysis, analyse, move_sentence, position_sentence
+from ttt_rllib.analysis.position import (
+    OPPONENT,
+    Analysis,
+    analyse,
+    move_sentence,
+    position_sentence,
+)
 from ttt_rllib.analysis.squares import landing_squares, last_square, owners
+from ttt_rllib.analysis.turning_point import turning_point
 from ttt_rllib.exact.evaluation import solved_game
 from ttt_rllib.play.agents import AgentList, choose_move
 from ttt_rllib.play.web.lru_cache import LruCache
 from ttt_rllib.play.web.replies import action_replies, drawing, game_reply, opening_reply
-from ttt_rllib.play.web.schemas import CoursePoint, MoveReply, OpeningsReply, PositionReply
+from ttt_rllib.play.web.schemas import (
+    CoursePoint,
+    MoveReply,
+    OpeningsReply,
+    PositionReply,
+    TurningPointReply,
+)
 
 __all__ = ["AgentService"]
 
@@ -104,8 +117,9 @@ class AgentService:
             winning_squares=list(record.winning_squares),
             last_square=last_square(record),
             actions=action_replies(record, self._analysis(slug, record)),
-            verdict=_verdict(record, course[-1]),
+            verdict=_verdict(record, course[-1], you),
             course=course,
+            turning_point=_turning_point(record, you),
         )
         return reply.model_dump_json().encode()
 
@@ -115,7 +129,7 @@ class AgentService:
         comment, is_mistake = None, False
         if moves:
             seat: Seat = "O" if record.turn == "X" else "X"
-            comment = move_sentence(record, "you" if seat == you else seat)
+            comment = move_sentence(record, _subject(seat, you))
             before = self._analysis(slug, self._record(record.game, moves[:-1])).outlook
             if before is not None and analysis.outlook is not None:
                 is_mistake = -analysis.outlook.value < before.value
@@ -160,11 +174,32 @@ def _for_x(record: GameRecord, estimate: float | None) -> float | None:
     return estimate if record.turn == "X" else -estimate
 
 
-def _verdict(record: GameRecord, point: CoursePoint) -> str:
-    known = position_sentence(record)
+def _subject(seat: Seat, you: Seat | None) -> str:
+    """Return what a sentence about this seat's move calls it."""
+    if you is None:
+        return seat
+    return "you" if seat == you else OPPONENT
+
+
+def _verdict(record: GameRecord, point: CoursePoint, you: Seat | None) -> str:
+    known = position_sentence(record, you)
     if known is not None:
         return known
     unknown = "not known yet: too many positions are left"
     if point.estimate is None:
         return unknown
-    return f"{unknown}; the agent gives X {point.estimate:+.2f}"
+    estimate = -point.estimate if you == "O" else point.estimate
+    return f"{unknown}; the agent gives {'you' if you else 'X'} {estimate:+.2f}"
+
+
+def _turning_point(record: GameRecord, you: Seat | None) -> TurningPointReply | None:
+    """Return where the reader, or else the loser, could have done better."""
+    if record.result == "draw" and you is None:
+        return None
+    loser: Seat = "O" if record.result == "X" else "X"
+    found = turning_point(record, you or loser)
+    if found is None:
+        return None
+    return TurningPointReply(
+        ply=found.ply, action=found.action, better=list(found.better), value=found.value
+    )

@@ -1,15 +1,15 @@
 // The page: what is on the table, and who moves next.
 
 import * as api from "./api.js";
+import { namesTable, readAddress, writeAddress } from "./address.js";
+import { element } from "./draw.js";
+import { connectKeysDialog, listenForKeys } from "./keys.js";
 import { drawOpenings, openingsVerdict } from "./openings.js";
 import { AnyBoard as Board } from "./own_game.js";
-import { drawCourse, listMoves } from "./course.js";
-import { element, mark } from "./draw.js";
+import { showControls, showSide, showWords } from "./panels.js";
 import {
-  YOU, agentOf, analyst, gameAgents, isWatched, lastMoveWords, lastOwnPly, mover, nameOf, positionAt,
-  table, turnWords, verdictAt, wholeGame,
+  YOU, agentOf, gameAgents, isRevealed, isWatched, lastOwnPly, mover, positionAt, table, wholeGame,
 } from "./table.js";
-import { sentence } from "./words.js";
 
 const THINKING_MS = 420;
 const WATCHING_MS = 900;
@@ -23,54 +23,16 @@ const board = new Board($("board"), (action) => play(action));
 // Show the current table; a later call supersedes an earlier one.
 async function show() {
   const deal = ++table.deal;
-  const [position, course] = await Promise.all([positionAt(table.ply), wholeGame()]);
+  const [position, full] = await Promise.all([positionAt(table.ply), wholeGame()]);
   if (deal !== table.deal) return null;
   const open = position.result === null && table.seats[mover(table.ply)] === YOU;
-  board.show(position, { open, truth: $("show-truth").checked, policy: $("show-policy").checked });
-  showWords(position, course);
-  showSide(course);
+  const revealed = isRevealed(full, $("truth-while-playing").checked);
+  board.show(position, { open, truth: revealed, policy: revealed && $("show-policy").checked });
+  showWords(position, full, revealed);
+  showSide(full, revealed, go);
   showControls(position);
+  writeAddress();
   return position;
-}
-
-function showWords(position, full) {
-  const verdict = sentence(verdictAt(position, full));
-  if ($("verdict").textContent !== verdict) $("verdict").textContent = verdict;
-  const turn = turnWords(position);
-  $("turn").textContent = turn;
-  const said = [lastMoveWords(position), verdict, turn].filter(Boolean).join(" ");
-  if ($("said").textContent !== said) $("said").textContent = said;
-}
-
-function showSide({ course, game }) {
-  const at = { course, game, moves: table.moves, ply: table.ply };
-  drawCourse($("course"), at, go);
-  listMoves($("moves"), at, go);
-  const isKnown = (field) => course.some((point) => point[field] !== null);
-  $("course").hidden = !isKnown("value") && !isKnown("estimate");
-  $("course-key").hidden = !isKnown("estimate");
-  $("truth-key").hidden = !isKnown("value");
-  const whose = nameOf(analyst(table.ply));
-  $("whose").textContent = $("show-policy").checked ? `of ${whose}` : "";
-  $("about").replaceChildren(...["X", "O"].flatMap((seat) => aboutSeat(seat)));
-}
-
-function aboutSeat(seat) {
-  const id = table.seats[seat];
-  const words = id === YOU ? ["You"] : [agentOf(id).name, element("span", {}, agentOf(id).about)];
-  return [element("dt", {}, mark(seat, ""), element("span", { class: "unseen" }, seat)), element("dd", {}, ...words)];
-}
-
-function showControls(position) {
-  const atStart = table.ply === 0;
-  const atEnd = table.ply === table.moves.length;
-  const agentToMove = position.result === null && table.seats[mover(table.ply)] !== YOU;
-  $("first").disabled = $("back").disabled = atStart;
-  $("last").disabled = $("forward").disabled = atEnd;
-  $("run").disabled = !agentToMove;
-  $("run").classList.toggle("playing", table.running && agentToMove && atEnd);
-  $("run").setAttribute("aria-label", table.running && atEnd ? "Pause the agents" : "Let the agents play");
-  $("undo").disabled = lastOwnPly() === null;
 }
 
 // Let agents move while it is their turn at the end of the game.
@@ -115,6 +77,12 @@ function undo() {
   if (ply !== null) begin(table.moves.slice(0, ply));
 }
 
+// Play again from before the mistake; the rest of the game is forgotten.
+async function retry() {
+  const { turning_point: turning } = await wholeGame();
+  if (turning && !isWatched()) begin(table.moves.slice(0, turning.ply));
+}
+
 function toggleRun() {
   if ($("run").disabled) return;
   const wasRunning = table.running && table.ply === table.moves.length;
@@ -127,10 +95,14 @@ function swap() {
   seat({ X: table.seats.O, O: table.seats.X });
 }
 
-function seat(seats) {
+function seatsAre(seats) {
   table.seats = seats;
   $("seat-x").value = seats.X;
   $("seat-o").value = seats.O;
+}
+
+function seat(seats) {
+  seatsAre(seats);
   begin();
 }
 
@@ -141,9 +113,10 @@ function offeredAgent() {
   return (here.find(isPreferred) ?? here.find((agent) => agent.is_trained) ?? here[0]).id;
 }
 
-function chooseGame(name) {
+function offerGame(name) {
   const first = table.agents.find((agent) => agent.game.name === name);
   table.game = first.game;
+  $("game").value = name;
   const options = (extra) => [
     ...(extra ? [element("option", { value: YOU }, "You")] : []),
     ...gameAgents().map((agent) => element("option", { value: agent.id }, agent.name)),
@@ -151,13 +124,41 @@ function chooseGame(name) {
   $("seat-x").replaceChildren(...options(true));
   $("seat-o").replaceChildren(...options(true));
   $("openings-agent").replaceChildren(...options(false));
-  const offered = offeredAgent();
-  $("openings-agent").value = offered;
-  seat({ X: YOU, O: offered });
+  $("openings-agent").value = offeredAgent();
+  table.openingsOf = null;
+}
+
+function chooseGame(name) {
+  offerGame(name);
+  seat({ X: YOU, O: offeredAgent() });
+}
+
+// Put the game of the address on the table, or a new one where it cannot be.
+async function restore() {
+  const named = readAddress();
+  if (named === null) {
+    chooseGame(agentOf(table.preferred).game.name);
+    if (namesTable()) complain("The address names no game that can be shown here; this is a new one.");
+    return;
+  }
+  offerGame(named.game);
+  seatsAre(named.seats);
+  if (named.openingsOf) $("openings-agent").value = table.openingsOf = named.openingsOf;
+  try {
+    table.moves = named.moves;
+    await wholeGame();
+    table.ply = named.ply;
+    attempt(run);
+  } catch (error) {
+    begin();
+    throw error;
+  }
 }
 
 async function showOpenings() {
   const id = $("openings-agent").value;
+  table.openingsOf = id;
+  writeAddress();
   const openings = await api.openings(id);
   if (id !== $("openings-agent").value) return;
   $("openings-verdict").textContent = openingsVerdict(openings);
@@ -184,15 +185,19 @@ function showView() {
   if (openings) attempt(showOpenings);
 }
 
+function complain(words) {
+  $("trouble").textContent = words;
+  $("trouble").hidden = false;
+  setTimeout(() => { $("trouble").hidden = true; }, TROUBLE_MS);
+}
+
 // Errors are sentences from the server; they are shown for a while.
 async function attempt(step) {
   try {
     await step();
   } catch (error) {
     const isKnown = error instanceof api.Refused;
-    $("trouble").textContent = isKnown ? error.message : "The server does not answer; is it still running?";
-    $("trouble").hidden = false;
-    setTimeout(() => { $("trouble").hidden = true; }, TROUBLE_MS);
+    complain(isKnown ? error.message : "The server does not answer; is it still running?");
     if (!isKnown && !(error instanceof TypeError)) throw error;
   }
 }
@@ -205,25 +210,16 @@ const KEYS = {
   " ": toggleRun,
   u: undo,
   n: () => begin(),
+  r: () => attempt(retry),
   s: swap,
-  t: () => $("show-truth").click(),
+  t: () => $("truth-while-playing").click(),
   p: () => $("show-policy").click(),
+  "?": () => $("show-keys").click(),
 };
 
-function press(event) {
-  const isElsewhere = event.target.closest("select, input, summary, a");
-  const isButton = event.target.closest("button");
-  if (isElsewhere || event.altKey || event.ctrlKey || event.metaKey || $("play-view").hidden) return;
-  if (event.key === " " && isButton) return;
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (/^[1-9]$/.test(key)) {
-    const count = table.game.gravity ? table.game.cols : table.game.rows * table.game.cols;
-    const square = Number(key) - 1;
-    if (square < count) board.press(square);
-  } else if (KEYS[key]) {
-    event.preventDefault();
-    KEYS[key]();
-  }
+function pressDigit(digit) {
+  const count = table.game.gravity ? table.game.cols : table.game.rows * table.game.cols;
+  if (digit <= count) board.press(digit - 1);
 }
 
 function remember(id, isOn) {
@@ -252,6 +248,7 @@ function connect() {
     run: toggleRun,
     undo,
     new: () => begin(),
+    retry: () => attempt(retry),
     swap,
   };
   for (const [id, act] of Object.entries(clicks)) $(id).addEventListener("click", act);
@@ -263,9 +260,10 @@ function connect() {
     showView();
   });
   $("openings-agent").addEventListener("change", () => attempt(showOpenings));
-  document.addEventListener("keydown", press);
+  listenForKeys(KEYS, pressDigit, () => $("play-view").hidden || $("keys").open);
+  connectKeysDialog($("keys"), $("show-keys"));
   window.addEventListener("hashchange", showView);
-  remember("show-truth", true);
+  remember("truth-while-playing", false);
   remember("show-policy", true);
 }
 
@@ -277,8 +275,7 @@ async function start() {
   const games = [...new Map(agents.map((agent) => [agent.game.name, agent.game])).values()];
   $("game").replaceChildren(...games.map((game) => element("option", { value: game.name }, game.title)));
   $("game-choice").hidden = games.length < 2;
-  $("game").value = agentOf(preferred).game.name;
-  chooseGame($("game").value);
+  await attempt(restore);
   showView();
 }
 

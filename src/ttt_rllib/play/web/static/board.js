@@ -40,6 +40,7 @@ export class Board {
     this.at = game.gravity ? Math.floor(game.cols / 2) : Math.floor((game.rows * game.cols) / 2);
     this.squares = [];
     this.root.style.setProperty("--cols", game.cols);
+    this.root.style.setProperty("--rows", game.rows);
     this.root.classList.toggle("falls", game.gravity);
     this.root.classList.toggle("dense", game.gravity || game.cols >= SHORT_FROM_COLS);
     const rows = Array.from({ length: game.rows }, (_, row) =>

@@ -1,15 +1,17 @@
 // The value through the game as a line, and the list of moves.
 
 import { element, mark, shape } from "./draw.js";
-import { moveName, moveShort } from "./words.js";
+import { moveName, moveShort, standings } from "./words.js";
 
 const WIDTH = 320, HEIGHT = 132, LEFT = 48, RIGHT = 8, TOP = 12, BOTTOM = 12;
-const LEVELS = [[1, "X wins"], [0, "draw"], [-1, "O wins"]];
+const LEVELS = [1, 0, -1];
 
-export function drawCourse(root, { course, game, ply }, go) {
+// The line is drawn from the seat of the person, `you`, or from that of X.
+export function drawCourse(root, { course, game, ply, you }, go) {
+  const sign = you === "O" ? -1 : 1;
   const plies = Math.max(course.length - 1, Math.min(9, game.rows * game.cols));
   const x = (at) => LEFT + ((WIDTH - LEFT - RIGHT) * at) / plies;
-  const y = (value) => TOP + ((HEIGHT - TOP - BOTTOM) * (1 - Math.max(-1, Math.min(1, value)))) / 2;
+  const y = (value) => TOP + ((HEIGHT - TOP - BOTTOM) * (1 - Math.max(-1, Math.min(1, sign * value)))) / 2;
   // A line ends where the value is not known, and begins again after that.
   const line = (values, className) => {
     const step = (at) => (at > 0 && values[at - 1] !== null ? "L" : "M");
@@ -23,9 +25,9 @@ export function drawCourse(root, { course, game, ply }, go) {
   });
   const svg = shape(
     "svg",
-    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": described(course) },
-    ...LEVELS.map(([value]) => shape("path", { class: "hair", d: `M${LEFT} ${y(value)}H${WIDTH - RIGHT}` })),
-    ...LEVELS.map(([value, words]) => shape("text", { x: 0, y: y(value) + 4 }, words)),
+    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": described(course, sign, you) },
+    ...LEVELS.map((value) => shape("path", { class: "hair", d: `M${LEFT} ${y(value)}H${WIDTH - RIGHT}` })),
+    ...LEVELS.map((value, at) => shape("text", { x: 0, y: y(sign * value) + 4 }, standings(you)[at])),
     shape("path", { class: "now", d: `M${x(ply)} ${TOP}V${HEIGHT - BOTTOM}` }),
     ...line(course.map((at) => at.estimate), "estimate-line"),
     ...line(course.map((at) => at.value), "truth-line"),
@@ -40,21 +42,22 @@ export function drawCourse(root, { course, game, ply }, go) {
   root.replaceChildren(svg);
 }
 
-function described(course) {
-  const words = course.map((at) => LEVELS.find(([value]) => value === at.value)?.[1] ?? "not known");
+function described(course, sign, you) {
+  const words = course.map(({ value }) => (value === null ? "not known" : standings(you)[1 - sign * value]));
   return `Value with best play after each move: ${words.join(", ")}.`;
 }
 
-export function listMoves(root, { course, game, moves, ply }, go) {
+// Mistakes are marked only where the truth is shown.
+export function listMoves(root, { course, game, moves, ply, isShown }, go) {
   const items = moves.map((action, index) => {
     const seat = index % 2 ? "O" : "X";
-    const at = course[index + 1];
+    const isMistake = isShown && course[index + 1]?.is_mistake;
     const button = element(
       "button",
       {
         type: "button",
-        class: at?.is_mistake ? "mistake" : "",
-        "aria-label": `Move ${index + 1}, ${seat}, ${moveName(game, action)}${at?.is_mistake ? ", a mistake" : ""}`,
+        class: isMistake ? "mistake" : "",
+        "aria-label": `Move ${index + 1}, ${seat}, ${moveName(game, action)}${isMistake ? ", a mistake" : ""}`,
         "aria-current": index + 1 === ply ? "step" : undefined,
       },
       mark(seat, ""),

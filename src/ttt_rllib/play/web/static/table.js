@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { isPass } from "./own_game.js";
-import { moveName } from "./words.js";
+import { moveName, sentence } from "./words.js";
 
 export const YOU = "you";
 
@@ -13,6 +13,7 @@ export const table = {
   moves: [],
   ply: 0,
   running: true,
+  openingsOf: null,
   deal: 0,
 };
 
@@ -43,6 +44,9 @@ export function lastOwnPly() {
   return null;
 }
 
+// Whether the truth may be shown: a person who still plays is to think first.
+export const isRevealed = (full, always) => always || isWatched() || full.result !== null;
+
 // The comment on the user's last move stays as long as the reply to it is a good one.
 export function verdictAt(position, { course }) {
   const last = course[table.ply];
@@ -53,10 +57,11 @@ export function verdictAt(position, { course }) {
 }
 
 export function lastMoveWords(position) {
-  if (table.ply === 0) return "";
+  if (table.ply === 0) return you() === "X" ? "You begin." : "";
   const seat = mover(table.ply - 1);
-  const who = table.seats[seat] === YOU && you() ? "You" : seat;
-  return `${who}: ${moveName(position.game, table.moves[table.ply - 1])}.`;
+  const move = moveName(position.game, table.moves[table.ply - 1]);
+  if (!you()) return `${seat}: ${move}.`;
+  return table.seats[seat] === YOU ? `You: ${move}.` : `${sentence(nameOf(table.seats[seat])).slice(0, -1)}: ${move}.`;
 }
 
 export function turnWords(position) {
@@ -66,6 +71,6 @@ export function turnWords(position) {
   }
   const seat = mover(table.ply);
   const id = table.seats[seat];
-  if (id !== YOU) return `${seat} is to move: ${nameOf(id)}.`;
+  if (id !== YOU) return you() ? `It is the turn of ${nameOf(id)}.` : `${seat} is to move: ${nameOf(id)}.`;
   return you() ? `Your move, with ${seat}.` : `${seat} is to move.`;
 }

@@ -46,6 +46,21 @@ export function percent(share) {
   return `${Math.round(100 * share)}\u202f%`;
 }
 
+const BADGES = {
+  perfect: "perfect: proven",
+  unexploitable: "unbeatable: proven",
+  exploitable: "can be beaten",
+  undecided: "not beaten yet",
+};
+
+// What is proved about an agent, in a few words; fixed players have no certificate.
+export function badgeWords({ is_trained, verdict }) {
+  return BADGES[verdict] ?? (is_trained ? "nothing proved" : "");
+}
+
+// What +1, 0 and -1 mean: to the person whose seat is `you`, or to those who look on.
+export const standings = (you) => (you ? ["you win", "draw", "you lose"] : ["X wins", "draw", "O wins"]);
+
 export function sentence(clause) {
   return clause ? clause[0].toUpperCase() + clause.slice(1) + (/[.!?]$/.test(clause) ? "" : ".") : "";
 }
