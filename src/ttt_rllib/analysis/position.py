@@ -147,9 +147,8 @@ def move_sentence(record: GameRecord, subject: str = "you") -> str | None:
     if after is None:
         return None
     is_told = subject == OPPONENT
-    now = _words(
-        "you" if is_told else subject, _turned(after) if is_told else after, over=record.is_over
-    )
+    told = Outlook(-after.value, after.plies) if is_told else after
+    now = _words("you" if is_told else subject, told, over=record.is_over)
     if before is None:
         return now
     if before.value == after.value == 0 and not record.is_over:

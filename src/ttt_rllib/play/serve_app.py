@@ -4,8 +4,7 @@
     serve run ttt_rllib.play.serve_app:app num_replicas=2 results=/shared/results
 
 All replicas give the same answers, because no request depends on another one. A results folder
-must be readable on every node; without one, only the fixed players and the agents of the package are
-offered.
+must be readable on every node; without one, the fixed players and the package's agents are offered.
 """
 
 # No `from __future__ import annotations`: Ray reads the annotation of `app` itself.

@@ -340,3 +340,101 @@ def test_dark_and_still_are_what_the_system_asks_for(open_page):
     red = [int(re.search(r"\d+", colour)[0]) for colour in (dark, light)]
     assert red[0] < 60
     assert red[1] > 200
+
+
+DESK, SMALL_PHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 640}
+
+
+def lose(page, naive):
+    """Play the worst moves as X until the game is over; return the boards in which X moved."""
+    boards = []
+    while True:
+        wait_for_turn(page)
+        board = board_of(page)
+        if not naive.squares(board):
+            return boards
+        assert page.locator(".truth, .odds").count() == 0
+        assert page.locator("#evaluation").is_hidden()
+        boards.append(board)
+        # Of all moves the one that loses soonest, but none that wins.
+        fates = {one: naive.fate(naive.after(board, one)) for one in naive.squares(board)}
+        worst = min(
+            fates, key=lambda one: ({"O": 0, None: 1, "X": 2}[fates[one][0]], fates[one][1])
+        )
+        press_square(page, worst)
+        expect(page.locator(MARKS)).not_to_have_count(9 - board.count("."))
+
+
+@pytest.mark.parametrize("by_key", [True, False], ids=["key", "click"])
+@pytest.mark.parametrize("size", [DESK, SMALL_PHONE], ids=["desk", "phone"])
+def test_who_loses_sees_the_mistake_and_plays_again_from_there(open_page, naive, size, by_key):
+    fits = "document.documentElement.scrollHeight <= innerHeight"
+    with open_page("?game=tic_tac_toe&x=you&o=fully_trained", viewport=size) as page:
+        assert page.text_content("#badge-o") == "unbeatable: proven"
+        assert page.evaluate(fits)
+        boards = lose(page, naive)
+        assert page.locator(".controls").bounding_box()["y"] + 38 <= size["height"]
+        # The mistake is the last move before which X was not lost.
+        before = next(one for one in reversed(boards) if naive.fate(one)[0] != "O")
+        words = re.fullmatch(
+            "You lost: ([a-z ]+) was the mistake; ([a-z ]+?)(?: or ([a-z ]+))? draws.",
+            page.text_content("#verdict"),
+        )
+        mistake, *better = (NAMES.index(name) for name in words.groups() if name)
+        assert naive.fate(naive.after(before, mistake))[0] == "O"
+        assert {naive.fate(naive.after(before, one))[0] for one in better} == {None}
+        assert "Press R to try again" in page.text_content("#said")
+        if by_key:
+            page.keyboard.press("r")
+        else:
+            page.get_by_role("button", name="Try again from there").click()
+        page.wait_for_selector(".board:not(.finished)")
+        assert board_of(page) == before
+        assert page.evaluate(fits)
+        press_square(page, better[0])
+        expect(page.locator(MARKS)).to_have_count(11 - before.count("."))
+        page.reload()
+        wait_for_turn(page)
+        assert 9 - board_of(page).count(".") == 11 - before.count(".")
+        assert page.input_value("#seat-o") == "fully_trained"
+
+
+def test_an_address_that_names_no_known_game_begins_a_new_one(open_page):
+    with open_page("?game=chess&x=you&o=you") as page:
+        expect(page.locator("#trouble")).to_contain_text("names no game that can be shown here")
+        assert board_of(page) == "." * 9
+
+
+def test_a_question_mark_shows_the_keys_and_escape_hides_them(open_page):
+    with open_page() as page:
+        page.evaluate("document.activeElement.blur()")
+        page.keyboard.press("?")
+        expect(page.locator("#keys")).to_be_visible()
+        page.keyboard.press("4")
+        page.keyboard.press("Escape")
+        expect(page.locator("#keys")).to_be_hidden()
+        assert board_of(page) == "." * 9
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_before_during_and_after_a_game(open_page, naive, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+
+    def check(page):
+        found = axe.run(page).response["violations"]
+        assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+
+    query = "?game=tic_tac_toe&x=you&o=fully_trained"
+    with open_page(query, color_scheme=scheme, reduced_motion="reduce") as page:
+        check(page)
+        lose(page, naive)
+        check(page)
+        page.keyboard.press("r")
+        page.wait_for_selector(".board:not(.finished)")
+        check(page)
+        page.keyboard.press("t")
+        expect(page.locator(".truth")).not_to_have_count(0)
+        check(page)
+        page.get_by_role("link", name="Openings").click()
+        page.wait_for_selector(".card")
+        check(page)
