@@ -87,6 +87,7 @@ def _served(run: Path) -> Iterator[str]:
 
 def _draw_page(browser: Browser, address: str, agent: str, moves: Sequence[int]) -> None:
     page = browser.new_context(viewport=PAGE_PX, reduced_motion="reduce").new_page()
+    page.add_init_script("localStorage.setItem('truth-while-playing', 'true')")
     page.goto(address)
     page.wait_for_selector(".square")
     page.select_option("#seat-o", "you")

@@ -8,6 +8,7 @@ import pytest
 from ttt_rllib.report.command import write_report
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e .[browser]")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="the browser extra").Axe()
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
     pytest.mark.long,
@@ -87,6 +88,8 @@ def test_the_page_fits_a_phone_and_a_desk_in_dark_and_light_and_loads_nothing(ne
                 papers[scheme] = check(page, size["width"])
                 assert [url for url in asked if not url.startswith("data:")] == [address]
                 assert complaints == []
+                found = axe.run(page).response["violations"]
+                assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
         page.emulate_media(media="print")
         assert page.locator("h1").is_visible()
         chromium.close()

@@ -44,7 +44,7 @@ def parts_chart(title: str, wholes: Mapping[str, Sequence[Bar]]) -> Figure:
     for name, parts in wholes.items():
         keys = (Key(part.name, part.tone, part.value) for part in parts)
         rows += [
-            tag("h4", text=name),
+            tag("p", text=name, class_="whole"),
             tag("div", *_cuts(parts), class_="parts"),
             tag("ul", *(key.html() for key in keys), class_="legend"),
         ]
