@@ -12,6 +12,7 @@ from ttt_envs import own_game_loading
 from ttt_rllib.agents.bundle import BundleError, load_bundle, save_bundle
 from ttt_rllib.agents.policies import NetworkPolicy
 from ttt_rllib.analysis.game_record import GameRecord
+from ttt_rllib.analysis.mistakes import find_mistakes
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.play.agents import Agent, fixed_players, list_agents
 from ttt_rllib.play.terminal.dialogue import Dialogue
@@ -150,3 +151,36 @@ def test_the_page_gets_a_drawing_the_names_and_whether_to_pass(here):
         "move 0 is not legal",
     )
     assert GameRecord(game, (0, 2, 6, 7)).must_pass
+
+
+def test_each_mistake_of_an_agent_of_nim_leaves_a_nim_sum_where_it_could_have_left_none(here):
+    game = own_game_loading.load_own_game(NIM)
+    lines = evaluate_agent(network(game)).certificate.losing_lines
+    mistakes = find_mistakes(game, lines)
+    assert sum(mistake.num_lines for mistake in mistakes) == len(lines) > 0
+    for mistake in mistakes:
+        heaps = [1, 3, 5]
+        for action in mistake.before:
+            play_nim(heaps, game.move_names[action])
+        left = {
+            action: play_nim(heaps.copy(), game.move_names[action])
+            for action in legal(mistake, game)
+        }
+        assert mistake.better == tuple(
+            action for action, heaps in left.items() if not nim_sum(heaps)
+        )
+        assert nim_sum(left[mistake.action])
+
+
+def legal(mistake, game):
+    return GameRecord(game, mistake.before).legal
+
+
+def play_nim(heaps, name):
+    count, heap = name.split(" of heap ")
+    heaps[int(heap) - 1] -= int(count)
+    return heaps
+
+
+def nim_sum(heaps):
+    return heaps[0] ^ heaps[1] ^ heaps[2]

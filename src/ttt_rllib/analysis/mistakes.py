@@ -34,7 +34,7 @@ __all__ = ["Kind", "Mistake", "find_mistakes"]
 
 Kind = tuple[int, int, int]
 """Bitboards of the agent and of its opponent, and the square of the agent's next stone; of all
-symmetric images the least."""
+symmetric images the least. Where the rules are a table, its rows and the agent's move."""
 
 Values = npt.NDArray[np.int8]
 
@@ -180,6 +180,8 @@ def _search(game: Game, mover: int, opponent: int) -> tuple[Values, Values]:
 
 def _kind_of(board: Boards, action: int) -> Kind:
     """Return the kind of a move in a position `[1]`."""
+    if board.game.table is not None:  # no board, so nothing to turn
+        return int(board.mover[0]), int(board.opponent[0]), action
     after = board.place(np.array([action]))
     agent, opponent = int(board.mover[0]), int(board.opponent[0])
     return _least_image(board.game, agent, opponent, int(after.opponent[0]) ^ agent)
