@@ -39,6 +39,7 @@ PACKAGES = (
         "play",
         "report",
         "foreign",
+        "watch",
         "tuning",
         "tracking",
     ),

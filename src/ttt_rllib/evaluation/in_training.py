@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ttt_envs.boards import Boards
 from ttt_rllib.agents.policies import Policy
 from ttt_rllib.evaluation.matches import greedy_actions
-from ttt_rllib.exact.evaluation import game_value
+from ttt_rllib.exact.evaluation import ExactReport, SolvedGame, game_value
+from ttt_rllib.exact.tables import Table
 from ttt_rllib.exact.walks import Walks, walk_both_seats
 
-__all__ = ["POSITIONS_IN_TRAINING", "refuted_positions", "walk_in_training"]
+__all__ = ["POSITIONS_IN_TRAINING", "Evaluated", "refuted_positions", "walk_in_training"]
 
 POSITIONS_IN_TRAINING = 500_000
 """Positions that are reached in a seat, which takes about a second."""
@@ -20,6 +23,24 @@ QUICK_POSITIONS = 50_000
 
 GAMES = 256
 """Refutations of a seat from whose positions games may start."""
+
+
+class Evaluated(NamedTuple):
+    """What an evaluation has made of an agent, for those who want to see more than figures.
+
+    Attributes:
+        report: The figures.
+        moves: Moves sampled until then.
+        solved: The game, where the figures come from its table.
+        table: `[P, A]` the agent's move probabilities in all positions, if so.
+        walks: What opponents can bring the agent to, where that was walked.
+    """
+
+    report: ExactReport
+    moves: int
+    solved: SolvedGame | None
+    table: Table | None
+    walks: Walks | None
 
 
 def walk_in_training(policy: Policy, max_positions: int = POSITIONS_IN_TRAINING) -> Walks:

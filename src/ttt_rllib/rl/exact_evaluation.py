@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
@@ -32,6 +32,7 @@ from ttt_rllib.agents.lookahead import BundledPolicy, LookaheadPolicy
 from ttt_rllib.agents.policies import AgentPolicy, NetworkPolicy, SeatPolicies, policy_table
 from ttt_rllib.evaluation.in_training import (
     POSITIONS_IN_TRAINING,
+    Evaluated,
     refuted_positions,
     walk_in_training,
 )
@@ -88,10 +89,16 @@ class ExactEvaluationMixin(AlgorithmBase):
 
     A subclass names its `ALGORITHM` for the bundle's provenance and says in
     `LEARNER_FIGURES` what our `learner/*` metrics are called in RLlib's results.
+
+    Attributes:
+        on_evaluated: Called after each exact evaluation; it must be quick. None = nobody is
+            interested.
     """
 
     ALGORITHM: str
     LEARNER_FIGURES: ClassVar[dict[str, str]]
+
+    on_evaluated: Callable[[Evaluated], None] | None = None
 
     def setup(self, config: Any) -> None:
         """Build everything, as RLlib does."""
@@ -190,13 +197,17 @@ class ExactEvaluationMixin(AlgorithmBase):
             return None
         policy = self.agent_policy()
         solved = self._table_game()
-        report = evaluate(solved, policy_table(solved.positions, policy)) if solved else None
-        if report is not None and not self.config.refuted_starts:
-            return report
-        walks = walk_in_training(policy, self._walk_positions())
-        if self.config.refuted_starts:
-            self._refuted = refuted_positions(walks, self.iteration)
-        return report or evaluate_walks(walks)
+        table = policy_table(solved.positions, policy) if solved else None
+        report = None if solved is None or table is None else evaluate(solved, table)
+        walks = None
+        if report is None or self.config.refuted_starts:
+            walks = walk_in_training(policy, self._walk_positions())
+            report = report or evaluate_walks(walks)
+            if self.config.refuted_starts:
+                self._refuted = refuted_positions(walks, self.iteration)
+        if self.on_evaluated is not None:
+            self.on_evaluated(Evaluated(report, self.moves(), solved, table, walks))
+        return report
 
     def _table_game(self) -> SolvedGame | None:
         """Return the solved game if figures are to come from its table; None = from a walk.

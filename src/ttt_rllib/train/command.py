@@ -42,6 +42,7 @@ from ttt_rllib.runs.summary import Session
 from ttt_rllib.signals import raise_on_interrupts
 from ttt_rllib.tracking.stage_lines import StageLines
 from ttt_rllib.train.command_line import explain_option, overrides_of, split_words
+from ttt_rllib.train.live_page import LivePage, live_page, live_pictures
 from ttt_rllib.train.next_steps import next_steps, resume_command
 from ttt_rllib.train.preparation import (
     Job,
@@ -128,6 +129,12 @@ def train(
             help="Wait so long for room on the cluster, or for another process on the same run.",
         ),
     ] = 0.0,
+    web: Annotated[
+        bool, typer.Option("--web", help="Show the training on a page of this machine.")
+    ] = False,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="With --web: the port; 0 takes a free one.")
+    ] = 8000,
     plan: Annotated[
         bool, typer.Option("--plan", "--dry-run", help="Show what would run, and exit.")
     ] = False,
@@ -158,7 +165,11 @@ def train(
         if keep_dashboard:
             check_keep_dashboard(job.experiment.ray, address)
         with nullcontext() if plan else claim_earlier_run(job, wait):
-            code = _run(job, address, wait, console, plan_only=plan)
+            if plan or job.is_done:
+                code = _run(job, address, wait, console, plan_only=plan)
+            else:
+                with live_page(job.experiment, port if web else None, console) as page:
+                    code = _run(job, address, wait, console, page)
         if keep_dashboard and code == EXIT_DONE and not plan:
             _keep_dashboard(job.experiment.ray, console)
     except InputError as error:
@@ -177,7 +188,15 @@ def train(
     raise typer.Exit(code)
 
 
-def _run(job: Job, address: str | None, wait_s: float, console: Console, *, plan_only: bool) -> int:
+def _run(
+    job: Job,
+    address: str | None,
+    wait_s: float,
+    console: Console,
+    page: LivePage | None = None,
+    *,
+    plan_only: bool = False,
+) -> int:
     """Take a job from its plan to its results; return the exit code."""
     if job.earlier is not None and job.is_done:
         return _tell_done(job.earlier, console, plan_only=plan_only)
@@ -202,12 +221,13 @@ def _run(job: Job, address: str | None, wait_s: float, console: Console, *, plan
     try:
         lines.enter("starting Ray" if address is None else "importing Ray")
         start_ray(experiment.ray, address)
-        with claim_run_dir(job, run):
+        with claim_run_dir(job, run), live_pictures(run, page):
             notice = dashboard_notice(experiment.ray, joined)
             if notice is not None:
                 console.print(notice, soft_wrap=True)
             lines.enter("starting the search" if experiment.search else "starting the trial")
-            return _execute(experiment, run, console, lines, resume=job.earlier is not None)
+            resume = job.earlier is not None
+            return _execute(experiment, run, console, lines, page, resume=resume)
     except KeyboardInterrupt:
         # While the callbacks are imported: the run has its directory by then, and can be resumed.
         if not run.path.is_dir():
@@ -247,9 +267,16 @@ def _measurement_notice(experiment: Experiment) -> str | None:
 
 
 def _execute(
-    experiment: Experiment, run: RunDir, console: Console, lines: StageLines, *, resume: bool
+    experiment: Experiment,
+    run: RunDir,
+    console: Console,
+    lines: StageLines,
+    page: LivePage | None,
+    *,
+    resume: bool,
 ) -> int:
     """Run the trials and write down the results; return the exit code."""
+    from ttt_rllib.tracking.live_page import LivePageCallback
     from ttt_rllib.tracking.prometheus import PrometheusCallback
     from ttt_rllib.tracking.search_progress import progress_of
     from ttt_rllib.tracking.start_progress import StartProgress
@@ -261,11 +288,15 @@ def _execute(
     progress, start = progress_of(experiment, console), StartProgress(lines)
     wandb = WandbCallback(experiment, run)
     session = SessionCallback(run, _process_start_s())
-    callbacks = (session, PrometheusCallback(experiment, run), TensorBoardCallback(), wandb)
+    watchers = () if page is None else (LivePageCallback(page.feed),)
+    prometheus = PrometheusCallback(experiment, run)
+    callbacks = (session, prometheus, TensorBoardCallback(), wandb, *watchers)
     try:
         outcome = run_trials(
             experiment, run, progress, resume=resume, first=(start,), callbacks=callbacks
         )
+        if page is not None:
+            page.feed.prove()
         _finalize(experiment, run, outcome, session.session, console)
         code = _tell_errors(experiment, outcome)
         wandb.log_final_artifacts(outcome.best.folder if outcome.best else None)

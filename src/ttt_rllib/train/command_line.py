@@ -21,7 +21,6 @@ OTHER_OPTIONS = {
     **dict.fromkeys(("cluster", "ray-address", "head"), "write --address ADDR"),
     **dict.fromkeys(("show", "check", "validate", "test"), "write --plan"),
     **dict.fromkeys(("override", "s", "o", "param"), "write it without: seed=1"),
-    "web": "train first, then ttt play --web",
 }
 """What other programs call our options."""
 

@@ -28,6 +28,7 @@ from ttt_rllib.metrics import (
 from ttt_rllib.runs.checkpoints import latest_complete, write_manifest
 from ttt_rllib.runs.directory import RunDir
 from ttt_rllib.runs.game_npz import use_game
+from ttt_rllib.runs.live_json import live_folder
 
 __all__ = ["EXPERIMENT", "SelfPlayTrainable", "experiment_of"]
 
@@ -80,6 +81,11 @@ class SelfPlayTrainable(Trainable):
         # Without Tune's storage, which only this attribute holds, the Algorithm would write to a
         # folder in the home directory.
         self._algorithm = settings.algo_class(config=settings, storage=self._storage)
+        if run is not None:
+            from ttt_rllib.watch.picture import picture_writer
+
+            trial = self._storage.trial_dir_name
+            self._algorithm.on_evaluated = picture_writer(live_folder(run), trial)
         report_stage(self.trial_id, "playing the first games")
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
