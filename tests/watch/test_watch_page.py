@@ -39,7 +39,11 @@ def test_a_training_is_watched_to_no_hole_left_and_is_the_same_as_unwatched(tmp_
     log = tmp_path / "said"
     with log.open("w") as said, playwright.sync_playwright() as driver:
         process = start_command("train", *words, "--name", "a", "--web", "--port", 0, stdout=said)
-        address = wait_until(lambda: re.search(r"http://localhost:\d+/", log.read_text()), process)
+        address = wait_until(
+            "the address",
+            lambda: re.search(r"http://localhost:\d+/", log.read_text()),
+            process=process,
+        )
         chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         complaints = []
         desk, closed = (chromium.new_context(viewport=size).new_page() for size in (DESK, PHONE))
@@ -60,7 +64,7 @@ def test_a_training_is_watched_to_no_hole_left_and_is_the_same_as_unwatched(tmp_
         report.get_by_text("Unexploitable").first.wait_for()
         assert desk.locator("#headline").inner_text() == "No hole left"
         assert desk.locator("#losing").is_hidden()
-        assert finish(process)[1] == 0
+        assert finish(process).returncode == 0
         assert report.get_by_text("Unexploitable").first.is_visible(), "it outlives the server"
         chromium.close()
     first, last = (float(re.search(r"best moves ([\d.]+)", words)[1]) for words in seen)
