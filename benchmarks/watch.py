@@ -69,7 +69,7 @@ def watch() -> None:
     print(
         f"an iteration of the trial's process: {1e3 * without:.1f} CPU ms without, "
         f"{1e3 * with_page:.1f} with a picture; the picture itself {1e3 * picture:.2f} CPU ms, "
-        f"{picture / without:.2%}; a request of the page {1e3 * per_request_s:.2f} CPU ms in client "
+        f"{picture / without:.2%}; a request {1e3 * per_request_s:.2f} CPU ms in client "
         f"and server, {REQUESTS_PER_S * per_request_s:.2%} of a core while it is open"
     )
 
