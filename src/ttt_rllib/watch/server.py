@@ -228,5 +228,5 @@ def _page_files() -> dict[str, tuple[bytes, str]]:
         for file in (*own, *(played.joinpath(name) for name in SHARED))
     }
     pages[f"/static/{PALETTE_FILE}"] = palette().encode(), MEDIA_TYPES[Path(PALETTE_FILE).suffix]
-    pages["/"] = pages.pop("/static/index.html")
+    pages["/"] = pages.pop("/static/watch.html")
     return pages
