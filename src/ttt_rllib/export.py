@@ -12,9 +12,17 @@ from typing import Annotated
 import typer
 
 from ttt_rllib.agents.afterstates import AfterstatePolicy
-from ttt_rllib.agents.bundle import AGENT_FILE, WEIGHTS_FILE, Bundle, BundleError, save_bundle
+from ttt_rllib.agents.bundle import (
+    AGENT_FILE,
+    ONNX_FILE,
+    WEIGHTS_FILE,
+    Bundle,
+    BundleError,
+    save_bundle,
+)
 from ttt_rllib.agents.lookahead import MAX_PLIES, LookaheadPolicy
 from ttt_rllib.agents.onnx import INSTALL, OPSET, TOLERANCE, build_model, compare
+from ttt_rllib.agents.own_network import OwnNetworkPolicy
 from ttt_rllib.agents.policies import NetworkPolicy
 from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run_command, warn
 from ttt_rllib.config.completion import complete_run
@@ -27,7 +35,6 @@ from ttt_rllib.text_files import read_json_file
 
 __all__ = ["export"]
 
-ONNX_FILE = "agent.onnx"
 BUNDLE_FILES = {AGENT_FILE, WEIGHTS_FILE, ONNX_FILE, CERTIFICATE_FILE}
 
 
@@ -88,7 +95,7 @@ def _looking_ahead(bundle: Bundle, plies: int) -> Bundle:
     """Return the agent that looks so many plies ahead; 0 = its network alone.
 
     Raises:
-        InputError: If it has a network for each seat.
+        InputError: If it has a network for each seat, or a user's own.
     """
     policy = bundle.policy
     network = policy.policy if isinstance(policy, LookaheadPolicy) else policy
@@ -96,7 +103,8 @@ def _looking_ahead(bundle: Bundle, plies: int) -> Bundle:
         return Bundle(network, bundle.provenance)
     if not isinstance(network, NetworkPolicy):
         raise InputError(
-            f"--lookahead {plies}: the agent has a network for each seat; leave --lookahead out"
+            f"--lookahead {plies}: the agent has a network for each seat, or a user's own; leave "
+            "--lookahead out"
         )
     return Bundle(LookaheadPolicy(network, plies), bundle.provenance)
 
@@ -163,6 +171,10 @@ def _fill(folder: Path, bundle: Bundle, *, with_onnx: bool) -> str | None:
         certificate = evaluate_agent(bundle.policy).certificate
         if certificate is not None:
             write_certificate(folder / CERTIFICATE_FILE, certificate_of(bundle, certificate))
+    if isinstance(bundle.policy, OwnNetworkPolicy) and bundle.policy.model is not None:
+        # It plays where the class cannot be imported, and there it cannot be made.
+        shutil.copy(bundle.policy.model.path, folder / ONNX_FILE)
+        return None
     return _add_onnx(folder / ONNX_FILE, bundle) if with_onnx else None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import zipfile
 import zlib
 from dataclasses import dataclass, fields
@@ -24,13 +25,16 @@ from ttt_envs.table_game import OwnGameError
 from ttt_rllib.agents.afterstates import AfterstatePolicy, network_policy
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.lookahead import BundledPolicy, LookaheadPolicy
+from ttt_rllib.agents.own_network import Model, OwnNetwork, OwnNetworkPolicy, own_answers
 from ttt_rllib.agents.policies import NetworkPolicy, Policy, SeatPolicies, Weights
+from ttt_rllib.config.own_code import DOTTED_PATH
 from ttt_rllib.text_files import read_json_file
 
 __all__ = [
     "AGENT_FILE",
     "BUNDLE_FOLDER",
     "FORMAT_VERSION",
+    "ONNX_FILE",
     "SAVED_AT",
     "WEIGHTS_FILE",
     "Bundle",
@@ -57,7 +61,7 @@ DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-AGENT_FILE, WEIGHTS_FILE = "agent.json", "weights.npz"
+AGENT_FILE, WEIGHTS_FILE, ONNX_FILE = "agent.json", "weights.npz", "agent.onnx"
 BUNDLE_FOLDER = "agent"
 """Name of the bundle's folder inside a run and inside a checkpoint."""
 
@@ -76,8 +80,11 @@ so that the hashes of agents from before there was such knowledge are what they 
 LOOKAHEAD_KEY = "lookahead"
 """Key of an architecture: plies that the agent looks ahead; there only if it does."""
 ARCHITECTURE = {"network", "activation", "seats", INPUTS_KEY, LOOKAHEAD_KEY}
-MLP, AFTERSTATE_MLP = "mlp", "afterstate_mlp"
-"""The values of `network`: outputs for the moves, or a value of the positions that follow them."""
+MLP, AFTERSTATE_MLP, OWN = "mlp", "afterstate_mlp", "own"
+"""The values of `network`: outputs for the moves, a value of the positions that follow them, or a
+user's own."""
+OWN_ARCHITECTURE = {"network", "class", "kwargs", "source_sha256"}
+"""Keys of the architecture of a user's own network."""
 SHARED, SEPARATE = "shared", "separate"
 """The values of `seats` in an architecture: one network plays both, or each has its own."""
 
@@ -129,7 +136,7 @@ def policy_sha256(policy: Policy) -> str:
     That of a trained agent is the one in its bundle and its certificate, of everything that decides
     a move. That of any other player is of its name and settings.
     """
-    if isinstance(policy, (NetworkPolicy, SeatPolicies, LookaheadPolicy)):
+    if isinstance(policy, (NetworkPolicy, SeatPolicies, LookaheadPolicy, OwnNetworkPolicy)):
         return Bundle(policy, {}).agent_sha256
     return hashlib.sha256(repr(policy).encode()).hexdigest()
 
@@ -177,7 +184,13 @@ def load_bundle(folder: Path) -> Bundle:
             f"{str(agent.get('weights_sha256'))[:12]}...; the file was changed, export it again"
         )
     try:
-        policy = _policy(_game(agent["game"]), weights, agent["architecture"])
+        game, architecture = _game(agent["game"]), agent["architecture"]
+        if architecture["network"] == OWN:
+            policy: BundledPolicy = _own_policy(folder, game, weights, architecture)
+        else:
+            policy = _policy(game, weights, architecture)
+    except BundleError:
+        raise
     except OwnGameError as error:
         raise BundleError(f"{folder / AGENT_FILE}: {error}") from error
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -201,6 +214,11 @@ def load_bundle(folder: Path) -> Bundle:
 
 def _description(policy: BundledPolicy) -> dict[str, Any]:
     """Return what decides a move beside the weights, as it stands in agent.json."""
+    if isinstance(policy, OwnNetworkPolicy):
+        own = policy.network
+        values = (OWN, own.path, own.kwargs, own.source_sha256)
+        described = dict(zip(("network", "class", "kwargs", "source_sha256"), values, strict=True))
+        return {"game": policy.game.as_json(), "architecture": described}
     network = policy.policy if isinstance(policy, LookaheadPolicy) else policy
     architecture: dict[str, Any] = {
         "network": AFTERSTATE_MLP if isinstance(network, AfterstatePolicy) else MLP,
@@ -323,6 +341,33 @@ def _policy(game: Game, weights: Weights, architecture: dict[str, Any]) -> Bundl
     if network != MLP or LOOKAHEAD_KEY in architecture:
         raise ValueError(f"seats is {seats!r}; this agent has one network for both")
     return _seat_policies(game, weights, activation, inputs)
+
+
+def _own_policy(
+    folder: Path, game: Game, weights: Weights, architecture: dict[str, Any]
+) -> OwnNetworkPolicy:
+    """Return the agent with a user's network.
+
+    Raises:
+        BundleError: If neither its class nor its ONNX model can be used here.
+        TypeError, ValueError: If the architecture is none.
+    """
+    if architecture.keys() != OWN_ARCHITECTURE:
+        raise ValueError(f"its architecture has {sorted(architecture)}")
+    path, kwargs, source = (architecture[key] for key in ("class", "kwargs", "source_sha256"))
+    if not (isinstance(path, str) and re.fullmatch(DOTTED_PATH, path)):
+        raise ValueError(f"class is {path!r}")
+    if not isinstance(kwargs, dict):
+        raise TypeError(f"kwargs is {kwargs!r}")
+    if not all(np.isfinite(array).all() for array in weights.values()):
+        raise ValueError("a weight is not finite")
+    network, file = OwnNetwork(path, kwargs, source), folder / ONNX_FILE
+    model = Model(file, weights_sha256(weights)) if file.is_file() else None
+    try:
+        answers = own_answers(game, network, weights, model)
+    except ValueError as error:
+        raise BundleError(f"{folder / AGENT_FILE}: {error}") from error
+    return OwnNetworkPolicy(game, network, weights, answers, model)
 
 
 def _seat_policies(game: Game, weights: Weights, activation: str, inputs: Inputs) -> SeatPolicies:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ttt_envs.boards import Boards
 from ttt_envs.game import Game
 from ttt_rllib.agents.inputs import Inputs
+from ttt_rllib.agents.own_network import OwnNetworkPolicy
 from ttt_rllib.agents.policies import CLOSE, EQUAL, AgentPolicy, NetworkPolicy, Weights
 from ttt_rllib.agents.search import move_values
 from ttt_rllib.exact.tables import Table
@@ -99,8 +100,8 @@ class LookaheadPolicy:
         return move_values(boards, self.plies, partial(self.policy.values, dtype=dtype))
 
 
-BundledPolicy = AgentPolicy | LookaheadPolicy
-"""An agent that can be saved: one or two networks, or a network that is asked at a horizon."""
+BundledPolicy = AgentPolicy | LookaheadPolicy | OwnNetworkPolicy
+"""An agent that can be saved: one or two networks, one that is asked at a horizon, a user's own."""
 
 
 def knowledge(policy: BundledPolicy) -> str:

@@ -27,6 +27,7 @@ from ttt_rllib.agents.bundle import Bundle
 from ttt_rllib.agents.lookahead import LookaheadPolicy
 from ttt_rllib.agents.onnx_graph import Graph
 from ttt_rllib.agents.onnx_inputs import add_planes_and_mask
+from ttt_rllib.agents.own_network import OwnNetworkPolicy, export_model
 from ttt_rllib.agents.policies import AgentPolicy, NetworkPolicy, SeatPolicies
 from ttt_rllib.exact.evaluation import solved_game
 
@@ -86,10 +87,14 @@ def build_model(bundle: Bundle) -> bytes:
     Raises:
         ModuleNotFoundError: If onnx is not installed.
         TypeError: If the agent looks ahead.
+        InputError: If torch cannot export a user's network.
     """
     import onnx
     from onnx import TensorProto, helper
 
+    if isinstance(bundle.policy, OwnNetworkPolicy):
+        model = onnx.load_model_from_string(export_model(bundle.policy))
+        return _serialised(model, bundle)
     game = bundle.policy.game
     graph = Graph()
     policy = _networks(bundle)
@@ -122,10 +127,18 @@ def build_model(bundle: Bundle) -> bytes:
         producer_name="ttt_rllib",
         producer_version=ttt_rllib.__version__,
     )
-    about = {"game": json.dumps(game.as_json()), "weights_sha256": bundle.weights_sha256}
+    return _serialised(model, bundle)
+
+
+def _serialised(model: Any, bundle: Bundle) -> bytes:
+    """Note in a model whose it is, check it, and return it as bytes."""
+    import onnx
+
+    policy = bundle.policy
+    about = {"game": json.dumps(policy.game.as_json()), "weights_sha256": bundle.weights_sha256}
     if policy.inputs.names:
         about["inputs"] = json.dumps(policy.inputs.names)
-    helper.set_model_props(model, about)
+    onnx.helper.set_model_props(model, about)
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())
 
@@ -154,9 +167,12 @@ def compare(path: Path, bundle: Bundle) -> Difference:
         return list(session.run(["probabilities", "value"], feed))
 
     everywhere = np.arange(len(boards))
-    policy = _networks(bundle)
+    policy = bundle.policy if isinstance(bundle.policy, OwnNetworkPolicy) else _networks(bundle)
     probabilities, values = ask(everywhere, boards.legal_mask())
-    expected, expected_values = policy(boards), policy.values(boards)
+    # Not as it plays, where almost equal moves of a user's network are equal.
+    ask_agent = policy.probabilities if isinstance(policy, OwnNetworkPolicy) else policy
+    expected = ask_agent(boards)
+    expected_values = policy.values(boards)
     apart = np.abs(probabilities - expected).max(axis=1)
     magnitude = _magnitude(expected_values)
     if not policy.has_q_head:
@@ -170,8 +186,8 @@ def compare(path: Path, bundle: Bundle) -> Difference:
 
 
 def _networks(bundle: Bundle) -> AgentPolicy:
-    if isinstance(bundle.policy, LookaheadPolicy):
-        raise TypeError("a model of a network cannot look ahead")
+    if isinstance(bundle.policy, (LookaheadPolicy, OwnNetworkPolicy)):
+        raise TypeError("only a model of our own networks is made here, and it cannot look ahead")
     return bundle.policy
 
 

@@ -170,6 +170,7 @@ class Experiment(Section):
         self._check_search()
         if not any(limit for _, limit in self.stop):
             raise ValueError("stop has no limit at all; set one of " + ", ".join(Stop.model_fields))
+        self._check_own_network()
         return self._check_pettingzoo() if self.on_pettingzoo else self._check_opening()
 
     @property
@@ -206,6 +207,30 @@ class Experiment(Section):
     def on_pettingzoo(self) -> bool:
         """Whether RLlib's own env runner plays in a PettingZoo environment."""
         return isinstance(self.env, PettingZooEnv)
+
+    def _check_own_network(self) -> None:
+        """Refuse what a network of one's own cannot do."""
+        if self.model.class_ is None:
+            return
+        own = f"with model.class {self.model.class_}"
+        if self.algorithm != "ppo":
+            raise ValueError(
+                f"algorithm is {self.algorithm}; {own} only ppo trains: set algorithm to ppo"
+            )
+        if self.on_pettingzoo:
+            raise ValueError(
+                f"env.pettingzoo is set; {own} the game is one of our boards: set env to one"
+            )
+        if self.self_play.is_on:
+            raise ValueError(
+                f"self_play.matchmaking is {self.self_play.matchmaking}; {own} there is no league, "
+                "whose players are asked without torch: set it to none"
+            )
+        if self.initialize_from is not None:
+            raise ValueError(
+                f"initialize_from is {self.initialize_from}; {own} training starts from the "
+                "weights that the class gives itself: leave it out"
+            )
 
     def _check_search(self) -> None:
         search, (objective, _) = self.search, self.objective

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from ttt_rllib.config.experiment import Experiment, env_kind
 from ttt_rllib.config.foreign_words import meant_instead
+from ttt_rllib.config.section import settings_of
 from ttt_rllib.config.training import TRAINING, PPOTraining
 from ttt_rllib.errors import abbreviated
 
@@ -72,7 +73,7 @@ def _all_keys(
 ) -> list[str]:
     """Return the dotted keys of a section; sections of many kinds are of the kind given."""
     keys = []
-    for name, field in section.model_fields.items():
+    for name, (_, field) in settings_of(section).items():
         keys.append(prefix + name)
         inner = of_many_kinds.get(prefix + name, field.annotation)
         # Of `Section | None`, the section.

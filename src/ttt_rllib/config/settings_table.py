@@ -23,7 +23,7 @@ from pydantic_core import PydanticUndefined
 from ttt_rllib.config.env import Env, OwnGameEnv, PettingZooEnv
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.foreign_words import FOREIGN_WORDS, meant_instead
-from ttt_rllib.config.section import Schedule
+from ttt_rllib.config.section import Schedule, settings_of
 from ttt_rllib.config.training import TRAINING
 from ttt_rllib.errors import InputError
 
@@ -134,8 +134,8 @@ def _last_word(key: str) -> str:
 def _settings_of(section: type[BaseModel], prefix: str, only: str = "") -> Iterator[Setting]:
     tags = (only,) if only else ()
     docs = _docs_of(section)
-    for name, field in section.model_fields.items():
-        key = prefix + name
+    for setting, (name, field) in settings_of(section).items():
+        key = prefix + setting
         kinds = _sections_of(key, field.annotation)
         if not kinds:
             kind = _kind(field.annotation, field.metadata)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
@@ -13,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from ttt_rllib.config.own_code import DOTTED_PATH
 from ttt_rllib.config.section import Schedule, Section, Share
 
 __all__ = [
@@ -24,6 +26,10 @@ __all__ = [
     "TDTraining",
     "Training",
 ]
+
+
+OF_OUR_NETWORK = ("hidden_sizes", "activation", "threat_planes", "tactical_rule", "lookahead")
+"""Settings that describe our own network, and what it knows."""
 
 
 class Model(Section):
@@ -43,6 +49,27 @@ class Model(Section):
     lookahead: int = Field(default=0, ge=0, le=6)
     """Plies that the agent looks ahead where it is evaluated and saved; training games are played
     without. An evaluation takes several times as long for every ply."""
+    class_: str | None = Field(default=None, alias="class")
+    """A network of one's own: module:Net, a class of torch.nn.Module; null = the network that
+    hidden_sizes and activation describe."""
+    kwargs: dict[str, Any] = Field(default_factory=dict)
+    """Arguments of that class, beside the game."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Model:
+        if self.class_ is None:
+            if self.kwargs:
+                raise ValueError("kwargs is for a network of one's own; give its class, too")
+            return self
+        if not re.fullmatch(DOTTED_PATH, self.class_):
+            raise ValueError(f"class is {self.class_!r}; write module:Net, as in my_module:Net")
+        for name in OF_OUR_NETWORK:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(
+                    f"{name} is set, and so is class, {self.class_}: a network of one's own has "
+                    f"no such setting; leave {name} out, or give it among kwargs"
+                )
+        return self
 
 
 class Training(Section):

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ttt_envs.boards import Boards
 from ttt_rllib.agents.lookahead import LookaheadPolicy
+from ttt_rllib.agents.own_network import OwnNetworkPolicy
 from ttt_rllib.agents.policies import NetworkPolicy, Policy
 
 __all__ = ["MatchResult", "Record", "greedy_actions", "play_match", "sampled_actions"]
@@ -118,7 +119,7 @@ def play_match(
 
 def greedy_actions(policy: Policy, boards: Boards) -> npt.NDArray[np.intp]:
     """`[B]` the most probable legal actions, the lowest number on a tie."""
-    if isinstance(policy, (NetworkPolicy, LookaheadPolicy)):
+    if isinstance(policy, (NetworkPolicy, LookaheadPolicy, OwnNetworkPolicy)):
         return policy.greedy_actions(boards)
     return np.where(boards.legal_mask(), policy(boards), -1.0).argmax(axis=1)
 

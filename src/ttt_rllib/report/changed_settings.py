@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from ttt_rllib.config.experiment import Experiment
+from ttt_rllib.config.section import settings_of
 from ttt_rllib.config.yaml_text import dump_yaml
 
 __all__ = ["Setting", "changed_settings", "settings_yaml"]
@@ -88,7 +89,7 @@ def _differences(key: str, value: Any, default: Any) -> Iterator[Setting]:
 def _mapping(value: Any) -> dict[str, Any]:
     """Return a section by its keys; anything else has none."""
     if isinstance(value, BaseModel):
-        fields = {name: getattr(value, name) for name in type(value).model_fields}
+        fields = {key: getattr(value, name) for key, (name, _) in settings_of(type(value)).items()}
         return fields | (value.model_extra or {})
     return dict(value) if isinstance(value, Mapping) else {}
 
@@ -97,10 +98,9 @@ def _defaults(value: Any) -> dict[str, Any]:
     """Return the defaults of a section that exists only on request."""
     if not isinstance(value, BaseModel):
         return {}
-    fields = type(value).model_fields.items()
     return {
-        name: field.get_default(call_default_factory=True, validated_data={})
-        for name, field in fields
+        key: field.get_default(call_default_factory=True, validated_data={})
+        for key, (_, field) in settings_of(type(value)).items()
         if not field.is_required()
     }
 

@@ -37,13 +37,17 @@ STOCK_CONFIGS: dict[str, Callable[[], StockConfig]] = {"ppo": StockPPOConfig, "d
 SCHEDULES = ("lr", "entropy_coeff", "epsilon")
 
 
-def algorithm_config(experiment: Experiment, copies: Path | None = None) -> AlgorithmConfig:
+def algorithm_config(
+    experiment: Experiment, copies: Path | None = None, code: Path | None = None
+) -> AlgorithmConfig:
     """Translate an experiment, setting by setting; the names are RLlib's.
 
     Args:
         experiment: The experiment.
         copies: A run's folder with copies of the agents that the experiment names; None = they
             are loaded from their paths.
+        code: A run's folder with copies of the modules that the experiment names; None = they are
+            imported from where they are found.
 
     Raises:
         InputError: If one of these agents cannot be used.
@@ -56,6 +60,10 @@ def algorithm_config(experiment: Experiment, copies: Path | None = None) -> Algo
     # What the network sees belongs to the observations, and reaches it as their width; lookahead is
     # the agent's, not the network's.
     model = experiment.model.model_dump(exclude={*INPUTS, "lookahead"})
+    if experiment.model.class_ is None:
+        del model["class"], model["kwargs"]
+    else:
+        model["code"] = None if code is None else str(code)
     if experiment.on_pettingzoo:
         config = _pettingzoo(experiment)
     else:

@@ -29,6 +29,7 @@ from ttt_rllib.agents.afterstates import network_policy
 from ttt_rllib.agents.bundle import BUNDLE_FOLDER, SAVED_AT, save_bundle
 from ttt_rllib.agents.inputs import PLAIN_INPUTS
 from ttt_rllib.agents.lookahead import BundledPolicy, LookaheadPolicy
+from ttt_rllib.agents.own_network import OwnNetworkPolicy
 from ttt_rllib.agents.policies import AgentPolicy, NetworkPolicy, SeatPolicies, policy_table
 from ttt_rllib.evaluation.in_training import (
     POSITIONS_IN_TRAINING,
@@ -69,6 +70,7 @@ from ttt_rllib.metrics import (
 )
 from ttt_rllib.rl.env_runner import DRAWS, O_WINS, RETURNS, X_WINS
 from ttt_rllib.rl.hosts import AlgorithmBase
+from ttt_rllib.rl.own_actor_critic import OwnActorCritic
 from ttt_rllib.rl.torch_threads import set_torch_threads
 from ttt_rllib.sampling.env_runner import MODULE_ID
 from ttt_rllib.sampling.process_usage import CPU_S_KEY, MEMORY_MB_KEY, ProcessUsage
@@ -77,6 +79,9 @@ __all__ = ["ExactEvaluationMixin"]
 
 MAX_POSITIONS_IN_TRAINING = 100_000
 """The table of a larger game is evaluated during training only where it is asked for."""
+
+HEADS = ("policy", "q", "value")
+"""The last layers of our networks, of which each has one or two."""
 
 UNEXPLOITABLE_EVALS_KEY = "consecutive_unexploitable_evals"
 TRAIN_S_KEY = "train_s"
@@ -167,12 +172,15 @@ class ExactEvaluationMixin(AlgorithmBase):
         """Return the current agent as it is saved and evaluated, in numpy."""
         policy = self.network_policy()
         plies = self.config.lookahead
-        if not plies or isinstance(policy, SeatPolicies):
+        if not plies or isinstance(policy, (SeatPolicies, OwnNetworkPolicy)):
             return policy
         return LookaheadPolicy(policy, plies)
 
-    def network_policy(self) -> AgentPolicy:
-        """Return what the networks alone play: a policy in numpy."""
+    def network_policy(self) -> AgentPolicy | OwnNetworkPolicy:
+        """Return what the networks alone play: a policy in numpy, or a user's own network."""
+        module = self.env_runner.module.get(MODULE_ID)
+        if isinstance(module, OwnActorCritic):
+            return module.policy()
         return self.network_of(MODULE_ID)
 
     def network_of(self, module_id: str) -> NetworkPolicy:
@@ -180,10 +188,17 @@ class ExactEvaluationMixin(AlgorithmBase):
 
         Raises:
             ValueError: If the rules of the game are unknown.
+            TypeError: If the module's weights are not those of our networks.
         """
         if self.game is None:
             raise ValueError("the game is not one of ours, so no policy of ours can play it")
-        weights = self.env_runner.module[module_id].get_state(inference_only=True)
+        module = self.env_runner.module[module_id]
+        weights = module.get_state(inference_only=True)
+        if not any(f"{head}.weight" in weights for head in HEADS):
+            raise TypeError(
+                f"{type(module).__name__} is not one of our networks, so that no agent can be made "
+                "of it; give your torch.nn.Module as model.class, or evaluation_interval 0"
+            )
         # Networks of PettingZoo's environments see what the environment shows them.
         inputs = self.config.env_config.get("inputs", PLAIN_INPUTS)
         return network_policy(self.game, weights, self.config.model_config["activation"], inputs)

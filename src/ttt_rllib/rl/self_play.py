@@ -27,6 +27,7 @@ from ttt_rllib.rl.env_runner_group import board_env_runner_group, merge_samples
 from ttt_rllib.rl.exact_evaluation import ExactEvaluationMixin
 from ttt_rllib.rl.hosts import ConfigBase
 from ttt_rllib.rl.move_requests import MoveRequests, current_weights
+from ttt_rllib.rl.own_actor_critic import OwnActorCritic
 from ttt_rllib.sampling.board_sampler import SamplerSettings
 from ttt_rllib.sampling.columns import Columns
 from ttt_rllib.sampling.env_runner import MODULE_ID
@@ -260,6 +261,9 @@ class SelfPlayConfig(ConfigBase):
 
     def get_default_rl_module_spec(self) -> RLModuleSpec:
         """Return the spec of the one module; RLlib fills in the spaces."""
+        if self.model_config.get("class"):
+            config = {**self.model_config, "game": self.env_config["game"]}
+            return RLModuleSpec(module_class=OwnActorCritic, model_config=config)
         return RLModuleSpec(module_class=self.MODULE, model_config=self.model_config)
 
     def get_default_learner_class(self) -> type[Any]:

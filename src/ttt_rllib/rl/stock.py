@@ -21,6 +21,7 @@ from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED
 from ray.rllib.utils.schedules.scheduler import Scheduler
 
+from ttt_rllib.agents.own_network import OwnNetworkPolicy
 from ttt_rllib.agents.policies import AgentPolicy, SeatPolicies
 from ttt_rllib.config.pettingzoo_envs import check_policies, traits_of
 from ttt_rllib.exact.walks import MAX_POSITIONS
@@ -175,7 +176,7 @@ class Stock(ExactEvaluationMixin):
         if self.local_replay_buffer is not None:
             self._time_method(self.local_replay_buffer, "sample", LEARN_S)
 
-    def network_policy(self) -> AgentPolicy:
+    def network_policy(self) -> AgentPolicy | OwnNetworkPolicy:
         """Return the current agent, with one network per seat if they differ."""
         seats = self.config.env_config["seats"]
         if not seats:

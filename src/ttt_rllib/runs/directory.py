@@ -8,6 +8,7 @@
         extensions.json                   if limits were raised after it had begun
         game.npz         the table of a game of one's own
         given_agents/    copies of the agents that the experiment names, if it does
+        own_code/        copies of the user's modules that the experiment names, if it does
         wandb/           Weights & Biases' files
         .state/          snapshots of Tune's state, until the run is done
 
@@ -48,6 +49,7 @@ __all__ = [
 
 EXPERIMENT_FILE, BEST_FILE, REPORT_FILE = "experiment.yaml", "best.yaml", "report.html"
 TRIALS_FOLDER, STATE_FOLDER, GIVEN_AGENTS_FOLDER = "trials", ".state", "given_agents"
+OWN_CODE_FOLDER = "own_code"
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,11 @@ class RunDir:
     def given_agents(self) -> Path:
         """Copies of the agents that the experiment names by their paths."""
         return self.path / GIVEN_AGENTS_FOLDER
+
+    @property
+    def own_code(self) -> Path:
+        """Copies of the modules that the experiment names and that are not installed."""
+        return self.path / OWN_CODE_FOLDER
 
     @property
     def report(self) -> Path:

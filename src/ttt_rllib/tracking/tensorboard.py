@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from ray.tune.logger import TBXLoggerCallback
 
 from ttt_rllib.config.experiment import Experiment
+from ttt_rllib.config.section import settings_of
 from ttt_rllib.metrics import METRICS, MOVES, flatten
 from ttt_rllib.tuning.trainable import experiment_of
 
@@ -123,8 +124,8 @@ def hparams_of(experiment: Experiment) -> dict[str, bool | float | str]:
 
 def _collect(key: str, value: Any, found: dict[str, bool | float | str]) -> None:
     if isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            _collect(f"{key}.{name}", getattr(value, name), found)
+        for setting, (name, _) in settings_of(type(value)).items():
+            _collect(f"{key}.{setting}", getattr(value, name), found)
     elif isinstance(value, (bool, int, float, str)):
         found[key] = value
     elif value is not None:

@@ -13,7 +13,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import ttt_rllib
-from ttt_rllib.agents.bundle import BUNDLE_FOLDER, Bundle, load_bundle
+from ttt_rllib.agents.bundle import BUNDLE_FOLDER, ONNX_FILE, Bundle, load_bundle
+from ttt_rllib.agents.onnx import INSTALL, TOLERANCE, build_model, compare
+from ttt_rllib.agents.own_network import OwnNetworkPolicy
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import dump_experiment, with_settings
 from ttt_rllib.errors import InputError
@@ -95,6 +97,7 @@ def _evaluate(
     part = run.path / f".{BUNDLE_FOLDER}.part"
     shutil.rmtree(part, ignore_errors=True)
     shutil.copytree(checkpoint / BUNDLE_FOLDER, part)
+    _add_model(part)
     shutil.rmtree(run.agent, ignore_errors=True)
     part.rename(run.agent)
     bundle = load_bundle(run.agent)
@@ -106,6 +109,28 @@ def _evaluate(
     if report.certificate is not None:
         write_certificate(run.certificate, certificate_of(bundle, report.certificate))
     return bundle, report
+
+
+def _add_model(folder: Path) -> None:
+    """Give a user's network the ONNX model through which it plays where its class is not found."""
+    bundle, path = load_bundle(folder), folder / ONNX_FILE
+    if not isinstance(bundle.policy, OwnNetworkPolicy):
+        return
+    try:
+        path.write_bytes(build_model(bundle))
+        difference = compare(path, bundle)
+    except ModuleNotFoundError as error:
+        _warn_without_model(f"{error.name} is not installed; {INSTALL}")
+    except InputError as error:
+        _warn_without_model(str(error))
+    else:
+        if difference.greatest > TOLERANCE:
+            path.unlink()
+            _warn_without_model(f"torch's differs by {difference.greatest:.1e}: it may branch")
+
+
+def _warn_without_model(reason: str) -> None:
+    logger.warning("the agent plays only where its class can be imported: no ONNX: %s", reason)
 
 
 def _all_sessions(run: RunDir, session: Session) -> tuple[Session, ...]:

@@ -14,6 +14,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+from ttt_rllib.agents.own_network_check import check_own_network, own_classes
 from ttt_rllib.cluster.connection import (
     check_start,
     cluster_nodes,
@@ -29,6 +30,7 @@ from ttt_rllib.config.env_settings import check_env_settings
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.experiment_files import find_experiment, shipped_experiments
 from ttt_rllib.config.loading import difference, load_experiment
+from ttt_rllib.config.own_code import copy_modules, make_findable
 from ttt_rllib.errors import InputError, NotReadyError
 from ttt_rllib.league.given_agents import check_given_agents, copy_given_agents
 from ttt_rllib.runs.directory import RunDir, create_run_dir, new_run_dir, open_run_dir
@@ -115,13 +117,16 @@ def find_job(
             f"which experiment? for example {' '.join(('ttt train ppo', *overrides))}; known are "
             f"{', '.join(shipped_experiments())}, and any YAML file"
         )
-    experiment = load_experiment(find_experiment(word), overrides)
+    file = find_experiment(word)
+    experiment = load_experiment(file, overrides)
+    make_findable(file.absolute().parent)
     if resume_if_exists and name is None:
         raise InputError("--resume-if-exists: which run? give its --name")
     path = storage.absolute() / experiment.name / (name or "")
     if not resume_if_exists or not path.exists():
-        # A run that exists has copies of the agents that it was given.
+        # A run that exists has copies of the agents and modules that it was given.
         check_given_agents(experiment)
+        check_own_network(experiment)
         return Job(experiment, storage, name)
     run, saved = open_run_dir(path)
     differs = difference(saved, experiment)
@@ -157,13 +162,15 @@ def resume_job(path: Path, word: str | None, overrides: tuple[str, ...], name: s
 
 
 def _with_its_agents(job: Job, run: RunDir) -> Job:
-    """Return the job, once the run's copies of its game and of given agents are known to be there.
+    """Return the job, once the run's copies of what it names are known to be there.
 
     Raises:
         InputError: If one is missing or damaged or the game was edited, and the run is not done.
     """
     if not job.is_done:
+        make_findable(run.own_code, first=True)
         check_game(job.experiment, run.path)
+        check_own_network(job.experiment)
         check_given_agents(job.experiment, run.given_agents)
     return job
 
@@ -292,5 +299,7 @@ def claim_run_dir(job: Job, run: RunDir) -> Iterator[None]:
 
 
 def _copy_what_it_needs(experiment: Experiment, run: RunDir) -> None:
+    """Copy the game, the agents and the modules that an experiment names: the run has its own."""
     copy_game(experiment, run.path)
     copy_given_agents(experiment, run.given_agents)
+    copy_modules(own_classes(experiment), run.own_code)

@@ -74,7 +74,9 @@ class SelfPlayTrainable(Trainable):
         run = RunDir(Path(self._storage.experiment_fs_path).parent) if self._storage else None
         if run:
             use_game(run.path)
-        settings = algorithm_config(self._experiment, run.given_agents if run else None)
+        settings = algorithm_config(
+            self._experiment, run.given_agents if run else None, run.own_code if run else None
+        )
         # Prometheus finds the env runners of a trial by them.
         name = run.path.name if run else ""
         settings.run_labels = RunLabels(self._experiment.name, name, self.trial_id)
