@@ -68,7 +68,8 @@ MAY_IMPORT = {
         ),
         "play.serve_app",
     ),
-    "torch": ("rl",),
+    # A user's own network; both import torch only when there is one.
+    "torch": ("rl", "agents.own_network", "agents.own_network_check"),
 }
 MODULES = sorted([*SOURCE.rglob("*.py"), *(ROOT / "envs" / "ttt_envs").rglob("*.py")])
 

@@ -390,11 +390,13 @@ def _why_not_importable(network: OwnNetwork) -> str | None:
     """
     try:
         source = source_of(CLASS, network.path)
-    except InputError as error:
+        # What this process has imported may be gone from the disk.
+        sha256 = source_sha256(source) if source is not None and source.is_file() else None
+    except (InputError, OSError) as error:
         return str(error)
-    if source is None:
+    if sha256 is None:
         return f"{network.path} is not found here"
-    if source_sha256(source) != network.source_sha256:
+    if sha256 != network.source_sha256:
         return f"{source} is not the file that the agent was trained with"
     return None if find_spec("torch") else f"{network.path} needs torch, which is not installed"
 
