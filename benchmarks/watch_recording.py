@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["watch_recording"]
 
 RECORDING = Path(__file__).parent.parent / "docs" / "watch.gif"
-PAGE_PX = {"width": 1040, "height": 590}
+PAGE_PX = {"width": 1040, "height": 505}
 COLOURS = 48
 FRAME_MS, LAST_FRAME_MS = 300, 4000
 MAX_BYTES = 1_000_000

@@ -56,6 +56,7 @@ def test_a_training_is_watched_to_no_hole_left_and_is_the_same_as_unwatched(tmp_
         closed.locator("#opening-boards svg").nth(15).wait_for()
         assert closed.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
         assert closed.locator("#losing-boards li").count() >= 1
+        assert closed.locator("#opening-boards .chosen").count() == 16, "a stone for each choice"
         closed.close()  # in the middle of an answer
         seen = [desk.locator("#curve svg").get_attribute("aria-label")]
         desk.wait_for_selector('#headline[data-tone="win"]')

@@ -92,8 +92,8 @@ function showBoards({ game, picture }) {
   at("openings-note").textContent = known.length
     ? `Its move in the first positions, up to symmetry: ${wrong || "no"} mistake${wrong === 1 ? "" : "s"} in ${known.length}.`
     : "Its move in the first positions, up to symmetry; their values are not known.";
-  const openings = picture.openings.map((one) => ({ ...one, marks: { [one.choice]: tone(one.keeps) } }));
-  showList("opening-boards", game, openings, (one) => ({ squares: [...one.squares, one.choice], ...one }));
+
+  showList("opening-boards", game, picture.openings, (one) => ({ ...one, squares: [...one.squares, one.choice] }));
   const games = picture.losing_games;
   at("losing").hidden = !games.length;
   at("losing-note").textContent =
