@@ -34,6 +34,8 @@ REQUESTS_PER_S = 5
 
 def watch() -> None:
     """Measure, and print medians."""
+    connect(None)
+    # Ray must have started by then, since it reads its token when it is imported.
     from ttt_rllib.rl.algorithm_config import algorithm_config
 
     experiment = load_experiment(PPO)
@@ -42,7 +44,6 @@ def watch() -> None:
         open_live(run)
         feed = Feed(experiment)
         feed.follow(run)
-        connect(None)
         config = algorithm_config(experiment, None)
         algorithm = config.algo_class(config=config)
         draw = picture_writer(live_folder(run), "00000")
