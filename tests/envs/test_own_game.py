@@ -26,16 +26,33 @@ def solved(game):
     return positions, solve(positions)
 
 
+def heaps_of(game, row):
+    return tuple(line.count("|") for line in game.draw(row).splitlines())
+
+
 def test_nim_is_lost_exactly_where_the_nim_sum_is_0():
     positions, solution = solved(example("nim.py:Nim"))
-    seen = 0
     for row in positions.decisions:
-        heaps = [line.count("|") for line in positions.game.draw(row).splitlines()]
-        assert solution.values[row] == (1 if reduce(xor, heaps) else -1)
-        seen += 1
-    # 2 x 4 x 6 states of two players, but for the end, and the start, which only the first sees,
-    # and the state of a single stick taken from it, which only the second does, and so on.
-    assert seen == 86
+        nim_sum = reduce(xor, heaps_of(positions.game, row))
+        assert solution.values[row] == (1 if nim_sum else -1)
+
+
+def test_nim_has_the_positions_of_a_plain_recursion():
+    positions = enumerate_positions(example("nim.py:Nim"))
+    found = set()
+
+    def visit(heaps, player):
+        if (heaps, player) not in found:
+            found.add((heaps, player))
+            for heap, sticks in enumerate(heaps):
+                for left in range(sticks):
+                    visit((*heaps[:heap], left, *heaps[heap + 1 :]), 1 - player)
+
+    visit((1, 3, 5), 0)
+    rows = range(len(positions))
+    ours = {(heaps_of(positions.game, row), 1 - int(positions.x_to_move[row])) for row in rows}
+    assert ours == found
+    assert len(positions) == len(found)
 
 
 def test_chomp_is_won_by_the_first_player_and_only_the_last_piece_left_is_lost_at_once():

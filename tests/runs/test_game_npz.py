@@ -60,7 +60,7 @@ def test_a_run_whose_game_was_edited_or_whose_copy_is_damaged_is_not_resumed(her
 
 @pytest.mark.long
 def test_nim_trains_to_a_certificate_that_evaluate_confirms(here):
-    done = run_command("train", "nim.yaml", "--name", "one", cwd=here)
+    done = run_command("train", "nim.yaml", "env=nim.py:Nim", "--name", "one", cwd=here)
     assert done.returncode == 0, done.stderr
     assert "unexploitable: no opponent can get more than perfect play gives" in done.stdout
     run = here / "results" / "nim" / "one"
