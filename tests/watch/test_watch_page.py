@@ -30,8 +30,9 @@ def figures(run: Path) -> list[dict[str, str]]:
 
 def files(run: Path) -> set[str]:
     found = {str(path.relative_to(run)) for path in run.rglob("*")}
-    # Each session of TensorBoard names its files by the second and the process.
-    return {name for name in found if "tfevents" not in name and "wandb" not in name}
+    # Names of W&B's, TensorBoard's and Tune's files say when the session began.
+    kept = {name for name in found if "tfevents" not in name and "wandb" not in name}
+    return {re.sub(r"-\d{4}(-\d\d){2}_\d\d(-\d\d){2}", "", name) for name in kept}
 
 
 def test_a_training_is_watched_to_no_hole_left_and_is_the_same_as_unwatched(tmp_path):
