@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -106,5 +107,10 @@ def _reference() -> Iterator[str]:
             yield f"::: {ttt_rllib.LAZY.get(name, 'ttt_rllib')}.{name}\n"
     yield "## ttt_envs\n"
     for name in ttt_envs.__all__:
-        module = getattr(getattr(ttt_envs, name), "__module__", "ttt_envs.game")
-        yield f"::: {module if callable(getattr(ttt_envs, name)) else 'ttt_envs.game'}.{name}\n"
+        yield f"::: {_module_of(name)}.{name}\n"
+
+
+def _module_of(name: str) -> str:
+    """Return the module of `ttt_envs` that has a name in its `__all__`; constants know none."""
+    modules = (one for key, one in sorted(sys.modules.items()) if key.startswith("ttt_envs."))
+    return next(one.__name__ for one in modules if name in getattr(one, "__all__", ()))

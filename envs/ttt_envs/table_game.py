@@ -34,8 +34,11 @@ __all__ = [
     "table_game",
 ]
 
-ONGOING, DRAW = -1, 2
-"""Instead of the winner, who is player 0 or 1."""
+ONGOING = -1
+"""Instead of the winner, who is player 0 or 1: the game is not over."""
+
+DRAW = 2
+"""Instead of the winner: the game is over, and nobody has won."""
 
 MAX_POSITIONS = 1_000_000
 """Games with more positions are refused."""
