@@ -12,8 +12,8 @@ from tests.docs.blocks import COMMANDS, OUTPUT, PAGES, ROOT, Block, blocks, in_p
 from tests.docs.command_lines import check_commands
 from ttt_rllib import load_experiment
 
-ELSEWHERE = {"docs/library.md": "test_library_page"}
-"""Pages whose Python has a test by itself, as it trains."""
+ELSEWHERE = {"docs/library.md": "test_library_page", "docs/prove.md": "foreign/test_page"}
+"""Pages whose Python has a test by itself, as it trains or its blocks build on each other."""
 
 AGENT = ROOT / "docs" / "agents" / "ppo"
 RUN = "results/ppo/20261123-150620"
@@ -30,6 +30,7 @@ def newcomer(tmp_path, monkeypatch):
     """A working directory with what the pages' earlier steps leave, and a module of a user's."""
     for agent in (tmp_path / RUN / "agent", tmp_path / "agent"):
         shutil.copytree(AGENT, agent)
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
     package = tmp_path / "my_package"
     package.mkdir()
     (package / "__init__.py").touch()

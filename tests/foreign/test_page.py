@@ -21,11 +21,11 @@ def test_the_blocks_of_the_page_work(capsys):
     first, second = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"[12]\.0 \(\d(, \d)+\)", first)
     assert float(second) == 1.0
-    assert len(blocks) == 2
+    assert len(blocks) == 3
 
 
 def test_the_error_on_the_page_is_the_one_that_is_raised():
-    (shown,) = (text for language, text in BLOCK.findall(PAGE) if not language)
+    (shown,) = (text for language, text in BLOCK.findall(PAGE) if language == "text")
 
     def uniform(boards):
         return boards.legal_mask() * 0.0 + 1 / 9
