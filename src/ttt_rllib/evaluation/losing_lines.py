@@ -8,7 +8,7 @@ from ttt_rllib.exact.certificate import Certificate, LosingLine, certify
 from ttt_rllib.exact.evaluation import game_value
 from ttt_rllib.exact.walks import walk_both_seats
 
-__all__ = ["MAX_LINES", "losing_lines"]
+__all__ = ["MAX_LINES", "losing_lines", "walked_losing_lines"]
 
 MAX_LINES = 20_000
 """Most games that are listed; these take a second."""
@@ -32,6 +32,19 @@ def losing_lines(agent: Policy, certificate: Certificate) -> tuple[LosingLine, .
     reached = certificate.positions_as_x + certificate.positions_as_o
     if count is None or count <= len(listed) or reached > MAX_POSITIONS:
         return listed
+    return walked_losing_lines(agent)
+
+
+def walked_losing_lines(agent: Policy) -> tuple[LosingLine, ...]:
+    """Return the games in which an agent gets less than its seat is worth, without a certificate.
+
+    Args:
+        agent: The agent; its most probable moves count.
+
+    Returns:
+        At most `MAX_LINES` games per seat, the shortest first; fewer than there are where the
+        agent can be led to more than `MAX_POSITIONS` positions.
+    """
     walks = walk_both_seats(
         agent.game,
         lambda boards: greedy_actions(agent, boards),

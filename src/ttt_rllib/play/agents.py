@@ -75,6 +75,7 @@ class Agent:
             as its certificate assumes; a fixed player draws its moves at random.
         verdict: What the certificate in the run proves; None where there is none for this
             agent.
+        sha256: Hash of everything that decides a trained agent's moves; None for the others.
     """
 
     slug: str
@@ -82,6 +83,7 @@ class Agent:
     policy: Policy
     is_trained: bool
     verdict: Claim | None
+    sha256: str | None = None
 
     @property
     def game(self) -> Game:
@@ -263,4 +265,11 @@ def _place(path: Path, results: Path) -> tuple[str, str] | None:
 
 
 def _trained(slug: str, name: str, folder: Path, bundle: Bundle) -> Agent:
-    return Agent(slug, name, bundle.policy, is_trained=True, verdict=claim_about(folder, bundle))
+    return Agent(
+        slug,
+        name,
+        bundle.policy,
+        is_trained=True,
+        verdict=claim_about(folder, bundle),
+        sha256=bundle.agent_sha256,
+    )

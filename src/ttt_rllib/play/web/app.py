@@ -40,6 +40,7 @@ from ttt_rllib.play.web.schemas import (
     OpeningsReply,
     PositionReply,
     PositionRequest,
+    PuzzlesReply,
 )
 from ttt_rllib.play.web.service import AgentService
 
@@ -194,6 +195,17 @@ def _add_api(app: FastAPI, answers: AgentService, agents: AgentsReply) -> None:
     async def openings(agent: AgentId) -> Response:
         """Show the first positions up to symmetry: the agent's choice beside the truth."""
         return await answered(agent, partial(answers.openings, agent))
+
+    @app.get(
+        "/api/agents/{agent}/puzzles",
+        tags=["agents"],
+        response_model=PuzzlesReply,
+        responses=UNKNOWN_AGENT | MALFORMED,
+    )
+    async def puzzles(agent: AgentId) -> Response:
+        """Show the agent's different mistakes that lose games, as positions to win."""
+        # All games of the agent are walked, which is too long for the event loop.
+        return _json(await run_sync(partial(answers.puzzles, agent), limiter=searches))
 
     @app.post(
         "/api/position",

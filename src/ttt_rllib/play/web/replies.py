@@ -9,6 +9,7 @@ from ttt_envs.game import Game
 from ttt_rllib.analysis.game_record import GameRecord, position_text
 from ttt_rllib.analysis.position import Analysis, MoveAnalysis, Outlook
 from ttt_rllib.analysis.squares import landing_squares, owners
+from ttt_rllib.evaluation.puzzles import Puzzle, find_puzzles, no_puzzles_reason
 from ttt_rllib.play.agents import Agent, AgentList
 from ttt_rllib.play.web.schemas import (
     ActionReply,
@@ -17,6 +18,8 @@ from ttt_rllib.play.web.schemas import (
     GameReply,
     OpeningReply,
     OutlookReply,
+    PuzzleReply,
+    PuzzlesReply,
 )
 
 __all__ = [
@@ -25,6 +28,7 @@ __all__ = [
     "drawing",
     "game_reply",
     "opening_reply",
+    "puzzles_reply",
 ]
 
 FIXED_ABOUT = {
@@ -104,6 +108,33 @@ def opening_reply(record: GameRecord, analysis: Analysis) -> OpeningReply:
         actions=actions,
         choice=choice,
         keeps_value=keeps,
+    )
+
+
+def puzzles_reply(agent: Agent) -> PuzzlesReply:
+    """Return the puzzles of an agent, or the sentence that says why it has none."""
+    reason = no_puzzles_reason(agent.game)
+    if not agent.is_trained:
+        reason = "this player draws its moves at random, so none of its mistakes is certain to come"
+    found = () if reason else find_puzzles(agent.policy)
+    if not found and reason is None:
+        reason = "this agent loses no game, so it has no hole to find"
+    return PuzzlesReply(
+        game=game_reply(agent.game),
+        agent_sha256=agent.sha256,
+        puzzles=[_puzzle_reply(puzzle) for puzzle in found],
+        reason=None if reason is None else f"{reason[:1].upper()}{reason[1:]}.",
+    )
+
+
+def _puzzle_reply(puzzle: Puzzle) -> PuzzleReply:
+    return PuzzleReply(
+        moves=list(puzzle.moves),
+        you="O" if len(puzzle.moves) % 2 else "X",
+        goal="win" if puzzle.wins else "draw",
+        num_moves=puzzle.num_moves,
+        solution=list(puzzle.solution),
+        losing_games=puzzle.num_lines,
     )
 
 

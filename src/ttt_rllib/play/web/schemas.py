@@ -25,6 +25,8 @@ __all__ = [
     "OpeningsReply",
     "PositionReply",
     "PositionRequest",
+    "PuzzleReply",
+    "PuzzlesReply",
 ]
 
 MAX_SEED = 2**53 - 1
@@ -237,3 +239,32 @@ class OpeningsReply(_Reply):
 
     game: GameReply
     positions: list[OpeningReply]
+
+
+class PuzzleReply(_Reply):
+    """A position right after an agent's mistake; its opponent is to move."""
+
+    moves: Annotated[list[Action], Field(description="To the mistake, which is the last one.")]
+    you: Annotated[Seat, Field(description="Who is to move.")]
+    goal: Annotated[
+        Literal["win", "draw"],
+        Field(description="A draw where a win is out of reach, in a seat that should lose."),
+    ]
+    num_moves: Annotated[int, Field(ge=1, description="Your moves in the shortest solution.")]
+    solution: Annotated[list[Action], Field(description="Its moves, of both players.")]
+    losing_games: Annotated[
+        int, Field(ge=1, description="How many of the agent's losing games the mistake decides.")
+    ]
+
+
+class PuzzlesReply(_Reply):
+    """The different mistakes of an agent that lose games, as puzzles; shorter games first."""
+
+    game: GameReply
+    agent_sha256: Annotated[
+        str | None, Field(description="Tells agents apart; null: the agent is no trained one.")
+    ]
+    puzzles: list[PuzzleReply]
+    reason: Annotated[
+        str | None, Field(description="A sentence that says why there are none; null: there are.")
+    ]

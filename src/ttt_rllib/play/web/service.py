@@ -24,7 +24,13 @@ from ttt_rllib.analysis.turning_point import turning_point
 from ttt_rllib.exact.evaluation import solved_game
 from ttt_rllib.play.agents import AgentList, choose_move
 from ttt_rllib.play.web.lru_cache import LruCache
-from ttt_rllib.play.web.replies import action_replies, drawing, game_reply, opening_reply
+from ttt_rllib.play.web.replies import (
+    action_replies,
+    drawing,
+    game_reply,
+    opening_reply,
+    puzzles_reply,
+)
 from ttt_rllib.play.web.schemas import (
     CoursePoint,
     MoveReply,
@@ -38,7 +44,7 @@ __all__ = ["AgentService"]
 KEPT_GAMES, KEPT_POSITIONS = 2048, 4096
 """About 30 MB in all; tic-tac-toe has 5,478 positions, in 986,410 orders of moves."""
 
-KEPT_OPENINGS = 64
+KEPT_OPENINGS = KEPT_PUZZLES = 64
 
 
 class AgentService:
@@ -55,6 +61,7 @@ class AgentService:
         self._points: LruCache[CoursePoint] = LruCache(KEPT_POSITIONS)
         self._analyses: LruCache[Analysis] = LruCache(KEPT_POSITIONS)
         self._openings: LruCache[bytes] = LruCache(KEPT_OPENINGS)
+        self._puzzles: LruCache[bytes] = LruCache(KEPT_PUZZLES)
 
     def is_quick(self, slug: str) -> bool:
         """Tell whether answers about this agent take about a millisecond.
@@ -81,6 +88,14 @@ class AgentService:
             InputError: If there is no such agent.
         """
         return self._openings.get(slug, partial(self._make_openings, slug))
+
+    def puzzles(self, slug: str) -> bytes:
+        """Return a `PuzzlesReply` as JSON; the first time, this takes up to seconds.
+
+        Raises:
+            InputError: If there is no such agent.
+        """
+        return self._puzzles.get(slug, partial(self._make_puzzles, slug))
 
     def move(self, slug: str, moves: tuple[int, ...], seed: int | None) -> bytes:
         """Let an agent move, and return a `MoveReply` as JSON.
@@ -147,6 +162,9 @@ class AgentService:
         ]
         reply = OpeningsReply(game=game_reply(agent.game), positions=positions)
         return reply.model_dump_json().encode()
+
+    def _make_puzzles(self, slug: str) -> bytes:
+        return puzzles_reply(self.agents.find(slug)).model_dump_json().encode()
 
     def _record(self, game: Game, moves: tuple[int, ...]) -> GameRecord:
         return self._records.get((game, moves), partial(GameRecord, game, moves))

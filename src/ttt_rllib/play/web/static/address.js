@@ -9,6 +9,7 @@ export function writeAddress() {
   if (table.moves.length) words.set("moves", table.moves.join("."));
   if (table.ply !== table.moves.length) words.set("at", table.ply);
   if (table.openingsOf) words.set("agent", table.openingsOf);
+  if (Number.isInteger(table.hole?.at)) words.set("puzzle", table.hole.at + 1);
   history.replaceState(null, "", `?${words}${location.hash}`);
 }
 
@@ -26,7 +27,8 @@ export function readAddress() {
   const at = Number(words.get("at") ?? moves.length);
   const ply = Number.isInteger(at) && at >= 0 && at <= moves.length ? at : moves.length;
   const agent = words.get("agent");
-  return { game, seats, moves, ply, openingsOf: agent !== YOU && isHere(agent) ? agent : null };
+  const puzzle = /^[1-9]\d?$/.test(words.get("puzzle")) ? Number(words.get("puzzle")) - 1 : null;
+  return { game, seats, moves, ply, puzzle, openingsOf: agent !== YOU && isHere(agent) ? agent : null };
 }
 
 export const namesTable = () => new URLSearchParams(location.search).has("game");

@@ -24,6 +24,8 @@ export const agents = () => get("/api/agents");
 
 export const openings = (agent) => get(`/api/agents/${encodeURIComponent(agent)}/atlas`);
 
+export const puzzles = (agent) => get(`/api/agents/${encodeURIComponent(agent)}/puzzles`);
+
 export const move = (agent, moves) => post("/api/move", { agent, moves });
 
 export async function position(agent, moves, you) {

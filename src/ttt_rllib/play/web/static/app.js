@@ -7,8 +7,9 @@ import { connectKeysDialog, listenForKeys } from "./keys.js";
 import { drawOpenings, openingsVerdict } from "./openings.js";
 import { AnyBoard as Board } from "./own_game.js";
 import { showControls, showSide, showWords } from "./panels.js";
+import { beatable, canBeBeaten, isAtTable, nextPuzzle, noteResult, puzzledAgent } from "./puzzles.js";
 import {
-  YOU, agentOf, gameAgents, isRevealed, isWatched, lastOwnPly, mover, positionAt, table, wholeGame,
+  YOU, agentOf, firstPly, gameAgents, isRevealed, isWatched, lastOwnPly, mover, positionAt, puzzle, table, wholeGame,
 } from "./table.js";
 
 const THINKING_MS = 420;
@@ -25,9 +26,10 @@ async function show() {
   const deal = ++table.deal;
   const [position, full] = await Promise.all([positionAt(table.ply), wholeGame()]);
   if (deal !== table.deal) return null;
-  const open = position.result === null && table.seats[mover(table.ply)] === YOU;
+  const open = position.result === null && table.seats[mover(table.ply)] === YOU && table.ply >= firstPly();
   const revealed = isRevealed(full, $("truth-while-playing").checked);
   board.show(position, { open, truth: revealed, policy: revealed && $("show-policy").checked });
+  noteResult(full.result);
   showWords(position, full, revealed);
   showSide(full, revealed, go);
   showControls(position);
@@ -79,6 +81,7 @@ function undo() {
 
 // Play again from before the mistake; the rest of the game is forgotten.
 async function retry() {
+  if (puzzle()) return begin(puzzle().moves);
   const { turning_point: turning } = await wholeGame();
   if (turning && !isWatched()) begin(table.moves.slice(0, turning.ply));
 }
@@ -91,7 +94,14 @@ function toggleRun() {
   else attempt(show);
 }
 
+// A new game, or the next puzzle.
+function next() {
+  if (puzzle()) setPuzzle(nextPuzzle(table.hole.at));
+  else begin();
+}
+
 function swap() {
+  leaveHole();
   seat({ X: table.seats.O, O: table.seats.X });
 }
 
@@ -99,6 +109,17 @@ function seatsAre(seats) {
   table.seats = seats;
   $("seat-x").value = seats.X;
   $("seat-o").value = seats.O;
+}
+
+function chooseSeats() {
+  const seats = { X: $("seat-x").value, O: $("seat-o").value };
+  const agent = Object.values(seats).find(canBeBeaten);
+  if (table.hole && agent && Object.values(seats).includes(YOU)) {
+    attempt(() => showHole({ agent, at: null }));
+    return;
+  }
+  leaveHole();
+  seat(seats);
 }
 
 function seat(seats) {
@@ -126,6 +147,7 @@ function offerGame(name) {
   $("openings-agent").replaceChildren(...options(false));
   $("openings-agent").value = offeredAgent();
   table.openingsOf = null;
+  $("nav-hole").hidden = beatable().length === 0;
 }
 
 function chooseGame(name) {
@@ -143,6 +165,10 @@ async function restore() {
   }
   offerGame(named.game);
   seatsAre(named.seats);
+  const agent = puzzledAgent();
+  if (location.hash === "#hole" && named.puzzle !== null && agent) {
+    table.hole = { agent, at: named.puzzle, hash: null, puzzles: [] };
+  }
   if (named.openingsOf) $("openings-agent").value = table.openingsOf = named.openingsOf;
   try {
     table.moves = named.moves;
@@ -173,16 +199,58 @@ async function showOpenings() {
   });
 }
 
+// Put a puzzle of an agent on the table: `at`, or the first that is not solved.
+async function showHole({ agent, at }) {
+  if (agent === null) {
+    leaveHole();
+    complain("No agent of this game is known to be beatable.");
+    return;
+  }
+  const hole = { agent, at, hash: null, puzzles: [] };
+  table.hole = hole;
+  const { puzzles, agent_sha256: hash, reason } = await api.puzzles(agent);
+  if (table.hole !== hole) return;
+  if (puzzles.length === 0) {
+    leaveHole();
+    complain(reason);
+    return;
+  }
+  Object.assign(hole, { hash, puzzles });
+  if (document.activeElement === $("nav-hole")) board.focus(); // a link would take no keys
+  if (at === null || at >= puzzles.length) setPuzzle(nextPuzzle(-1));
+  else if (isAtTable(puzzle())) attempt(show);
+  else setPuzzle(at);
+}
+
+function setPuzzle(at) {
+  table.hole.at = at;
+  const { moves, you } = puzzle();
+  seatsAre({ [you]: YOU, [mover(moves.length + 1)]: table.hole.agent });
+  begin(moves);
+}
+
+// What is on the table stays, as a game like any other.
+function leaveHole() {
+  table.hole = null;
+  if (location.hash === "#hole") location.hash = "#play";
+}
+
 function showView() {
   const openings = location.hash === "#openings";
+  const hole = location.hash === "#hole";
   if ($("openings-view").hidden === openings) window.scrollTo(0, 0);
   $("play-view").hidden = openings;
   $("openings-view").hidden = !openings;
-  for (const [id, isHere] of [["nav-openings", openings], ["nav-play", !openings]]) {
+  for (const [id, isHere] of [["nav-openings", openings], ["nav-hole", hole], ["nav-play", !openings && !hole]]) {
     if (isHere) $(id).setAttribute("aria-current", "page");
     else $(id).removeAttribute("aria-current");
   }
   if (openings) attempt(showOpenings);
+  if (hole) attempt(() => showHole(table.hole ?? { agent: puzzledAgent(), at: null }));
+  else if (table.hole) {
+    table.hole = null;
+    attempt(show);
+  }
 }
 
 function complain(words) {
@@ -209,7 +277,7 @@ const KEYS = {
   End: () => go(table.moves.length),
   " ": toggleRun,
   u: undo,
-  n: () => begin(),
+  n: next,
   r: () => attempt(retry),
   s: swap,
   t: () => $("truth-while-playing").click(),
@@ -247,15 +315,16 @@ function connect() {
     last: () => go(table.moves.length),
     run: toggleRun,
     undo,
-    new: () => begin(),
+    new: next,
     retry: () => attempt(retry),
     swap,
   };
   for (const [id, act] of Object.entries(clicks)) $(id).addEventListener("click", act);
   for (const id of ["seat-x", "seat-o"]) {
-    $(id).addEventListener("change", () => seat({ X: $("seat-x").value, O: $("seat-o").value }));
+    $(id).addEventListener("change", chooseSeats);
   }
   $("game").addEventListener("change", () => {
+    leaveHole();
     chooseGame($("game").value);
     showView();
   });

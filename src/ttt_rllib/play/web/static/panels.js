@@ -4,6 +4,7 @@ import { drawCourse, listMoves } from "./course.js";
 import { element, mark } from "./draw.js";
 import { drawEvaluation } from "./evaluation.js";
 import { resultSentence } from "./lesson.js";
+import { puzzleWords } from "./puzzles.js";
 import {
   YOU, agentOf, analyst, isWatched, lastMoveWords, lastOwnPly, mover, nameOf, table, turnWords, verdictAt, you,
 } from "./table.js";
@@ -19,17 +20,22 @@ function say(id, text) {
 
 export function showWords(position, full, revealed) {
   const isOver = position.result !== null;
-  const turn = turnWords(position);
+  const puzzle = puzzleWords(position);
+  const turn = puzzle?.line ?? turnWords(position);
   const last = lastMoveWords(position);
-  let parts = [revealed ? sentence(verdictAt(position, full)) : turn];
-  if (isOver) parts = resultSentence(position, full.turning_point);
+  let parts = [revealed ? sentence(verdictAt(position, full)) : turnWords(position)];
+  if (puzzle?.verdict) parts = [puzzle.verdict];
+  else if (isOver) parts = resultSentence(position, full.turning_point);
   if ($("verdict").textContent !== textOf(parts)) $("verdict").replaceChildren(...parts);
-  say("turn", revealed ? turn : last);
-  const canRetry = isOver && !isWatched() && full.turning_point !== null;
+  say("turn", revealed || puzzle ? turn : last);
+  const canRetry = isOver && (puzzle !== null || (!isWatched() && full.turning_point !== null));
   $("retry").hidden = !canRetry;
-  $("turn").hidden = canRetry;
-  const hint = canRetry ? "Press R to try again from there." : "";
-  const said = [last, textOf(parts), revealed ? turn : "", hint];
+  $("turn").hidden = canRetry && puzzle === null;
+  say("retry", puzzle ? "Try again" : "Try again from there");
+  say("new", puzzle ? "Next puzzle" : "New game");
+  $("new").title = puzzle ? "Next puzzle (N)" : "New game (N)";
+  const hint = puzzle ? "Press R to try again, N for the next puzzle." : "Press R to try again from there.";
+  const said = [last, textOf(parts), revealed || puzzle ? turn : "", canRetry ? hint : ""];
   say("said", said.filter(Boolean).join(" "));
 }
 

@@ -14,6 +14,7 @@ export const table = {
   ply: 0,
   running: true,
   openingsOf: null,
+  hole: null, // in "Find the hole": the agent, its hash and puzzles, and which is at the table
   deal: 0,
 };
 
@@ -37,8 +38,13 @@ export const positionAt = (ply) => api.position(analyst(ply), table.moves.slice(
 // The whole game, with the estimates of one agent throughout.
 export const wholeGame = () => api.position(analyst(0), table.moves, you());
 
+export const puzzle = () => table.hole?.puzzles[table.hole.at] ?? null;
+
+// Where the game of the person begins: after the moves that set up a puzzle.
+export const firstPly = () => puzzle()?.moves.length ?? 0;
+
 export function lastOwnPly() {
-  for (let ply = table.ply - 1; ply >= 0; ply--) {
+  for (let ply = table.ply - 1; ply >= firstPly(); ply--) {
     if (table.seats[mover(ply)] === YOU && !isPass(table.game, table.moves[ply])) return ply;
   }
   return null;
