@@ -145,6 +145,9 @@ def test_the_page_gets_a_drawing_the_names_and_whether_to_pass(here):
     assert closed["must_pass"]
     assert [move["action"] for move in closed["actions"]] == [12]
     assert client.get(f"/api/agents/{slug}/atlas").json()["positions"][0]["drawing"]
+    puzzles = client.get("/api/agents/own/puzzles").json()
+    assert puzzles["puzzles"] == []
+    assert puzzles["reason"] == "Puzzles are made for games with a board only."
     refused = client.post("/api/position", json={"agent": slug, "moves": [0, 0]})
     assert (refused.status_code, refused.json()["detail"].partition(";")[0]) == (
         409,

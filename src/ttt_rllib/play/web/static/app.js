@@ -208,17 +208,19 @@ async function showHole({ agent, at }) {
   }
   const hole = { agent, at, hash: null, puzzles: [] };
   table.hole = hole;
+  if (at === null) $("verdict").textContent = "Looking for this agent’s mistakes.";
   const { puzzles, agent_sha256: hash, reason } = await api.puzzles(agent);
   if (table.hole !== hole) return;
   if (puzzles.length === 0) {
     leaveHole();
     complain(reason);
+    attempt(run);
     return;
   }
   Object.assign(hole, { hash, puzzles });
   if (document.activeElement === $("nav-hole")) board.focus(); // a link would take no keys
   if (at === null || at >= puzzles.length) setPuzzle(nextPuzzle(-1));
-  else if (isAtTable(puzzle())) attempt(show);
+  else if (isAtTable(puzzle())) attempt(run);
   else setPuzzle(at);
 }
 
@@ -249,7 +251,7 @@ function showView() {
   if (hole) attempt(() => showHole(table.hole ?? { agent: puzzledAgent(), at: null }));
   else if (table.hole) {
     table.hole = null;
-    attempt(show);
+    attempt(run);
   }
 }
 
