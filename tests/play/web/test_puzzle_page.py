@@ -70,6 +70,11 @@ def test_a_puzzle_gets_away_then_is_solved_and_stays_so(tmp_path, naive):
         expect(page.locator("#verdict")).to_have_text(words)
         assert page.locator("#undo").is_disabled()
         check(page)
+        # No other game can be played from before the mistake.
+        page.keyboard.press("Home")
+        expect(page.locator("#verdict")).to_have_text("This is how the game came to the puzzle.")
+        assert page.locator(".square.open").count() == 0
+        page.keyboard.press("End")
 
         play(page, puzzle, missed)
         expect(page.locator("#verdict")).to_have_text("It got away: try again.")

@@ -3,11 +3,12 @@
 import * as api from "./api.js";
 import { namesTable, readAddress, writeAddress } from "./address.js";
 import { element } from "./draw.js";
+import { Hole } from "./hole.js";
 import { connectKeysDialog, listenForKeys } from "./keys.js";
 import { drawOpenings, openingsVerdict } from "./openings.js";
 import { AnyBoard as Board } from "./own_game.js";
 import { showControls, showSide, showWords } from "./panels.js";
-import { beatable, canBeBeaten, isAtTable, nextPuzzle, noteResult, puzzledAgent } from "./puzzles.js";
+import { beatable, canBeBeaten, noteResult, puzzledAgent } from "./puzzles.js";
 import {
   YOU, agentOf, firstPly, gameAgents, isRevealed, isWatched, lastOwnPly, mover, positionAt, puzzle, table, wholeGame,
 } from "./table.js";
@@ -20,6 +21,7 @@ const $ = (id) => document.getElementById(id);
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 const board = new Board($("board"), (action) => play(action));
+const hole = new Hole({ begin, complain, seatsAre, resume: () => attempt(run) });
 
 // Show the current table; a later call supersedes an earlier one.
 async function show() {
@@ -96,12 +98,12 @@ function toggleRun() {
 
 // A new game, or the next puzzle.
 function next() {
-  if (puzzle()) setPuzzle(nextPuzzle(table.hole.at));
+  if (puzzle()) hole.next();
   else begin();
 }
 
 function swap() {
-  leaveHole();
+  hole.leave();
   seat({ X: table.seats.O, O: table.seats.X });
 }
 
@@ -115,10 +117,10 @@ function chooseSeats() {
   const seats = { X: $("seat-x").value, O: $("seat-o").value };
   const agent = Object.values(seats).find(canBeBeaten);
   if (table.hole && agent && Object.values(seats).includes(YOU)) {
-    attempt(() => showHole({ agent, at: null }));
+    attempt(() => hole.show(agent));
     return;
   }
-  leaveHole();
+  hole.leave();
   seat(seats);
 }
 
@@ -199,60 +201,24 @@ async function showOpenings() {
   });
 }
 
-// Put a puzzle of an agent on the table: `at`, or the first that is not solved.
-async function showHole({ agent, at }) {
-  if (agent === null) {
-    leaveHole();
-    complain("No agent of this game is known to be beatable.");
-    return;
-  }
-  const hole = { agent, at, hash: null, puzzles: [] };
-  table.hole = hole;
-  if (at === null) $("verdict").textContent = "Looking for this agent’s mistakes.";
-  const { puzzles, agent_sha256: hash, reason } = await api.puzzles(agent);
-  if (table.hole !== hole) return;
-  if (puzzles.length === 0) {
-    leaveHole();
-    complain(reason);
-    attempt(run);
-    return;
-  }
-  Object.assign(hole, { hash, puzzles });
+async function enterHole() {
+  await hole.show(table.hole?.agent ?? puzzledAgent(), table.hole?.at ?? null);
   if (document.activeElement === $("nav-hole")) board.focus(); // a link would take no keys
-  if (at === null || at >= puzzles.length) setPuzzle(nextPuzzle(-1));
-  else if (isAtTable(puzzle())) attempt(run);
-  else setPuzzle(at);
-}
-
-function setPuzzle(at) {
-  table.hole.at = at;
-  const { moves, you } = puzzle();
-  seatsAre({ [you]: YOU, [mover(moves.length + 1)]: table.hole.agent });
-  begin(moves);
-}
-
-// What is on the table stays, as a game like any other.
-function leaveHole() {
-  table.hole = null;
-  if (location.hash === "#hole") location.hash = "#play";
 }
 
 function showView() {
   const openings = location.hash === "#openings";
-  const hole = location.hash === "#hole";
+  const isHole = location.hash === "#hole";
   if ($("openings-view").hidden === openings) window.scrollTo(0, 0);
   $("play-view").hidden = openings;
   $("openings-view").hidden = !openings;
-  for (const [id, isHere] of [["nav-openings", openings], ["nav-hole", hole], ["nav-play", !openings && !hole]]) {
+  for (const [id, isHere] of [["nav-openings", openings], ["nav-hole", isHole], ["nav-play", !openings && !isHole]]) {
     if (isHere) $(id).setAttribute("aria-current", "page");
     else $(id).removeAttribute("aria-current");
   }
   if (openings) attempt(showOpenings);
-  if (hole) attempt(() => showHole(table.hole ?? { agent: puzzledAgent(), at: null }));
-  else if (table.hole) {
-    table.hole = null;
-    attempt(run);
-  }
+  if (isHole) attempt(enterHole);
+  else hole.left();
 }
 
 function complain(words) {
@@ -326,7 +292,7 @@ function connect() {
     $(id).addEventListener("change", chooseSeats);
   }
   $("game").addEventListener("change", () => {
-    leaveHole();
+    hole.leave();
     chooseGame($("game").value);
     showView();
   });

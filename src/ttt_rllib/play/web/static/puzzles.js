@@ -63,10 +63,10 @@ export function puzzleWords({ result }) {
     const verdict = reaches(here, result) ? "Solved." : "It got away: try again.";
     return { verdict, line: `${countWords()}.` };
   }
+  let verdict = null;
   const task = here.goal === "win" ? "beat it." : "get a draw.";
   const count = here.num_moves === 1 ? "1 move" : `${here.num_moves} moves`;
-  return {
-    verdict: table.ply === here.moves.length ? `${here.you} to move. This agent has just made a mistake: ${task}` : null,
-    line: `Puzzle ${table.hole.at + 1}, in ${count} · ${countWords()}`,
-  };
+  if (table.ply < here.moves.length) verdict = "This is how the game came to the puzzle.";
+  if (table.ply === here.moves.length) verdict = `${here.you} to move. This agent has just made a mistake: ${task}`;
+  return { verdict, line: `Puzzle ${table.hole.at + 1}, in ${count} · ${countWords()}` };
 }
