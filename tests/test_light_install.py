@@ -41,6 +41,7 @@ COMMANDS = {
     "tournament agent perfect random": "perfect",
     "runs": "ppo/one",
     "compare results/ppo": "ppo: n = 1, seed 0",
+    "submit results/ppo/one": "unexploitable: ppo is on docs/leaderboard.md",
     "settings training.lr": "training.lr: 0.003 [ppo]",
     "export agent --to copy": "bundle: copy",
     "train ppo --print-config": "algorithm: ppo",
@@ -59,6 +60,8 @@ def folder(tmp_path_factory, new_summary):
     (run.agent / "certificate.json").rename(run.certificate)
     certificate = json.loads(run.certificate.read_text())
     write_summary(run.summary, new_summary(agent_sha256=certificate["agent_sha256"]))
+    (folder / "docs").mkdir()
+    shutil.copy(ROOT / "docs" / "leaderboard.md", folder / "docs")
     return folder
 
 

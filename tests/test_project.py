@@ -50,6 +50,7 @@ PACKAGES = (
         "prove",
         "tournament",
         "compare",
+        "submit",
         "settings",
         "cli",
         "__main__",
@@ -108,7 +109,7 @@ def test_nothing_lies_beside_the_packages_but_what_the_layout_names():
     assert beside == {
         *("__init__", "__main__", "cli", "errors", "text_files", "metrics", "signals", "commands"),
         "program",
-        *("evaluate", "export", "prove", "tournament", "compare", "settings"),
+        *("evaluate", "export", "prove", "tournament", "compare", "submit", "settings"),
     }
 
 
@@ -174,6 +175,9 @@ PAGES = (
     "CONTRIBUTING.md",
     "k8s/README.md",
     *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")),
+    *sorted(
+        f"docs/agents/{p.parent.name}/README.md" for p in (ROOT / "docs").glob("agents/*/*.md")
+    ),
 )
 
 

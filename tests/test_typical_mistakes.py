@@ -101,6 +101,8 @@ MISTAKES = {
     "tournament nobody": "known are perfect, random, ",
     "tournament random --games 5": "give an even number, 2 or more",
     "tournament random --json --markdown": "choose one",
+    "submit": "for example ttt submit results/ppo/RUN",
+    "submit agent": "give the folder that a training named last",
     "settings lr": "did you mean training.lr?",
     "settings num_sgd_iter": "did you mean training.num_epochs?",
     "settings xyzzy": "known sections are env, ",

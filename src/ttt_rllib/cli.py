@@ -56,6 +56,9 @@ COMMANDS = {
     ),
     "export": Subcommand("ttt_rllib.export", "Write an agent as files that load with numpy alone."),
     "tournament": Subcommand("ttt_rllib.tournament", "Let every agent play every other."),
+    "submit": Subcommand(
+        "ttt_rllib.submit", "Put the agent of a run on the leaderboard, verified, with a card."
+    ),
     "settings": Subcommand(
         "ttt_rllib.settings", "Show all settings, or one, with type, default and meaning."
     ),
@@ -69,6 +72,7 @@ OTHER_WORDS = {
     **dict.fromkeys(("web", "serve", "ui"), "ttt play --web"),
     **dict.fromkeys(("config", "options", "params", "defaults"), "ttt settings"),
     **dict.fromkeys(("save", "onnx"), "ttt export RUN --to DIR"),
+    **dict.fromkeys(("publish", "leaderboard"), "ttt submit RUN"),
     **dict.fromkeys(("elo", "rate", "rank", "match"), "ttt tournament AGENT..."),
     "help": "ttt --help",
     "version": "ttt --version",

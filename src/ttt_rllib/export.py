@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +29,7 @@ from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.exact.evaluation import solved_game
 from ttt_rllib.runs.bundles import find_bundle
 from ttt_rllib.runs.certificate_json import CERTIFICATE_FILE, certificate_of, write_certificate
+from ttt_rllib.runs.files import folder_in_the_making
 from ttt_rllib.text_files import read_json_file
 
 __all__ = ["export"]
@@ -74,7 +73,7 @@ def export(
         if lookahead is not None:
             bundle = _looking_ahead(bundle, lookahead)
         target = _checked_target(to)
-        with _folder_in_the_making(target) as part:
+        with folder_in_the_making(target) as part:
             checked = _fill(part, bundle, with_onnx=onnx)
     except (BundleError, InputError) as error:
         warn(f"error: {error}")
@@ -138,25 +137,6 @@ def _is_bundle(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(agent, dict) and agent.get("format") == "ttt_rllib.agent"
-
-
-@contextmanager
-def _folder_in_the_making(target: Path) -> Iterator[Path]:
-    """Give a folder beside `target` that takes its place if all goes well, else vanishes."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.part-{os.getpid()}")
-    old = target.with_name(f".{target.name}.old-{os.getpid()}")
-    part.mkdir()
-    try:
-        yield part
-        if target.exists():
-            target.rename(old)
-        part.rename(target)
-    finally:
-        if old.exists() and not target.exists():
-            old.rename(target)
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def _fill(folder: Path, bundle: Bundle, *, with_onnx: bool) -> str | None:

@@ -45,6 +45,7 @@ EXAMPLES = {
     "report": "ttt report results/ppo/RUN",
     "play": "ttt play --web",
     "tournament": "ttt tournament perfect random",
+    "submit": "ttt submit results/ppo/RUN",
     "settings": "ttt settings training.lr",
 }
 """An example of each command, for its help and for messages about missing arguments."""

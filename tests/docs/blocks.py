@@ -30,7 +30,11 @@ PAGES = (
     "README.md",
     "CONTRIBUTING.md",
     *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
-    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "k8s").rglob("README.md")),
+    *sorted(
+        str(path.relative_to(ROOT))
+        for folder in ("docs/agents", "k8s")
+        for path in (ROOT / folder).rglob("README.md")
+    ),
 )
 
 COMMANDS, OUTPUT = "bash", "text"

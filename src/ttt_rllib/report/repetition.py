@@ -15,7 +15,7 @@ from ttt_rllib.config.yaml_text import parse_yaml
 from ttt_rllib.errors import InputError
 from ttt_rllib.runs.record import RunRecord
 
-__all__ = ["quoted_folder", "repeat_command"]
+__all__ = ["quoted_folder", "repeat_command", "shipped_command"]
 
 MAX_SETTINGS = 12
 """A command with more settings than this is longer than anybody reads; the run's file has all."""
@@ -33,12 +33,16 @@ def repeat_command(record: RunRecord) -> str:
     Args:
         record: The run.
     """
+    command = shipped_command(record)
+    return command or f"ttt train {quoted_folder(record)}/{record.run.experiment.name}"
+
+
+def shipped_command(record: RunRecord) -> str | None:
+    """Return the command that names the package's experiment; None if none gives the settings."""
     wanted = record.experiment
     file = shipped_experiments().get(wanted.name)
     settings = _settings(file, wanted) if file else None
-    if settings is None:
-        return f"ttt train {quoted_folder(record)}/{record.run.experiment.name}"
-    return shlex.join(["ttt", "train", wanted.name, *settings])
+    return None if settings is None else shlex.join(["ttt", "train", wanted.name, *settings])
 
 
 def quoted_folder(record: RunRecord) -> str:

@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ttt_rllib.errors import InputError, abbreviated
-from ttt_rllib.metrics import MOVES, NASH_CONV_GREEDY, TRAIN_S
+from ttt_rllib.metrics import MOVES, NASH_CONV_GREEDY
 from ttt_rllib.runs.certificate_json import Claim
 from ttt_rllib.runs.lock import is_locked
+from ttt_rllib.runs.milestones import first_evaluation
 from ttt_rllib.runs.record import RunRecord
 from ttt_rllib.runs.seed_statistics import FEW_SEEDS, Estimate, estimate, interval, iqm
 
@@ -84,14 +85,10 @@ class ComparedRun:
         """
         if not self.is_proved:
             return math.inf, math.inf
-        curves = self.record.curves
-        found = np.flatnonzero(curves[NASH_CONV_GREEDY] == 0.0)
-        ends = (MOVES, TRAIN_S)
-        if len(found):
-            moves, train_s = (float(curves[name][found[0]]) for name in ends)
-        else:
-            moves, train_s = (self.record.metrics.get(name, math.inf) for name in ends)
-        return moves, train_s
+        found = first_evaluation(self.record, NASH_CONV_GREEDY, 0.0)
+        if found is None:
+            return math.inf, math.inf
+        return found.moves, math.inf if found.train_s is None else found.train_s
 
 
 @dataclass(frozen=True)

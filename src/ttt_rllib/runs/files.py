@@ -8,8 +8,9 @@ import io
 import json
 import math
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,8 @@ from ttt_rllib.text_files import read_json_file, read_text_file
 
 __all__ = [
     "figure_in",
+    "file_in_the_making",
+    "folder_in_the_making",
     "read_figure",
     "read_json",
     "read_table",
@@ -41,6 +44,17 @@ def write_atomic(path: Path, text: str) -> None:
     Raises:
         OSError: If it cannot be written; nothing is left behind then.
     """
+    with file_in_the_making(path, text):
+        pass
+
+
+@contextmanager
+def file_in_the_making(path: Path, text: str) -> Iterator[None]:
+    """Write a file beside its place, and move it there if the block succeeds.
+
+    Raises:
+        OSError: If it cannot be written, before the block begins; nothing is left behind then.
+    """
     if path.is_dir():
         # Found before anything is written, since even a file that is removed leaves a trace.
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
@@ -50,11 +64,35 @@ def write_atomic(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        yield
         part.replace(path)
     except BaseException:
         with suppress(OSError):
             part.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def folder_in_the_making(target: Path) -> Iterator[Path]:
+    """Give a folder beside `target` that takes its place if the block succeeds, else vanishes.
+
+    Raises:
+        OSError: If it cannot be made or moved; what was there before stays.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.part-{os.getpid()}")
+    old = target.with_name(f".{target.name}.old-{os.getpid()}")
+    part.mkdir()
+    try:
+        yield part
+        if target.exists():
+            target.rename(old)
+        part.rename(target)
+    finally:
+        if old.exists() and not target.exists():
+            old.rename(target)
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
