@@ -35,6 +35,8 @@ def test_the_site_builds_and_every_link_in_it_leads_somewhere(tmp_path):
     pages = {path.relative_to(tmp_path / "site") for path in tmp_path.rglob("index.html")}
     for page in (ROOT / "docs").glob("*.md"):
         assert Path(page.stem) / "index.html" in pages
+    for card in (ROOT / "docs" / "agents").iterdir():
+        assert Path("agents", card.name, "index.html") in pages
 
 
 @pytest.mark.long

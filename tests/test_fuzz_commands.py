@@ -59,7 +59,7 @@ ODD_OPTIONS = (
     ("evaluate", "{agent}", "--require"), ("play", "{agent}", "--seed"), ("play", "--seat"),
     ("play", "--web", "--port"), ("play", "--web", "--host", "nowhere.invalid", "--seed"),
     ("prove",), ("prove", "ttt_rllib:prove", "--game"), ("prove", "ttt_rllib:prove", "--seat"),
-    ("export", "{agent}"), ("report",), ("train", "--plan"),
+    ("export", "{agent}"), ("report",), ("submit",), ("train", "--plan"),
     ("train", "{experiment}", "--plan", "--wait"), ("train", "{experiment}", "--plan", "--set"),
     ("train", "{experiment}", "--plan", "--name"),
 )  # fmt: skip

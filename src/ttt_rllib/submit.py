@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ def submit(
     report = _verified(record, bundle)
     row = _row(record, summary, bundle, report)
     # A path of this machine means nothing to those who read the card.
-    place = "/".join((to.absolute().name, AGENTS_FOLDER, folder.name))
+    place = "/".join((Path(os.path.realpath(to)).name, AGENTS_FOLDER, folder.name))
     experiment = record.experiment
     settings = settings_yaml(experiment)
     words = card(row, _question(experiment.name), settings, format_report(bundle, report), place)
