@@ -107,6 +107,7 @@ BROKEN = {
     "theirs:never_alone": "raises when it is asked about 2 positions at once: RuntimeError: one at",
     "theirs:fails": "cannot be made: ZeroDivisionError: division by zero",
     # No module.
+    "mine.py:agent": "mine.py:agent: names a file; write MODULE:AGENT, as in mine:agent, in its",
     "absent:agent": "absent: there is no such module; run this in its folder, or install it",
     "absent.inside:agent": "absent.inside: there is no such module",
     "failing:agent": "failing: cannot be imported: NameError: name 'undefined' is not defined",

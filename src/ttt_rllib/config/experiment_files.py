@@ -48,7 +48,11 @@ def find_experiment(word: str | Path) -> Path:
     if name in shipped:
         return shipped[name]
     what = "no such file" if path.suffix else "no such file or experiment"
-    files = [str(file) for file in sorted(path.parent.glob(f"*{EXPERIMENT_SUFFIX}"))]
+    files = [
+        str(file)
+        for file in sorted(path.parent.glob(f"*{EXPERIMENT_SUFFIX}"))
+        if not file.name.startswith(".")  # settings of other programs
+    ]
     close = did_you_mean(name, [*shipped, *files])
     others = "" if close.startswith("; known are") else f" Known are {', '.join(shipped)}"
     raise InputError(f"{path}: {what}{close}{others}")

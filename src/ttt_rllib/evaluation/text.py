@@ -202,9 +202,11 @@ def _losing_lines(certificate: Certificate, names: Sequence[str]) -> list[str]:
         return []
     count = certificate.losing_line_count
     which = f"shortest of {count} losing games" if count is not None else "losing games found"
-    words = "moves" if any(map(str.isalpha, "".join(names))) else "action numbers"
+    if count == 1:
+        which = "the losing game"
+    words, between = ("action numbers", " ") if "".join(names).isdigit() else ("moves", ", ")
     return ["", f"{which} ({words}):"] + [
-        f"  as {line.seat.upper()}: {' '.join(names[move] for move in line.moves)}"
+        f"  as {line.seat.upper()}: {between.join(names[move] for move in line.moves)}"
         for line in certificate.losing_lines[:LINES_SHOWN]
     ]
 

@@ -38,6 +38,9 @@ def load(words: str) -> Any:
             f"{words}: is neither {FORM}, such as my_module:agent, nor an ONNX file, nor a "
             "checkpoint of RLlib"
         )
+    if module_name.endswith(".py"):
+        meant = f"{Path(module_name).stem}:{attribute}"
+        raise InputError(f"{words}: names a file; write {FORM}, as in {meant}, in its folder")
     found: Any = _import(module_name)
     for part in attribute.split("."):
         if not hasattr(found, part):
