@@ -60,7 +60,9 @@ def test_a_run_says_something_new_every_few_seconds_until_its_first_iteration(tm
     silences = [later - earlier for (earlier, _), (later, _) in pairwise(said[first:])]
     # While Ray's own code connects, no other thread of the process runs.
     assert max(silences) < 3 * SILENCE_S
-    stages = [LINE.fullmatch(line)[2] for _, line in said[first:-1]]
+    *lines, limits = (line for _, line in said[first:-1])
+    assert limits == "stops after 3 iterations, 1,000,000 moves or 10 min"
+    stages = [LINE.fullmatch(line)[2] for line in lines]
     assert [stage for stage in stages if not stage.startswith("still ")] == [
         "starting Ray",
         "starting the trial",
