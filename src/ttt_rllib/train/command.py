@@ -42,7 +42,6 @@ from ttt_rllib.runs.summary import Session
 from ttt_rllib.signals import raise_on_interrupts
 from ttt_rllib.tracking.stage_lines import StageLines
 from ttt_rllib.train.command_line import explain_option, overrides_of, split_words
-from ttt_rllib.train.live_page import LivePage, live_page, live_pictures
 from ttt_rllib.train.next_steps import next_steps, resume_command
 from ttt_rllib.train.preparation import (
     Job,
@@ -60,6 +59,7 @@ from ttt_rllib.train.preparation import (
 
 if TYPE_CHECKING:
     from ttt_rllib.runs.outcome import RunResult
+    from ttt_rllib.train.live_page import LivePage
 
 __all__ = ["train"]
 
@@ -168,6 +168,8 @@ def train(
             if plan or job.is_done:
                 code = _run(job, address, wait, console, plan_only=plan)
             else:
+                from ttt_rllib.train.live_page import live_page
+
                 with live_page(job.experiment, port if web else None, console) as page:
                     code = _run(job, address, wait, console, page)
         if keep_dashboard and code == EXIT_DONE and not plan:
@@ -221,6 +223,8 @@ def _run(
     try:
         lines.enter("starting Ray" if address is None else "importing Ray")
         start_ray(experiment.ray, address)
+        from ttt_rllib.train.live_page import live_pictures
+
         with claim_run_dir(job, run), live_pictures(run, page):
             notice = dashboard_notice(experiment.ray, joined)
             if notice is not None:
