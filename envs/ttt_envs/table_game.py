@@ -2,8 +2,8 @@
 
 The table has one form for all games: the players alternate with every ply, and a game ends in a
 draw or lost for the player who would be to move. Where a game is otherwise, the player to move
-passes: a forced move of its own, the last action, which changes nothing but the turn. So whoever
-closes a box in Dots and Boxes moves again after the other player's pass, and whoever is to move
+passes: an extra, forced move, the last action, which changes nothing but the turn. So a player that
+closes a box in Dots and Boxes moves again after the other player's pass, and one that is to move
 when it has won passes the lost position on.
 Shapes: `S` states of the game, `P` positions, `A` actions with the pass, `W` numbers seen.
 """
