@@ -9,7 +9,7 @@ import pytest
 
 from tests import in_process
 from tests.commands import ROOT
-from ttt_rllib.commands import load_environment_file, warn
+from ttt_rllib.commands import load_environment_file, warn, warn_of_skipped
 from ttt_rllib.errors import InputError
 
 
@@ -88,3 +88,12 @@ def test_a_path_that_may_not_be_read_or_is_too_long_is_one_line(closed, words, p
 def test_a_warning_is_one_line_whatever_a_name_holds(capsys):
     warn("error: a\nb\r\x1b[31m\u202e\u2028c: \xe9")
     assert capsys.readouterr().err == "error: a\\nb\\r\\x1b[31m\\u202e\\u2028c: \xe9\n"
+
+
+@pytest.mark.parametrize(("number", "told"), [(0, 0), (1, 1), (5, 5), (6, 6), (900, 6)])
+def test_of_many_things_that_were_left_out_most_are_counted(number, told, capsys):
+    warn_of_skipped([f"run {one}" for one in range(number)])
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:5] == [f"warning: skipped: run {one}" for one in range(min(number, 5))]
+    assert len(lines) == told
+    assert lines[5:] == [f"warning: {number - 5} more were skipped, too"][: told - 5]

@@ -216,5 +216,15 @@ def test_of_a_folder_of_runs_what_cannot_be_compared_is_left_out(results):
     assert seeds == [[1, 2], [0, 1]], "b, which was named twice, counts once"
 
 
+def test_where_no_run_can_be_compared_one_sentence_says_why(results):
+    for run_dir in (results / "ppo").iterdir():
+        (run_dir / "summary.json").write_text("{")
+    done = run(results, "ppo")
+    assert (done.code, done.stdout) == (2, "")
+    (sentence,) = done.errors
+    assert sentence.startswith("error: none of the runs can be compared; the first: ")
+    assert "summary.json: not readable" in sentence
+
+
 def test_it_needs_neither_ray_nor_torch():
     assert not loaded_by("ttt_rllib.compare") & set(RAY_AND_TORCH)

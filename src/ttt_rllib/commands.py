@@ -7,7 +7,7 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ __all__ = [
     "output_is_optional",
     "run_command",
     "warn",
+    "warn_of_skipped",
 ]
 
 EXIT_DONE = 0
@@ -45,6 +46,9 @@ MACHINE_TROUBLE = {
     *(errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENOTCONN),
 }
 """What is wrong with the machine, not with the input: the same command may succeed later."""
+
+MAX_SKIPPED = 5
+"""Warnings about things left out before the rest is only counted."""
 
 
 def run_command(function: Callable[..., None]) -> None:
@@ -128,6 +132,14 @@ def warn(sentence: str) -> None:
     """
     shown = (one if one.isprintable() else _escaped(one) for one in sentence)
     print("".join(shown), file=sys.stderr, flush=True)
+
+
+def warn_of_skipped(reasons: Sequence[str]) -> None:
+    """Tell which of many things were left out, in at most MAX_SKIPPED lines and one more."""
+    for reason in reasons[:MAX_SKIPPED]:
+        warn(f"warning: skipped: {reason}")
+    if len(reasons) > MAX_SKIPPED:
+        warn(f"warning: {len(reasons) - MAX_SKIPPED} more were skipped, too")
 
 
 def _escaped(character: str) -> str:

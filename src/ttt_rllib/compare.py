@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ttt_rllib.commands import one_line, run_command, warn
+from ttt_rllib.commands import one_line, run_command, warn_of_skipped
 from ttt_rllib.errors import InputError, file_error
 from ttt_rllib.metrics import CONSECUTIVE_UNEXPLOITABLE_EVALS, METRICS, MOVES_PER_S
 from ttt_rllib.report.charts.axes import short
@@ -74,6 +74,7 @@ def _read(places: Sequence[Path]) -> list[ComparedRun]:
         InputError: If one that was named is no run, or damaged, or if there is none at all.
     """
     found: dict[str, ComparedRun] = {}
+    skipped = []
     for place in places:
         os.stat(place)  # noqa: PTH116 - says what the operating system says
         folders = find_runs(place)
@@ -86,9 +87,10 @@ def _read(places: Sequence[Path]) -> list[ComparedRun]:
             except (InputError, OSError) as error:
                 if folder == place:
                     raise
-                warn(f"warning: skipped: {one_line(error)}")
+                skipped.append(one_line(error))
     if not found:
-        raise InputError("there is no run to compare")
+        raise InputError(f"none of the runs can be compared; the first: {skipped[0]}")
+    warn_of_skipped(skipped)
     return list(found.values())
 
 

@@ -129,8 +129,6 @@ def test_what_both_got_for_the_first_move_counts_and_nobody_wins_a_cooperative_g
     assert strict_json(run_dir) > 0
 
 
-# RLlib registers its env again for every env runner in a process.
-@pytest.mark.filterwarnings("ignore:.*Overriding environment rllib-multi-agent-env")
 def test_ppo_learns_from_big_rewards_because_no_error_is_clipped(build):
     algorithm = build("tests.field.envs.odd_games", kwargs={"kind": "big"})
     losses = [algorithm.train()["learner"]["vf_loss"] for _ in range(2)]

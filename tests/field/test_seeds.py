@@ -13,9 +13,6 @@ from ttt_rllib.rl.algorithm_config import algorithm_config
 from ttt_rllib.rl.stock_env_runner import StockEnvRunner
 from ttt_rllib.sampling.env_runner import MODULE_ID
 
-# RLlib registers its env again for every env runner in a process.
-pytestmark = pytest.mark.filterwarnings("ignore:.*Overriding environment rllib-multi-agent-env")
-
 RUNNERS, ENVS = 2, 32
 ODD_GAMES = "tests.field.envs.odd_games"
 

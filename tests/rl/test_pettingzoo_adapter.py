@@ -26,9 +26,6 @@ from ttt_rllib.rl.pettingzoo_adapter import MaskedAECEnv, flat_space
 from ttt_rllib.rl.stock import StockPPOConfig
 from ttt_rllib.rl.stock_env_runner import StockEnvRunner
 
-# RLlib registers its env again for every env runner in a process.
-pytestmark = pytest.mark.filterwarnings("ignore:.*Overriding environment rllib-multi-agent-env")
-
 X, O = "player_1", "player_2"  # noqa: E741 - the game's own letter
 LINES = ((0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8), (0, 4, 8), (2, 4, 6))
 

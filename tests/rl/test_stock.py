@@ -35,9 +35,6 @@ from ttt_rllib.rl.stock import StockDQNConfig, StockPPOConfig
 from ttt_rllib.rl.stock_module import StockQNetwork
 from ttt_rllib.sampling.env_runner import MODULE_ID
 
-# RLlib registers its env again for every env runner in a process.
-pytestmark = pytest.mark.filterwarnings("ignore:.*Overriding environment rllib-multi-agent-env")
-
 CONFIGS = {"ppo": StockPPOConfig, "dqn": StockDQNConfig}
 TRAINING = {
     "ppo": {"train_batch_size_per_learner": 300, "minibatch_size": 100, "num_epochs": 2},

@@ -18,7 +18,7 @@ import typer
 
 from ttt_rllib.agents.bundle import BundleError
 from ttt_rllib.analysis.game_record import Seat
-from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_INTERRUPTED, warn
+from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_INTERRUPTED, warn, warn_of_skipped
 from ttt_rllib.config.completion import complete_run
 from ttt_rllib.errors import InputError
 from ttt_rllib.play.agents import Agent, choose_agent, list_agents
@@ -179,8 +179,7 @@ def _show_list(results: Path) -> None:
     for agent in listed.agents:
         about = "; ".join(filter(None, (agent.verdict, agent.knowledge)))
         print(agent.slug, *([f"({about})"] if about else []))
-    for skipped in listed.skipped:
-        warn(f"skipped: {skipped.reason}")
+    warn_of_skipped([skipped.reason for skipped in listed.skipped])
 
 
 def _serve(agent: str | None, results: Path, host: str, port: int) -> None:

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ttt_rllib.commands import one_line, warn
+from ttt_rllib.commands import one_line, warn_of_skipped
 from ttt_rllib.errors import InputError
 from ttt_rllib.runs.listing import RunRow, find_runs, read_row
 
@@ -68,13 +68,15 @@ def _read(folder: Path) -> list[RunRow]:
             return []
         raise InputError(f"{folder}: no such folder; give one of results, or a run") from None
     rows = []
+    skipped = []
     for path in find_runs(folder):
         try:
             rows.append(read_row(path))
         except InputError as error:
-            warn(f"warning: skipped: {error}")
+            skipped.append(str(error))
         except OSError as error:
-            warn(f"warning: skipped: {path}: {one_line(error)}")
+            skipped.append(f"{path}: {one_line(error)}")
+    warn_of_skipped(skipped)
     return sorted(rows, key=lambda row: (row.started_s or 0.0, row.name))
 
 
