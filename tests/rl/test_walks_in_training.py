@@ -5,7 +5,11 @@ import pytest
 
 from ttt_envs import Game
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
-from ttt_rllib.evaluation.in_training import refuted_positions, walk_in_training
+from ttt_rllib.evaluation.in_training import (
+    POSITIONS_IN_TRAINING,
+    refuted_positions,
+    walk_in_training,
+)
 from ttt_rllib.exact.walks import MAX_POSITIONS
 from ttt_rllib.rl.algorithm_config import algorithm_config
 
@@ -40,7 +44,7 @@ def test_a_walk_during_training_is_longer_where_a_certificate_is_due(build):
         algorithm._iteration = iteration
         if (iteration + 1) % 3 == 0:
             limits.append(algorithm._walk_positions())
-    assert limits == [500_000, MAX_POSITIONS, 500_000, MAX_POSITIONS]
+    assert limits == [POSITIONS_IN_TRAINING, MAX_POSITIONS] * 2
 
 
 @pytest.mark.parametrize("runners", [0, 1])
@@ -78,6 +82,14 @@ def test_refuted_positions_are_positions_of_lost_games_and_follow_from_the_seed(
     assert np.array_equal(positions.mover, again.mover)
     assert len(positions) > 256
     assert (positions.legal_bits() != 0).all()
+
+
+def test_on_five_by_five_all_refutations_are_found_and_not_only_those_of_a_search(new_network):
+    policy = new_network(Game(5, 5, 4, gravity=True))
+    walks = walk_in_training(policy)
+    assert walks.is_complete
+    assert walks.refuted_reply_rate == evaluate_agent(policy).refuted_reply_rate
+    assert sum(found.games for found in walks.refutations) > 1000
 
 
 def test_a_table_of_millions_is_asked_for_only_where_something_needs_it(build, monkeypatch):
