@@ -18,7 +18,7 @@ __all__ = ["POSITIONS_IN_TRAINING", "Evaluated", "refuted_positions", "walk_in_t
 POSITIONS_IN_TRAINING = 1_000_000
 """Positions that are reached in a seat, which takes about three seconds."""
 
-WALKED_SQUARES = {True: 30, False: 16}
+WALKED_SQUARES = {True: 25, False: 16}
 """The largest boards, with and without gravity, on which trained agents reach no more than that."""
 
 QUICK_POSITIONS = 50_000
