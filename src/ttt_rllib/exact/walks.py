@@ -173,7 +173,6 @@ def walk_both_seats(
     seat: Seat | None = None,
     max_positions: int = MAX_POSITIONS,
     quick_positions: int = QUICK_POSITIONS,
-    search_width: int | None = None,
     on_ply: OnPly = lambda seat, ply, positions: None,
 ) -> Walks:
     """Reach all that opponents can bring about, or find out that one beats the agent.
@@ -185,8 +184,6 @@ def walk_both_seats(
         seat: The only seat that the agent plays; None = it plays both.
         max_positions: Of a seat, before the walk is given up.
         quick_positions: If there are more, a refutation is searched for before all are walked.
-        search_width: Positions of a ply in that search, which then goes on to the end of the game
-            and finds many refutations; None = it ends with the first, and its width is tried out.
         on_ply: Called after every ply.
     """
     as_x, as_o = (
@@ -202,7 +199,6 @@ def walk_both_seats(
             _target(game_value, one),
             max_positions,
             quick_positions,
-            search_width,
         )
         if seat in (None, one)
         else not_walked(game, agent_is_x=one == "x", reason=LEFT_OUT)
@@ -212,22 +208,15 @@ def walk_both_seats(
 
 
 def _walk(
-    walk: Callable[..., ReachedSet],
-    target: int,
-    max_positions: int,
-    quick_positions: int,
-    search_width: int | None,
+    walk: Callable[..., ReachedSet], target: int, max_positions: int, quick_positions: int
 ) -> ReachedSet:
     # A seat that is worth a loss can only be found to lose, so its first loss ends the walk.
     bound = max(target, 0)
     quick = walk(limits=WalkLimits(min(max_positions, quick_positions)))
     if _is_settled(quick, bound) or max_positions <= quick_positions:
         return quick
-    searches = [WalkLimits(max_positions, width=width, stop_below=bound) for width in WIDTHS]
-    if search_width is not None:
-        searches = [WalkLimits(max_positions, width=search_width)]
-    for limits in searches:
-        narrow = walk(limits=limits)
+    for width in WIDTHS:
+        narrow = walk(limits=WalkLimits(max_positions, width=width, stop_below=bound))
         if _is_settled(narrow, bound):
             return narrow
     return walk(limits=WalkLimits(max_positions, stop_below=bound))
