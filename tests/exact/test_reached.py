@@ -219,6 +219,22 @@ def test_a_narrow_search_finds_games_that_are_really_lost():
     assert len(found.moves) % 2 == 1
 
 
+def test_where_the_limit_ends_the_whole_walk_a_search_still_finds_a_refutation(monkeypatch):
+    policy = OnePlyPolicy(CONNECT_FOUR)
+    limit = 1_000
+    monkeypatch.setattr("ttt_rllib.exact.walks.WIDTHS", (20,))
+
+    def agent(boards):
+        return greedy_actions(policy, boards)
+
+    whole = walk_reached(CONNECT_FOUR, agent, agent_is_x=True, limits=WalkLimits(limit))
+    assert -1 not in whole.results
+    walks = walk_both_seats(
+        CONNECT_FOUR, agent, game_value=1, max_positions=limit, quick_positions=limit
+    )
+    assert walks.guaranteed_as_x == -1
+
+
 def test_a_board_whose_positions_have_no_key_is_not_walked():
     assert not_walkable_reason(Game(6, 6, 5)) == (
         "the positions of a 6 x 6 board do not fit 64 bits"

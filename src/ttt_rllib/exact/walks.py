@@ -213,12 +213,14 @@ def _walk(
     # A seat that is worth a loss can only be found to lose, so its first loss ends the walk.
     bound = max(target, 0)
     quick = walk(limits=WalkLimits(min(max_positions, quick_positions)))
-    if _is_settled(quick, bound) or max_positions <= quick_positions:
+    if _is_settled(quick, bound):
         return quick
     for width in WIDTHS:
         narrow = walk(limits=WalkLimits(max_positions, width=width, stop_below=bound))
         if _is_settled(narrow, bound):
             return narrow
+    if max_positions <= quick_positions:
+        return quick
     return walk(limits=WalkLimits(max_positions, stop_below=bound))
 
 
