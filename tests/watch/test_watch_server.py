@@ -11,7 +11,7 @@ import pytest
 from tests.commands import ROOT, run_command
 from ttt_rllib.config.loading import load_experiment
 from ttt_rllib.errors import InputError
-from ttt_rllib.metrics import MOVES, NASH_CONV, NASH_CONV_GREEDY
+from ttt_rllib.metrics import MOVES, NASH_CONV, NASH_CONV_GREEDY, OPTIMAL_MOVE_RATE
 from ttt_rllib.runs.directory import RunDir
 from ttt_rllib.watch.feed import MAX_POINTS, Feed
 from ttt_rllib.watch.server import WatchServer, listen
@@ -103,6 +103,57 @@ def test_of_several_trials_the_leading_one_is_shown_unless_another_is_asked_for(
     assert state(server)["shown"] == "00001"
     assert [line["is_best"] for line in state(server)["trials"]] == [False, True, False]
     assert state(server, "after=-1&trial=00002")["shown"] == "00002"
+
+
+@pytest.fixture
+def search(tmp_path):
+    experiment = tmp_path / "search.yaml"
+    experiment.write_text(
+        "search: {training.lr: {grid: [1e-5, 1e-3]}, num_samples: 1, "
+        "objective: exact/optimal_move_rate}\n"
+    )
+    page = WatchServer(Feed(load_experiment(experiment)), listen(0))
+    page.feed.follow(RunDir(tmp_path))
+    yield page
+    page.close()
+
+
+def test_a_search_says_which_trial_is_shown_and_at_its_end_which_one_it_chose(search):
+    assert state(search)["which"] is None
+    search.feed.add("00000", row(1000, 1.0) | {OPTIMAL_MOVE_RATE: 0.8})
+    assert state(search)["which"] == "This is trial 00000, the first of the search."
+    search.feed.add("00001", row(1000, 2.0) | {OPTIMAL_MOVE_RATE: 0.9})
+    leads = "This is trial 00001, which leads the 2 that have begun."
+    assert state(search)["which"] == leads, "by the objective of the search"
+    chosen = "This is trial 00000, which you have chosen; trial 00001 leads."
+    assert state(search, "after=-1&trial=00000")["which"] == chosen
+    search.feed.end(Ending(False, "exploitable", best_trial="00000"))
+    assert state(search)["which"] == "This is trial 00000, the best of 2."
+    assert state(search, "after=-1&trial=00001")["which"] == (
+        "The verdict is that of trial 00000, the best of 2; the figures below are those of trial "
+        "00001."
+    )
+
+
+def test_a_training_that_is_no_search_names_no_trial(server):
+    server.feed.add("00000", row(1000, 1.0))
+    assert state(server)["which"] is None
+
+
+def test_an_open_page_hears_that_no_run_began_before_the_server_is_closed(server):
+    state(server)
+    server.feed.end(Ending(None, "", is_begun=False))
+    began_s = time.monotonic()
+    server.wait_for_reader(timeout_s=0.3)
+    assert time.monotonic() - began_s > 0.3, "the page does not know yet"
+    assert state(server)["verdict"]["detail"] == (
+        "It ended before a run began; the terminal says why."
+    )
+    began_s = time.monotonic()
+    server.wait_for_reader()
+    assert time.monotonic() - began_s < 0.2
+    server.feed.end(DONE)
+    assert state(server)["verdict"]["headline"] == "No training", "what was said first stands"
 
 
 def test_a_long_curve_keeps_its_first_and_newest_points(server):

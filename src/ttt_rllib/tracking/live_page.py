@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ray.tune import Callback
+from ray.tune.experiment import Trial
 
 from ttt_rllib.errors import InputError
 from ttt_rllib.metrics import flatten
@@ -18,7 +20,7 @@ __all__ = ["LivePageCallback"]
 
 
 class LivePageCallback(Callback):
-    """Adds every result to the page's feed, those of earlier sessions at the start of a trial.
+    """Adds every result to the page's feed, and first what a trial had reported before.
 
     Args:
         feed: The page's.
@@ -28,12 +30,21 @@ class LivePageCallback(Callback):
         self._feed = feed
         self._known: set[str] = set()
 
-    def on_trial_start(self, **info: Any) -> None:
-        """Add what the trial had reported before this session."""
-        folder = Path(info["trial"].path)
-        if folder.name in self._known:
-            return
-        self._known.add(folder.name)
+    def on_step_begin(self, **info: Any) -> None:
+        """Add what trials had reported before this session, also those that are done."""
+        self._add_known(info["trials"])
+
+    def on_experiment_end(self, **info: Any) -> None:
+        """Add it if there was no step, because an earlier session ended all trials."""
+        self._add_known(info["trials"])
+
+    def _add_known(self, trials: Iterable[Trial]) -> None:
+        for trial in trials:
+            if trial.path is not None and trial.trial_id not in self._known:
+                self._known.add(trial.trial_id)
+                self._add_earlier(Path(trial.path))
+
+    def _add_earlier(self, folder: Path) -> None:
         with suppress(InputError):  # a damaged table, of which others tell
             for row in read_curves(folder / METRICS_FILE).rows:
                 cells = {name: figure_in(cell) for name, cell in row.items()}
@@ -41,4 +52,5 @@ class LivePageCallback(Callback):
 
     def on_trial_result(self, **info: Any) -> None:
         """Add the iteration."""
+        self._known.add(info["trial"].trial_id)
         self._feed.add(Path(info["trial"].path).name, flatten(info["result"]))

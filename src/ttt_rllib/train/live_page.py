@@ -36,7 +36,7 @@ class LivePage:
 def live_page(
     experiment: Experiment, port: int | None, console: Console
 ) -> Iterator[LivePage | None]:
-    """Serve the page inside the block; at its end an open page gets time to fetch the report.
+    """Serve the page inside the block; at its end an open page gets time to hear of it.
 
     Args:
         experiment: What will be trained.
@@ -53,9 +53,11 @@ def live_page(
     try:
         console.print(f"watch it on {server.address}", soft_wrap=True)
         yield LivePage(server.feed)
-        with suppress(KeyboardInterrupt):  # an impatient user; all is done
-            server.wait_for_reader()
     finally:
+        with suppress(KeyboardInterrupt):  # an impatient user; all is done
+            # Only a run that has begun has said how it ended.
+            server.feed.end(Ending(None, "", is_begun=False))
+            server.wait_for_reader()
         server.close()
 
 
@@ -86,11 +88,13 @@ def _ending(run: RunDir) -> Ending:
     with suppress(InputError):  # written by another version
         summary = read_summary(run.summary)
     if summary is None or summary.status == "interrupted":
-        return Ending(None, "", is_interrupted=True)
+        best = summary.best_trial if summary is not None else None
+        return Ending(None, "", is_interrupted=True, best_trial=best)
     unexploitable = None
     with suppress(InputError):
         certificate = read_certificate(run.certificate)
         if summary.agent_sha256 and certificate is not None:
             unexploitable = certificate.unexploitable
     words = summary.verdict or summary.error or ""
-    return Ending(unexploitable, words.strip().splitlines()[0] if words.strip() else "")
+    sentence = words.strip().splitlines()[0] if words.strip() else ""
+    return Ending(unexploitable, sentence, best_trial=summary.best_trial)

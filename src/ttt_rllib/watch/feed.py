@@ -25,7 +25,7 @@ from ttt_rllib.metrics import (
 from ttt_rllib.runs.directory import RunDir
 from ttt_rllib.runs.live_json import Picture, live_folder, read_picture
 from ttt_rllib.watch.drawing import drawn_game, drawn_picture
-from ttt_rllib.watch.words import Ending, Verdict, verdict_of
+from ttt_rllib.watch.words import Ending, Verdict, trial_sentence, verdict_of
 
 __all__ = ["Feed", "Phase"]
 
@@ -96,9 +96,9 @@ class Feed:
             self._phase = "proving"
 
     def end(self, ending: Ending) -> None:
-        """Say how the run has ended."""
+        """Say how the run has ended; what was said first stands."""
         with self._change():
-            self._phase, self._ending = "ended", ending
+            self._phase, self._ending = "ended", self._ending or ending
 
     def wait(self, version: int, timeout_s: float, *, for_the_end: bool) -> None:
         """Wait until there is something newer than a version, or the run has ended.
@@ -140,6 +140,9 @@ class Feed:
             if picture is not None:
                 self._pictures[shown] = picture
         verdict = verdict_of(phase, figures.get(shown or "", {}), picture, ending)
+        which = None
+        if self._experiment.search is not None and shown is not None and leads is not None:
+            which = trial_sentence(shown, leads, len(figures), ending)
         return {
             "version": version,
             "phase": phase,
@@ -150,6 +153,7 @@ class Feed:
             "verdict": _verdict(verdict),
             "trials": [_line(name, one, is_best=name == leads) for name, one in figures.items()],
             "shown": shown,
+            "which": which,
             "curves": _curves(rows),
             "is_exact": NASH_CONV_GREEDY in figures.get(shown or "", {}),
             "picture": None if picture is None or game is None else drawn_picture(game, picture),
@@ -157,11 +161,16 @@ class Feed:
         }
 
     def _leading(self) -> str | None:
-        """Return the trial with the best last objective, of equal ones the first."""
+        """Return the run's best trial once it names one; else the first with the best objective.
+
+        The search itself may find another one than the last objectives do: it compares medians
+        over seeds, and only trials that have an agent.
+        """
+        if self._ending is not None and self._ending.best_trial in self._trials:
+            return self._ending.best_trial
         metric, mode = self._experiment.objective
-        metric = (
-            metric if any(metric in one.figures for one in self._trials.values()) else NASH_CONV
-        )
+        if not any(metric in one.figures for one in self._trials.values()):
+            metric, mode = NASH_CONV, "min"
         sign = 1.0 if mode == "min" else -1.0
         return min(
             self._trials,

@@ -29,7 +29,7 @@ ANSWER_AFTER_S = 10.0
 WATCHED_S = 3.0
 """A page that asked less than so long ago is still open."""
 REPORT_TIMEOUT_S = 5.0
-"""How long an open page gets to fetch the report."""
+"""How long an open page gets to hear of the end and to fetch the report."""
 IDLE_S = 30.0
 """After so long a connection without requests is closed."""
 
@@ -81,6 +81,7 @@ class WatchServer:
         self._lock = Lock()
         self._waiting = 0
         self._asked_s = -WATCHED_S
+        self._end_sent = Event()
         self._report_sent = Event()
         self._server = _Server(listener, self)
         self.address = f"http://localhost:{listener.getsockname()[1]}/"
@@ -109,15 +110,20 @@ class WatchServer:
                 self._waiting -= 1
                 self._asked_s = time.monotonic()
 
+    def note_end(self) -> None:
+        """Note that a page has been told how the run has ended."""
+        self._end_sent.set()
+
     def note_report(self) -> None:
         """Note that a page has got the report."""
         self._report_sent.set()
 
     def wait_for_reader(self, timeout_s: float = REPORT_TIMEOUT_S) -> None:
-        """Let an open page fetch the report; without one, return at once."""
+        """Let an open page hear of the end and fetch the report; without one, return at once."""
         end_s = time.monotonic() + timeout_s
-        while self.feed.report is not None and self.is_watched and time.monotonic() < end_s:
-            if self._report_sent.wait(0.1):
+        wanted = self._end_sent if self.feed.report is None else self._report_sent
+        while self.is_watched and time.monotonic() < end_s:
+            if wanted.wait(0.1):
                 return
 
     def close(self) -> None:
@@ -176,6 +182,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(404, str(error))
             return
         self._send(json.dumps(state).encode(), JSON_TYPE)
+        if state["phase"] == "ended":
+            self.server.page.note_end()
 
     def _send_report(self) -> None:
         report = self.server.page.feed.report

@@ -9,7 +9,7 @@ from typing import Literal
 from ttt_rllib.metrics import MOVES, NASH_CONV_GREEDY
 from ttt_rllib.runs.live_json import Picture
 
-__all__ = ["NO_HOLE_LEFT", "Ending", "Tone", "Verdict", "verdict_of"]
+__all__ = ["NO_HOLE_LEFT", "Ending", "Tone", "Verdict", "trial_sentence", "verdict_of"]
 
 Tone = Literal["win", "draw", "loss"]
 """Of what is proved, of what is not known, of what is refuted."""
@@ -25,11 +25,15 @@ class Ending:
         unexploitable: What its certificate says of the agent; None where it says nothing.
         sentence: The verdict or the error, in words; "" where there is neither.
         is_interrupted: Whether it was interrupted, and can be resumed.
+        is_begun: Whether there is a run; without one, the terminal alone says what went wrong.
+        best_trial: The trial that all of this is about; None where the run names none.
     """
 
     unexploitable: bool | None
     sentence: str
     is_interrupted: bool = False
+    is_begun: bool = True
+    best_trial: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,30 @@ def verdict_of(
     return Verdict(games, f"NashConv is {nash_conv:.2f} {moves}.", "loss")
 
 
+def trial_sentence(shown: str, leads: str, count: int, ending: Ending | None) -> str:
+    """Say which trial of a search the page shows.
+
+    Args:
+        shown: The trial whose curve and boards are drawn.
+        leads: The trial that leads, or that the search has found to be the best.
+        count: How many trials have begun.
+        ending: How the search has ended; None while it has not.
+    """
+    if ending is None or ending.best_trial is None:
+        if count == 1:
+            return f"This is trial {shown}, the first of the search."
+        if shown == leads:
+            return f"This is trial {shown}, which leads the {count} that have begun."
+        return f"This is trial {shown}, which you have chosen; trial {leads} leads."
+    best = f"trial {leads}, the best of {count}"
+    if shown == leads:
+        return f"This is {best}."
+    return f"The verdict is that of {best}; the figures below are those of trial {shown}."
+
+
 def _last(ending: Ending) -> Verdict:
+    if not ending.is_begun:
+        return Verdict("No training", "It ended before a run began; the terminal says why.", "draw")
     sentence = ending.sentence
     detail = f"{sentence[:1].upper()}{sentence[1:]}." if sentence else "The run has ended."
     if ending.is_interrupted:

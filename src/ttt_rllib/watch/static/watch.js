@@ -54,9 +54,13 @@ function show(state) {
   at("headline").textContent = state.verdict.headline;
   at("headline").dataset.tone = state.verdict.tone;
   at("detail").textContent = state.verdict.detail;
+  at("which").hidden = !state.which;
+  at("which").textContent = state.which ?? "";
   announce(state);
   showCurves(state.curves, state.is_exact);
   showTrials(state);
+  // A trial that has not been drawn must not keep the boards of another one.
+  at("openings").hidden = at("losing").hidden = !state.picture;
   if (state.picture) showBoards(state);
   if (state.phase === "ended") {
     at("losing").hidden ||= state.verdict.tone === "win";
@@ -70,7 +74,7 @@ function announce(state) {
   const tone = `${state.phase} ${state.verdict.tone}`;
   if (tone === spoken.tone && now - spoken.at < SPOKEN_EVERY_MS) return;
   spoken = { tone, at: now };
-  say(`${state.verdict.headline}. ${state.verdict.detail}`);
+  say([`${state.verdict.headline}.`, state.verdict.detail, state.which].filter(Boolean).join(" "));
 }
 
 function say(words) {
@@ -193,20 +197,22 @@ function chart(curves) {
   return shape("svg", { viewBox: `0 0 ${width} ${height}`, class: "chart", role: "img", "aria-label": `Now ${spokenFigures}` }, ...parts);
 }
 
-function showTrials({ trials, shown }) {
+function showTrials({ trials, shown, phase }) {
+  const ended = phase === "ended";
   at("trials").hidden = trials.length < 2;
   if (trials.length < 2) return;
-  unlessDrawn("trials", [trials, shown], () => {
+  unlessDrawn("trials", [trials, shown, ended], () => {
     const focused = document.activeElement?.dataset?.trial;
     const lines = trials.map((trial) => {
       const figure = trial.nash_conv === null ? "" : trial.nash_conv.toFixed(2);
-      const words = [`trial ${trial.name}${trial.is_best ? ", leading" : ""}`, `${trial.moves.toLocaleString("en")} moves`, figure];
+      const words = [`trial ${trial.name}${trial.is_best ? (ended ? ", best" : ", leading") : ""}`, `${trial.moves.toLocaleString("en")} moves`, figure];
       const line = element(
         "button",
-        { type: "button", class: trial.is_best ? "best" : "", "aria-pressed": String(trial.name === shown), "data-trial": trial.name },
+        { type: "button", class: trial.is_best ? "best" : "", "aria-pressed": String(trial.name === shown), "data-trial": trial.name, "aria-disabled": String(ended) },
         ...words.map((word) => element("span", {}, word)),
       );
-      line.addEventListener("click", () => choose(trial.name));
+      // At the end nobody answers any more; the lines can still be read and scrolled by keyboard.
+      if (!ended) line.addEventListener("click", () => choose(trial.name));
       return line;
     });
     at("trials").replaceChildren(...lines);
