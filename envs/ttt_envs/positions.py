@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +18,16 @@ import numpy.typing as npt
 from ttt_envs.boards import Bits, Boards, Mask, has_line
 from ttt_envs.game import Game
 from ttt_envs.keys import HALF, boards_of_keys, position_keys
+from ttt_envs.position_count import position_counts
 from ttt_envs.rules_table import RulesTable
 
-__all__ = ["MAX_POSITIONS", "Positions", "TooManyPositionsError", "enumerate_positions"]
+__all__ = [
+    "MAX_POSITIONS",
+    "Positions",
+    "TooManyPositionsError",
+    "enumerate_positions",
+    "too_many_positions",
+]
 
 MAX_POSITIONS = 4_000_000
 """By default, games with more positions are not enumerated; with 15 actions these take 0.3 GB."""
@@ -113,6 +121,23 @@ class Positions:
         return position_keys(self.boards)[self._order]
 
 
+@lru_cache(maxsize=64)
+def too_many_positions(game: Game) -> str | None:
+    """Return a clause that says why a game cannot be enumerated; None if it can be.
+
+    Without gravity the positions are only counted, which takes milliseconds. With gravity they are
+    enumerated, which takes seconds where they are nearly too many.
+    """
+    try:
+        if position_counts(game) is None:
+            enumerate_positions(game)
+        else:
+            _check_size(game, MAX_POSITIONS)
+    except TooManyPositionsError as error:
+        return str(error)
+    return None
+
+
 @lru_cache(maxsize=8)
 def enumerate_positions(game: Game, max_positions: int = MAX_POSITIONS) -> Positions:
     """Enumerate the positions that can be reached from the empty board, ply by ply.
@@ -126,21 +151,14 @@ def enumerate_positions(game: Game, max_positions: int = MAX_POSITIONS) -> Posit
     """
     if game.table is not None:
         return _of_table(game, game.table)
-    if game.num_squares > MAX_SQUARES:
-        raise TooManyPositionsError(
-            f"a {game.rows} x {game.cols} board has {game.num_squares} squares; "
-            f"exact evaluation takes at most {MAX_SQUARES}"
-        )
+    _check_size(game, max_positions)
     layers, children, starts = [Boards.empty(game, 1)], [], [0, 1]
     lost, terminal = [np.zeros(1, np.bool_)], [np.zeros(1, np.bool_)]
     while True:
         # Before the next ply is made: it may have ten times as many moves as positions are allowed.
         least = starts[-1] + _least_children(layers[-1], terminal[-1])
         if least > max_positions:
-            raise TooManyPositionsError(
-                f"a {game.rows} x {game.cols} board with lines of {game.connect} has more than "
-                f"{max_positions:,} positions (at least {least:,} within {len(layers)} plies)"
-            )
+            raise _too_many(game, max_positions, least, len(layers))
         below, is_lost, is_terminal, child = _expand(layers[-1], terminal[-1], starts[-1])
         children.append(child)
         if not len(below):
@@ -159,6 +177,29 @@ def enumerate_positions(game: Game, max_positions: int = MAX_POSITIONS) -> Posit
         lost=np.concatenate(lost),
         terminal=np.concatenate(terminal),
         starts=tuple(starts),
+    )
+
+
+def _check_size(game: Game, max_positions: int) -> None:
+    """Refuse a game whose squares, or whose counted positions, are too many.
+
+    Raises:
+        TooManyPositionsError: If they are.
+    """
+    if game.num_squares > MAX_SQUARES:
+        raise TooManyPositionsError(
+            f"a {game.rows} x {game.cols} board has {game.num_squares} squares; "
+            f"exact evaluation takes at most {MAX_SQUARES}"
+        )
+    for ply, least in enumerate(accumulate(position_counts(game) or ())):
+        if least > max_positions:
+            raise _too_many(game, max_positions, least, ply)
+
+
+def _too_many(game: Game, max_positions: int, least: int, plies: int) -> TooManyPositionsError:
+    return TooManyPositionsError(
+        f"a {game.rows} x {game.cols} board with lines of {game.connect} has more than "
+        f"{max_positions:,} positions (at least {least:,} within {plies} plies)"
     )
 
 

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from ttt_envs.positions import too_many_positions
 from ttt_rllib.agents.bundle import (
     AGENT_FILE,
     ONNX_FILE,
@@ -26,7 +27,6 @@ from ttt_rllib.config.section import NAME
 from ttt_rllib.errors import InputError, file_error
 from ttt_rllib.evaluation.evaluate_agent import Report, evaluate_agent
 from ttt_rllib.evaluation.text import format_report
-from ttt_rllib.exact.evaluation import unsolved_reason
 from ttt_rllib.metrics import NASH_CONV_GREEDY, OPTIMAL_MOVE_RATE
 from ttt_rllib.report.changed_settings import settings_yaml
 from ttt_rllib.report.leaderboard import CARD, card, renewed
@@ -144,7 +144,7 @@ def _submitted(path: Path) -> Submitted:
             f"{record.run.agent}: is not the agent that the run trained; put that one back, or "
             "train again"
         )
-    reason = unsolved_reason(bundle.policy.game)
+    reason = too_many_positions(bundle.policy.game)
     if reason is not None:
         raise InputError(
             f"{path}: its game has no exact values: {reason}; submit an agent of a smaller game"

@@ -11,13 +11,13 @@ from typing import Annotated, Any
 import typer
 
 from ttt_envs.game import TIC_TAC_TOE, Game
+from ttt_envs.positions import too_many_positions
 from ttt_rllib.agents.bundle import BundleError
 from ttt_rllib.agents.fixed_players import FIXED_PLAYERS, PERFECT, RANDOM
 from ttt_rllib.agents.policies import GreedyPolicy
 from ttt_rllib.commands import EXIT_DONE, run_command
 from ttt_rllib.config.completion import complete_run
 from ttt_rllib.errors import InputError, file_error
-from ttt_rllib.exact.evaluation import solved_game
 from ttt_rllib.league.members import Member, find_player
 from ttt_rllib.league.payoffs import PAIR_GAMES, payoffs
 from ttt_rllib.league.standing import Standing, rated, standing_as_json
@@ -91,7 +91,7 @@ def _members(names: list[str]) -> list[Member]:
     """
     paths = [name for name in names if name not in FIXED_PLAYERS]
     game = _game_of(paths[0]) if paths else TIC_TAC_TOE
-    anchors = [RANDOM] if solved_game(game) is None else [PERFECT, RANDOM]
+    anchors = [RANDOM] if too_many_positions(game) else [PERFECT, RANDOM]
     members = []
     for name in dict.fromkeys((*names, *anchors)):
         member = find_player(name, game)

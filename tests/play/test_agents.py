@@ -13,6 +13,7 @@ from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.shipped import SHIPPED, shipped_bundle
 from ttt_rllib.errors import InputError
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
+from ttt_rllib.exact.evaluation import solve_or_raise
 from ttt_rllib.play.agents import (
     OWN_SLUG,
     agent_at,
@@ -24,7 +25,9 @@ from ttt_rllib.play.agents import (
 )
 from ttt_rllib.play.command import _show_list
 from ttt_rllib.play.terminal.dialogue import Dialogue
+from ttt_rllib.play.web.app import listed_app
 from ttt_rllib.play.web.replies import agents_reply
+from ttt_rllib.play.web.service import AgentService
 from ttt_rllib.runs.certificate_json import (
     CERTIFICATE_FILE,
     certificate_of,
@@ -191,3 +194,40 @@ def test_a_trained_agent_plays_its_best_and_a_fixed_one_draws(results, new_netwo
         "one_ply",
         "alpha_beta",
     ]
+
+
+NEARLY_TOO_LARGE = Game(3, 5, 4)
+"""To solve its 3,414,564 positions takes half a minute."""
+
+
+def test_agents_are_listed_and_refused_without_solving_their_games(tmp_path, new_network):
+    save_bundle(new_network(NEARLY_TOO_LARGE), tmp_path / "wide" / "a" / "agent", {})
+    solved = solve_or_raise.cache_info().misses
+    with pytest.raises(InputError, match=r"nobody: neither an agent nor a run"):
+        choose_agent("nobody", tmp_path)
+    with pytest.raises(InputError, match=r"did you mean wide~a\?"):
+        listed_app("wide-a", tmp_path)
+    listed = list_agents(tmp_path)
+    assert listed.find("perfect.3x5x4").policy.game == NEARLY_TOO_LARGE
+    assert choose_agent("perfect.3x5x4", tmp_path) == listed.find("perfect.3x5x4")
+    assert listed_app("wide~a", tmp_path).routes
+    assert not AgentService(listed).is_quick("wide~a")
+    assert solve_or_raise.cache_info().misses == solved
+
+
+def test_a_perfect_player_of_a_game_that_is_too_large_is_refused_with_the_reason(
+    tmp_path, new_network
+):
+    save_bundle(new_network(Game(4, 4, 4)), tmp_path / "large" / "a" / "agent", {})
+    with pytest.raises(InputError, match="no perfect player is known: a 4 x 4 board"):
+        choose_agent("perfect.4x4x4", tmp_path)
+    assert "perfect.4x4x4" not in {agent.slug for agent in list_agents(tmp_path).agents}
+
+
+def test_answers_are_quick_once_the_game_has_been_solved(tmp_path):
+    service = AgentService(list_agents(tmp_path))
+    assert not service.is_quick("perfect")
+    service.position("random", (), None)
+    assert service.is_quick("perfect")
+    service.position("random.connect_four", (), None)
+    assert not service.is_quick("random.connect_four")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ttt_envs.game import Game
+from ttt_envs.positions import too_many_positions
 from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
 from ttt_rllib.agents.policies import PerfectPolicy, Policy, RandomPolicy
 from ttt_rllib.errors import InputError
-from ttt_rllib.exact.evaluation import unsolved_reason
 
 __all__ = [
     "ALPHA_BETA_DEPTH",
@@ -51,7 +51,7 @@ def fixed_player(name: str, game: Game) -> Policy:
     """
     if not knows_game(name, game):
         raise InputError(f"{name}: looks for lines on a board, and {game.title} has none")
-    reason = unsolved_reason(game) if name == PERFECT else None
+    reason = too_many_positions(game) if name == PERFECT else None
     if reason is not None:
         raise InputError(f"{PERFECT}: no perfect player is known: {reason}")
     return FIXED_PLAYERS[name](game)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ttt_envs.positions import too_many_positions
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
-from ttt_rllib.exact.evaluation import NOT_PROVABLE, solved_game
+from ttt_rllib.exact.evaluation import NOT_PROVABLE
 from ttt_rllib.exact.reached import not_walkable_reason
 from ttt_rllib.metrics import EXACT_GROUPS, PENALISED_MOVES
 
@@ -23,13 +24,13 @@ UNKNOWN_GAME = (
 def not_exact_reason(experiment: Experiment) -> str | None:
     """Return why not every figure of an agent is exact, as a clause; None where all are.
 
-    The game is solved for it, which takes seconds where it is nearly too large. An environment
+    The game is not solved for it, only its positions are counted. An environment
     of PettingZoo's is made, because only the environment itself tells its rules.
     """
     game = experiment.env.game
-    if solved_game(game) is not None:
-        return None
-    return UNKNOWN_GAME if game is None else NOT_PROVABLE
+    if game is None:
+        return UNKNOWN_GAME
+    return None if too_many_positions(game) is None else NOT_PROVABLE
 
 
 def not_provable_reason(experiment: Experiment) -> str | None:

@@ -9,12 +9,12 @@ import numpy as np
 
 from ttt_envs.boards import Boards
 from ttt_envs.game import Game
+from ttt_envs.positions import too_many_positions
 from ttt_envs.symmetry import image, symmetries
 from ttt_rllib.agents.policies import Policy
 from ttt_rllib.analysis.mistakes import Mistake, find_mistakes
 from ttt_rllib.evaluation.losing_lines import walked_losing_lines
 from ttt_rllib.exact.certificate import LosingLine
-from ttt_rllib.exact.evaluation import solved_game
 
 __all__ = ["MAX_PUZZLES", "Puzzle", "find_puzzles", "no_puzzles_reason"]
 
@@ -49,7 +49,7 @@ def no_puzzles_reason(game: Game) -> str | None:
     """Return a clause that says why no agent of a game has puzzles; None if its agents may."""
     if game.table is not None:
         return "puzzles are made for games with a board only"
-    if solved_game(game) is None:
+    if too_many_positions(game) is not None:
         return "this game has too many positions to know every mistake in it"
     return None
 

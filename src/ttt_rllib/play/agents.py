@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from ttt_envs.boards import Boards
 from ttt_envs.game import GAMES, TIC_TAC_TOE, Game
+from ttt_envs.positions import too_many_positions
 from ttt_rllib.agents.bundle import SAVED_AT, Bundle, BundleError, load_bundle
 from ttt_rllib.agents.fixed_players import (
     ALPHA_BETA_DEPTH,
@@ -28,7 +30,6 @@ from ttt_rllib.agents.policies import NetworkPolicy, Policy, SeatPolicies
 from ttt_rllib.agents.shipped import SHIPPED, shipped_bundle
 from ttt_rllib.errors import InputError, did_you_mean
 from ttt_rllib.evaluation.matches import greedy_actions, sampled_actions
-from ttt_rllib.exact.evaluation import solved_game
 from ttt_rllib.runs.bundles import claim_about, find_bundle, run_folders
 from ttt_rllib.runs.certificate_json import Claim
 
@@ -141,9 +142,9 @@ def list_agents(results: Path, own: Agent | None = None) -> AgentList:
     """
     found, skipped = _runs(results)
     shipped = shipped_agents()
-    games = dict.fromkeys((*GAMES.values(), *([own.game] if own else ())))
-    games |= dict.fromkeys(agent.game for agent in found)
-    fixed = [agent for game in games for agent in fixed_players(game)]
+    fixed = [
+        agent for game in _games(([own] if own else []) + found) for agent in fixed_players(game)
+    ]
     known = {agent.slug for agent in (*fixed, *found, *shipped)}
     extra = [own] if own is not None and own.slug not in known else []
     return AgentList((*fixed, *extra, *found, *shipped), tuple(skipped))
@@ -154,15 +155,9 @@ def fixed_players(game: Game) -> tuple[Agent, ...]:
     known = [
         name
         for name in FIXED_PLAYERS
-        if knows_game(name, game) and (name != PERFECT or solved_game(game) is not None)
+        if knows_game(name, game) and (name != PERFECT or too_many_positions(game) is None)
     ]
-    suffix = "" if game == TIC_TAC_TOE else f".{game.name}"
-    return tuple(
-        Agent(
-            f"{slug}{suffix}", NAMES[slug], fixed_player(slug, game), is_trained=False, verdict=None
-        )
-        for slug in known
-    )
+    return tuple(_fixed(name, game) for name in known)
 
 
 def shipped_agents() -> tuple[Agent, ...]:
@@ -203,19 +198,27 @@ def choose_agent(choice: str | None, results: Path) -> Agent:
     """
     if choice is None:
         return newest_run(results) or shipped_agents()[0]
-    listed = list_agents(results)
-    if any(agent.slug == choice for agent in listed.agents):
-        return listed.find(choice)
+    found, _ = _runs(results)
+    trained = {agent.slug: agent for agent in (*found, *shipped_agents())}
+    # Not `list_agents`, which has to look how large every game is; a refusal must come at once.
+    fixed = {
+        _fixed_slug(name, game): (name, game)
+        for game in _games(found)
+        for name in FIXED_PLAYERS
+        if knows_game(name, game)
+    }
+    if choice in fixed:
+        return _fixed(*fixed[choice])
+    if choice in trained:
+        return trained[choice]
     path = Path(choice)
     if not path.exists():
-        known = [agent.slug for agent in listed.agents]
         raise InputError(
             f"{choice}: neither an agent nor a run, checkpoint or bundle"
-            + did_you_mean(choice, known)
+            + did_you_mean(choice, [*fixed, *trained])
         )
     place = _place(path, results)
-    same = [agent for agent in listed.agents if place and agent.slug == _slug(*place)]
-    return same[0] if same else agent_at(path)
+    return (trained.get(_slug(*place)) if place else None) or agent_at(path)
 
 
 def choose_move(agent: Agent, board: Boards, rng: np.random.Generator) -> int:
@@ -229,6 +232,25 @@ def choose_move(agent: Agent, board: Boards, rng: np.random.Generator) -> int:
     if agent.is_trained:
         return int(greedy_actions(agent.policy, board)[0])
     return int(sampled_actions(agent.policy, board, rng)[0])
+
+
+def _games(agents: Iterable[Agent]) -> Iterable[Game]:
+    """Return the named games and those of some agents, each once."""
+    return dict.fromkeys((*GAMES.values(), *(agent.game for agent in agents)))
+
+
+def _fixed_slug(name: str, game: Game) -> str:
+    return name if game == TIC_TAC_TOE else f"{name}.{game.name}"
+
+
+def _fixed(name: str, game: Game) -> Agent:
+    """Return a fixed player.
+
+    Raises:
+        InputError: If no perfect player of this game is known.
+    """
+    player = fixed_player(name, game)
+    return Agent(_fixed_slug(name, game), NAMES[name], player, is_trained=False, verdict=None)
 
 
 def _runs(results: Path) -> tuple[list[Agent], list[Skipped]]:

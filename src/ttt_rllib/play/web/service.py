@@ -6,6 +6,7 @@ Recent answers are kept, since the truth does not change.
 from __future__ import annotations
 
 from functools import partial
+from threading import Lock
 
 import numpy as np
 
@@ -56,6 +57,8 @@ class AgentService:
 
     def __init__(self, agents: AgentList) -> None:
         self.agents = agents
+        self._solved: set[Game] = set()
+        self._solving = Lock()
         self._positions: LruCache[bytes] = LruCache(KEPT_GAMES)
         self._records: LruCache[GameRecord] = LruCache(KEPT_GAMES)
         self._points: LruCache[CoursePoint] = LruCache(KEPT_POSITIONS)
@@ -64,12 +67,15 @@ class AgentService:
         self._puzzles: LruCache[bytes] = LruCache(KEPT_PUZZLES)
 
     def is_quick(self, slug: str) -> bool:
-        """Tell whether answers about this agent take about a millisecond.
+        """Tell whether answers about this agent take about a millisecond: its game is solved.
+
+        No game is solved before it is asked for, and then in the thread of the answer, since that
+        may take half a minute.
 
         Raises:
             InputError: If there is no such agent.
         """
-        return solved_game(self.agents.find(slug).game) is not None
+        return self.agents.find(slug).game in self._solved
 
     def position(self, slug: str, moves: tuple[int, ...], you: Seat | None) -> bytes:
         """Return a `PositionReply` as JSON.
@@ -120,10 +126,11 @@ class AgentService:
     def _make_position(self, slug: str, moves: tuple[int, ...], you: Seat | None) -> bytes:
         agent = self.agents.find(slug)
         record = self._record(agent.game, moves)
+        solved = self._solve(agent.game)
         course = [self._point(slug, moves[:ply], you) for ply in range(len(moves) + 1)]
         reply = PositionReply(
             game=game_reply(agent.game),
-            solved=solved_game(agent.game) is not None,
+            solved=solved,
             squares=owners(record),
             drawing=drawing(record),
             must_pass=record.must_pass,
@@ -157,6 +164,7 @@ class AgentService:
 
     def _make_openings(self, slug: str) -> bytes:
         agent = self.agents.find(slug)
+        self._solve(agent.game)
         positions = [
             opening_reply(record, self._analysis(slug, record)) for record in openings(agent.game)
         ]
@@ -164,7 +172,16 @@ class AgentService:
         return reply.model_dump_json().encode()
 
     def _make_puzzles(self, slug: str) -> bytes:
-        return puzzles_reply(self.agents.find(slug)).model_dump_json().encode()
+        agent = self.agents.find(slug)
+        self._solve(agent.game)
+        return puzzles_reply(agent).model_dump_json().encode()
+
+    def _solve(self, game: Game) -> bool:
+        """Solve a game once, one thread at a time; tell whether it could be solved."""
+        with self._solving:
+            if solved_game(game) is not None:
+                self._solved.add(game)
+        return game in self._solved
 
     def _record(self, game: Game, moves: tuple[int, ...]) -> GameRecord:
         return self._records.get((game, moves), partial(GameRecord, game, moves))
