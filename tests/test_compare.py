@@ -1,6 +1,7 @@
 """`ttt compare` as people run it: groups, proofs, curves, the page, and wrong input."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -133,6 +134,19 @@ def test_the_text_fits_the_terminal_and_says_how_many_seeds_there_are(results, c
     assert "1 of 2" in words
     assert "0.85 (2 of 3)" in words, "a metric that one run lacks"
     assert "With fewer than 10 seeds the intervals are rough" in words
+
+
+def test_a_proof_that_was_lost_again_is_told_with_what_its_figure_means(write, tmp_path):
+    write("held", [2.0, 0.0, 0.0], seed=0)
+    write("lost", [2.0, 0.0, 1.0, None, 0.0, 0.0], seed=1)
+    done = run(tmp_path, "results")
+    assert re.search(r"moves to first proof +200", done.stdout)
+    told = " ".join(done.stdout.split())
+    assert (
+        "ppo/lost was unexploitable after 200 moves, then lost that again, and has it for good "
+        "from 500 moves on."
+    ) in told
+    assert "ppo/held was" not in told
 
 
 def test_one_seed_has_no_interval_and_no_remark(results):

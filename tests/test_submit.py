@@ -247,6 +247,14 @@ def test_wrong_options_are_answered_in_a_sentence(folder, trained, words, compla
     assert complaint in done.errors[0]
 
 
+def test_a_row_that_was_there_is_renewed_and_that_is_said(folder, trained):
+    run = trained()
+    said = [submit(folder, run.path).stdout.splitlines()[0] for _ in range(2)]
+    assert said[0] == "unexploitable: ppo is on docs/leaderboard.md"
+    assert said[1] == f"{said[0]}; it was there, and is renewed"
+    assert len(table(folder)) == 1
+
+
 def test_an_agent_has_one_name(folder, trained):
     run = trained()
     assert submit(folder, run.path).code == 0

@@ -50,7 +50,8 @@ def compare(
     """Compare runs, those that differ in their seed alone as one group.
 
     Per group: how many proved their agent unexploitable, the medians of moves and seconds until
-    then (a run that did not counts as longer than all others), and the final metrics as
+    the first evaluation with NashConv 0, be it lost again (a run whose agent is not proved at the
+    end counts as longer than all others), and the final metrics as
     interquartile means with 95 % bootstrap intervals. The page also has curves over moves.
 
     Exit codes: 0 done, 2 there is no such run.
@@ -143,8 +144,8 @@ def _rows(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
     return [
         ("", [str(number) for number in range(1, len(groups) + 1)]),
         ("unexploitable", [f"{group.num_proved} of {len(group.runs)}" for group in groups]),
-        ("moves to it", [NONE if one is None else short(one) for one in moves]),
-        ("seconds to it", [NONE if one is None else f"{one:,.1f}" for one in seconds]),
+        ("moves to first proof", [NONE if one is None else short(one) for one in moves]),
+        ("seconds to first proof", [NONE if one is None else f"{one:,.1f}" for one in seconds]),
         *final_rows(groups, [*names, MOVES_PER_S]),
     ]
 

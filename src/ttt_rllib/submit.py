@@ -97,6 +97,7 @@ def submit(
     folder = to / AGENTS_FOLDER / _checked_name(name or record.experiment.name)
     rows, page = _leaderboard(to)
     _check_is_free(folder, bundle, rows)
+    was_there = folder.name in rows
     report = _verified(record, bundle)
     row = _row(record, summary, bundle, report)
     # A path of this machine means nothing to those who read the card.
@@ -109,7 +110,8 @@ def submit(
         _write(folder, Entry(record.run, row, words, table))
     except OSError as error:
         raise file_error(to, "cannot be written", error) from None
-    print(f"{row.verdict}: {folder.name} is on {to / PAGE}")
+    how = "; it was there, and is renewed" if was_there else ""
+    print(f"{row.verdict}: {folder.name} is on {to / PAGE}{how}")
     print(f"card: {folder / CARD}")
 
 

@@ -2,7 +2,9 @@
 
 import time
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -10,7 +12,7 @@ from tests.commands import run_program
 from ttt_rllib.cluster import connection as cluster
 from ttt_rllib.cluster.connection import available_cpus
 from ttt_rllib.cluster.placement import ResourceRequest
-from ttt_rllib.errors import InputError
+from ttt_rllib.errors import InputError, NotReadyError
 
 
 @pytest.mark.parametrize(
@@ -134,6 +136,44 @@ def test_what_the_cluster_would_not_understand_is_refused_before_ray_starts(
     shell.update(given)
     with pytest.raises(InputError, match=rf"^--address somewhere:6379: .*{sentence}"):
         cluster._secure("somewhere:6379")
+
+
+@pytest.fixture
+def web_page():
+    """A port on which something listens that is not Ray."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_port_of_something_else_is_refused_before_ray_is_asked(web_page):
+    with pytest.raises(NotReadyError, match=f"^--address {web_page}: no Ray .*: something listens"):
+        cluster._check_answers(web_page)
+
+
+def test_a_note_of_a_cluster_that_has_ended_is_refused_with_its_address(monkeypatch, tmp_path):
+    note = tmp_path / "ray" / "ray_current_cluster"
+    note.parent.mkdir()
+    note.write_text("127.0.0.1:1\n")
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    # Other processes of this machine may have started Ray, and "auto" would find them.
+    monkeypatch.setattr(cluster, "HEAD_PROCESS", "nobody's")
+    with pytest.raises(
+        NotReadyError, match=r"^--address auto: no Ray .*: 127\.0\.0\.1:1: .*refused"
+    ):
+        cluster._check_answers("auto")
+    note.unlink()
+    cluster._check_answers("auto")
+
+
+def test_the_head_of_a_cluster_answers(ray_cluster):
+    import ray
+
+    cluster._check_answers(ray.get_runtime_context().gcs_address)
 
 
 def test_waiting_for_room_ends_when_there_is_some_or_the_time_is_up(ray_cluster, monkeypatch):

@@ -160,14 +160,23 @@ def test_a_folder_and_a_binary_file_are_not_readable(tmp_path):
         ("=3", "--set =3: write it as key=value"),
         (".=3", "--set .=3: write it as key=value"),
         ("seed=[1", "--set seed=[1:1:3: not YAML"),
-        ("training.lrr=3", "training.lrr: unknown key; did you mean training.lr?"),
-        ("env.connect=5", "env: connect is 5"),
+        ("training.lrr=3", "training.lrr=3: unknown key; did you mean training.lr?"),
+        ("seed=banana", 'seed=banana: is "banana"; input should be a valid integer'),
+        ("env={cols: a}", 'env={cols: a}: env.cols: is "a"; input should be a valid integer'),
+        ("env.connect=5", ".yaml with env.connect=5: env: connect is 5"),
     ],
 )
 def test_bad_overrides_are_named(tmp_path, override, expected):
     with pytest.raises(InputError) as error:
         load(tmp_path, "env: tic_tac_toe", override)
     assert expected in str(error.value)
+
+
+def test_what_is_wrong_in_the_file_is_not_laid_to_an_override(tmp_path):
+    with pytest.raises(InputError, match=r"\.yaml: seed: is \"x\""):
+        load(tmp_path, "seed: x", "env.connect=3", "training.lr=1e-3")
+    with pytest.raises(InputError, match=r"^seed=y: is"):
+        load(tmp_path, "seed: x", "seed=y", "env.connect=3")
 
 
 def test_overrides_are_yaml_and_win_over_the_file(tmp_path):

@@ -94,3 +94,11 @@ def test_the_command_shows_all_of_them_at_any_width(columns):
     for one in SETTINGS:
         assert (f"# {one.key}" if one.is_section else f"{one.key}:") in shown
     assert ttt_settings("stop.moves", columns=columns) in shown
+
+
+def test_no_setting_stands_below_the_heading_of_a_section_that_it_is_not_in():
+    heading = ""
+    for setting in all_settings():
+        if setting.is_section:
+            heading = setting.key
+        assert setting.key == heading or setting.key.rpartition(".")[0] == heading, setting.key

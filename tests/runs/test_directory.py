@@ -64,6 +64,18 @@ def test_a_storage_that_is_a_file_is_refused(tmp_path):
         new_run_dir(Experiment(), tmp_path / "file", None)
 
 
+def test_a_storage_in_which_no_folder_can_be_made_is_refused_without_leaving_one(tmp_path):
+    # Permissions allow root to write here, and yet nobody can.
+    with pytest.raises(InputError, match=r"^--storage /proc/x: /proc cannot be written to: No"):
+        new_run_dir(Experiment(), Path("/proc/x"), None)
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=r"link cannot be written to: it is not a folder"):
+        new_run_dir(Experiment(), link, None)
+    new_run_dir(Experiment(), tmp_path / "fine", None)
+    assert list(tmp_path.iterdir()) == [link]
+
+
 def test_a_run_that_another_process_made_meanwhile_is_left_alone(tmp_path):
     run = new_run_dir(Experiment(), tmp_path, "a")
     create_run_dir(run, Experiment(seed=1))

@@ -226,10 +226,13 @@ def test_wrong_usage_is_one_line_too(arguments, expected):
     [
         ([], "which experiment?"),
         (["nothing.yaml"], "nothing.yaml: no such file"),
-        ([DEBUG, "--set", "env_runners.num_env_runners=-1"], "num_env_runners: is -1"),
+        (
+            [DEBUG, "--set", "env_runners.num_env_runners=-1"],
+            "env_runners.num_env_runners=-1: is -1",
+        ),
         ([DEBUG, "--set", "env=chess"], "there is no game 'chess'"),
-        ([DEBUG, "--set", "lr=1"], "lr: unknown key; did you mean training.lr?"),
-        ([DEBUG, "--set", "training.lr=quick"], 'training.lr: is "quick"'),
+        ([DEBUG, "--set", "lr=1"], "lr=1: unknown key; did you mean training.lr?"),
+        ([DEBUG, "--set", "training.lr=quick"], 'training.lr=quick: is "quick"'),
         ([DEBUG, "--set", "env_runners.num_env_runners=999"], "a trial reserves 1000 CPUs"),
         ([DEBUG, "--address", "127.0.0.1:1"], "--address 127.0.0.1:1: no Ray cluster answers"),
         ([DEBUG, "--name", "../x"], "--name ../x: a run id has up to"),

@@ -44,8 +44,8 @@ def done(tmp_path, new_summary):
         (["stop.moves=null"], "has reached stop.iterations=31; raise or remove that, too"),
         (["training.lr=0.1"], "--set training.lr: --resume keeps the settings of the run"),
         (["stop.iterations=40", "seed=1"], "--set seed: --resume keeps the settings"),
-        (["stop.iteration=40"], "--set: stop.iteration: unknown key; did you mean stop.iterations"),
-        (["stop.iterations=many"], '--set: stop.iterations: is "many"; '),
+        (["stop.iteration=40"], "stop.iteration=40: unknown key; did you mean stop.iterations"),
+        (["stop.iterations=many"], 'stop.iterations=many: is "many"; '),
         (["stop.iterations=null", "stop.moves=null"], "stop has no limit at all"),
     ],
 )

@@ -46,6 +46,11 @@ MAX_SOCKET_BYTES = 107
 
 ALIVE = "/ray.rpc.NodeInfoGcsService/CheckAlive"
 """A question to the head that changes nothing; without an authentication, anyone may ask it."""
+UNREACHABLE = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
+NO_HEAD = ("UNAVAILABLE", "UNIMPLEMENTED")
+"""What gRPC says of a port where something else listens; a busy head may exceed the time."""
+HOST_AND_PORT = r"[^/]+:\d+"
+HEAD_PROCESS = "gcs_server"
 CONNECTED = "auto"
 POLL_S = 1.0
 DASHBOARD_ARGUMENTS = ("dashboard_host", "dashboard_port")
@@ -88,6 +93,8 @@ def connect(address: str | None, dashboard: tuple[str, int] | None = None) -> No
         InputError: If the cluster refuses this process, or is refused by it.
     """
     global _was_asked
+    if address is not None:
+        _check_answers(address)
     import_ray(address)
     import ray
 
@@ -96,13 +103,16 @@ def connect(address: str | None, dashboard: tuple[str, int] | None = None) -> No
         _start(dashboard)
         return
     try:
-        _check_reachable(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, ValueError, RuntimeError) as error:
-        raise NotReadyError(
-            f"--address {address}: no Ray cluster answers there: {_reason(error)}; start one with "
-            "ray start --head, or drop --address to train on this machine"
-        ) from None
+        raise _no_cluster(address, _reason(error)) from None
+
+
+def _no_cluster(address: str, reason: str) -> NotReadyError:
+    return NotReadyError(
+        f"--address {address}: no Ray cluster answers there: {reason}; start one with "
+        "ray start --head, or drop --address to train on this machine"
+    )
 
 
 def import_ray(address: str | None) -> None:
@@ -313,26 +323,32 @@ def asks_for_token(address: str) -> bool | None:
     Returns:
         None if that cannot be told: no cluster answers, or the address has another form.
     """
+    known = _noted_address() if address == "auto" else address
+    if known is None or not re.fullmatch(HOST_AND_PORT, known):
+        return None
+    code = _ask_head(known)
+    return None if code in UNREACHABLE else code == "UNAUTHENTICATED"
+
+
+def _ask_head(address: str) -> str:
+    """Ask what listens at `host:port` whether it is alive, as Ray does; return gRPC's status."""
     import grpc  # type: ignore[import-untyped]
 
-    if address == "auto":
-        folder = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()) / "ray"
-        try:
-            address = (folder / "ray_current_cluster").read_text(encoding="utf-8").strip()
-        except OSError:
-            return None
-    if not re.fullmatch(r"[^/]+:\d+", address):
-        return None
-    unreachable = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
     with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
         try:
             channel.unary_unary(ALIVE)(b"", timeout=CONNECT_TIMEOUT_S)
         except grpc.RpcError as error:
-            code = error.code()
-            if code == grpc.StatusCode.UNAUTHENTICATED:
-                return True
-            return None if code in unreachable else False
-    return False
+            return str(error.code().name)
+    return "OK"
+
+
+def _noted_address() -> str | None:
+    """Return the address that the last `ray start` of this machine has noted; None if none has."""
+    folder = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()) / "ray"
+    try:
+        return (folder / "ray_current_cluster").read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
 
 
 def _ray_home() -> Path | None:
@@ -360,15 +376,37 @@ def _metrics_port() -> int | None:
     return int(port)
 
 
-def _check_reachable(address: str) -> None:
-    """Try to connect once: Ray itself would retry for many minutes.
+def _check_answers(address: str) -> None:
+    """Try to connect once: Ray itself would retry for many minutes, and print lines of its own.
 
     Raises:
-        OSError: If nothing listens at `host:port` or `ray://host:port`.
+        NotReadyError: If nothing listens at `host:port` or `ray://host:port`, or no Ray; or if
+            "auto" means a cluster that has ended without taking back its note.
     """
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if colon and port.isdigit():
+    place = address
+    if address == "auto":
+        noted = _noted_address()
+        # Ray looks at the processes of this machine first, and then at the note.
+        if noted is None or _runs_a_head():
+            return
+        place = noted
+    host, colon, port = place.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():
+        return
+    try:
         socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT_S).close()
+    except OSError as error:
+        where = f"{place}: " if place != address else ""
+        raise _no_cluster(address, where + _reason(error)) from None
+    if re.fullmatch(HOST_AND_PORT, place) and _ask_head(place) in NO_HEAD:
+        raise _no_cluster(address, "something listens, but it is not the head of one")
+
+
+def _runs_a_head() -> bool:
+    """Tell whether the head of a cluster runs on this machine."""
+    import psutil
+
+    return any(one.info["name"] == HEAD_PROCESS for one in psutil.process_iter(["name"]))
 
 
 def _cgroup_cpus() -> float:

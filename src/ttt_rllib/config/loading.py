@@ -57,7 +57,7 @@ def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
         check_env_settings(experiment)
         check_exact_settings(experiment)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(_complaint(str(error), path, overrides)) from None
     return experiment
 
 
@@ -76,8 +76,8 @@ def resolve_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experimen
         _apply(data, override)
     renamed = find_renamed(data)
     if renamed is not None:
-        raise InputError(f"{path}: {renamed.complaint}")
-    experiment = _validated(data, str(path))
+        raise InputError(_complaint(renamed.complaint, path, overrides))
+    experiment = _validated(data, str(path), overrides)
     _check_search(experiment, str(path))
     return experiment
 
@@ -130,8 +130,8 @@ def with_overrides(saved: Experiment, overrides: tuple[str, ...]) -> Experiment:
         _apply(data, override)
     renamed = find_renamed(data)
     if renamed is not None:
-        raise InputError(f"--set: {renamed.complaint}")
-    return _validated(data, "--set")
+        raise InputError(_complaint(renamed.complaint, "--set", overrides))
+    return _validated(data, "--set", overrides)
 
 
 def differing_settings(saved: Experiment, given: Experiment) -> list[tuple[str, Any, Any]]:
@@ -183,7 +183,25 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return data
 
 
-def _validated(data: dict[str, Any], source: str) -> Experiment:
+def _complaint(problem: str, source: Path | str, overrides: tuple[str, ...]) -> str:
+    """Say where a wrong setting stands: in an override, which is then named, or in the file.
+
+    Args:
+        problem: What is wrong; it begins with the setting's key.
+        source: The file.
+        overrides: Those that were applied to it.
+    """
+    key = problem.partition(" ")[0].rstrip(":")
+    for override in reversed(overrides):
+        given = override.partition("=")[0].strip()
+        if given == key or key.startswith(f"{given}."):
+            return f"{override[:MAX_SHOWN]}: {problem.removeprefix(f'{given}: ')}"
+    # What a section makes of several settings; those in the file may have been right.
+    inside = [one for one in overrides if one.strip().startswith(f"{key}.")]
+    return f"{source}{' with ' if inside else ''}{' '.join(inside)[:MAX_SHOWN]}: {problem}"
+
+
+def _validated(data: dict[str, Any], source: str, overrides: tuple[str, ...] = ()) -> Experiment:
     try:
         # Validated as JSON, although YAML was read: pydantic's strict mode, which refuses "1" for
         # 1, takes a list for a tuple only there, and YAML has no tuples.
@@ -195,7 +213,7 @@ def _validated(data: dict[str, Any], source: str) -> Experiment:
     try:
         return Experiment.model_validate_json(as_json, strict=True)
     except ValidationError as error:
-        raise InputError(f"{source}: {explain(error, data)}") from None
+        raise InputError(_complaint(explain(error, data), source, overrides)) from None
 
 
 def _with(experiment: Experiment, settings: Mapping[str, Any]) -> dict[str, Any]:

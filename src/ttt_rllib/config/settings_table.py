@@ -64,14 +64,24 @@ class Setting:
 
 
 def all_settings() -> list[Setting]:
-    """Return all settings in the order of the schema, each section before its settings."""
+    """Return all settings in the order of the schema, each section before its settings.
+
+    What a section holds itself comes before the sections in it: it would seem to belong to them.
+    """
     merged: dict[tuple[str, str, str, str], Setting] = {}
     for setting in _settings_of(Experiment, ""):
         same = (setting.key, setting.kind, setting.default, setting.doc)
         known = merged.get(same)
         merged[same] = replace(known, only=known.only + setting.only) if known else setting
     places = {one.key: place for place, one in reversed([*enumerate(merged.values())])}
-    settings = sorted(merged.values(), key=lambda one: places[one.key])
+    sections = {one.key for one in merged.values() if one.is_section}
+
+    def order(setting: Setting) -> list[tuple[bool, int]]:
+        words = setting.key.split(".")
+        keys = [".".join(words[: end + 1]) for end in range(len(words))]
+        return [(key in sections, places[key]) for key in keys]
+
+    settings = sorted(merged.values(), key=order)
     kinds = {"training": len(TRAINING), "env": len(ENVS)}
     return [
         replace(one, only=()) if len(one.only) == kinds.get(one.key.split(".")[0]) else one

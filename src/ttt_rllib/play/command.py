@@ -27,7 +27,7 @@ from ttt_rllib.play.terminal.dialogue import Dialogue
 
 __all__ = ["play"]
 
-PIPE_WIDTH = 40
+PIPE_WIDTH = 80
 """Columns of a transcript, which is the same on every machine."""
 
 MIN_WIDTH, MAX_WIDTH = 20, 80

@@ -46,7 +46,7 @@ COMMIT_DIGITS = 12
 
 GROUP_HEADINGS = (
     *("", "group", "runs", "seeds", "unexploitable"),
-    *("moves to it", "seconds to it"),
+    *("moves to first proof", "seconds to first proof"),
 )
 RUN_HEADINGS = ("run", "group", "seed", "verdict", "moves", "seconds", "commit")
 

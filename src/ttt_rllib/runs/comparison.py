@@ -21,7 +21,7 @@ from ttt_rllib.errors import InputError, abbreviated
 from ttt_rllib.metrics import MOVES, NASH_CONV_GREEDY
 from ttt_rllib.runs.certificate_json import Claim
 from ttt_rllib.runs.lock import is_locked
-from ttt_rllib.runs.milestones import first_evaluation
+from ttt_rllib.runs.milestones import first_evaluation, held_from
 from ttt_rllib.runs.record import RunRecord
 from ttt_rllib.runs.seed_statistics import FEW_SEEDS, Estimate, estimate, interval, iqm
 
@@ -236,10 +236,21 @@ def _remarks(group: Group) -> Iterator[str]:
     for run in group.runs:
         if run.status != "done":
             yield f"{run.name} is {run.status}: its figures so far count."
+        if run.is_proved:
+            yield from _lost_proof(run)
     summaries = [run.record.summary for run in group.runs]
     commits = {summary.git_commit for summary in summaries if summary and summary.git_commit}
     if len(commits) > 1:
         yield f"{group.label}: its runs are of {len(commits)} different commits."
+
+
+def _lost_proof(run: ComparedRun) -> Iterator[str]:
+    first, last = (at(run.record, NASH_CONV_GREEDY, 0.0) for at in (first_evaluation, held_from))
+    if first is not None and last is not None and last.moves > first.moves:
+        yield (
+            f"{run.name} was unexploitable after {first.moves:,} moves, then lost that again, and "
+            f"has it for good from {last.moves:,} moves on."
+        )
 
 
 def _points(run: ComparedRun, metric: str) -> tuple[Array, Array]:

@@ -21,6 +21,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,6 +46,7 @@ __all__ = [
     "new_run_dir",
     "not_a_run",
     "open_run_dir",
+    "why_not_writable",
 ]
 
 EXPERIMENT_FILE, BEST_FILE, REPORT_FILE = "experiment.yaml", "best.yaml", "report.html"
@@ -142,12 +144,28 @@ def new_run_dir(experiment: Experiment, storage: Path, name: str | None) -> RunD
     run = RunDir(folder / (name or _free_run_id(folder)))
     if run.path.exists():
         raise InputError(f"{run.path}: exists already; take another --name, or --resume {run.path}")
-    there = next(parent for parent in run.path.parents if parent.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
+    # A link that leads nowhere is there, too, and no folder can be made in its place.
+    there = next(parent for parent in run.path.parents if os.path.lexists(parent))
+    reason = why_not_writable(there)
+    if reason is not None:
         raise InputError(
-            f"--storage {storage}: {there} cannot be written to; give a folder that can"
+            f"--storage {storage}: {there} cannot be written to: {reason}; give a folder that can"
         )
     return run
+
+
+def why_not_writable(folder: Path) -> str | None:
+    """Return why no folder can be made in a folder, as a clause; None if one can.
+
+    One is made and removed: permissions alone tell nothing of full disks, and nothing to root.
+    """
+    if not folder.is_dir():
+        return "it is not a folder"
+    try:
+        Path(tempfile.mkdtemp(prefix=".ttt-", dir=folder)).rmdir()
+    except OSError as error:
+        return str(error.strerror)
+    return None
 
 
 def create_run_dir(

@@ -9,7 +9,7 @@ import numpy as np
 from ttt_rllib.metrics import MOVES, TRAIN_S
 from ttt_rllib.runs.record import RunRecord
 
-__all__ = ["Milestone", "first_evaluation"]
+__all__ = ["Milestone", "first_evaluation", "held_from"]
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,33 @@ def first_evaluation(record: RunRecord, metric: str, figure: float) -> Milestone
     Returns:
         The moment; None where the run's files do not say.
     """
-    curves = record.curves
-    found = np.flatnonzero(curves[metric] == figure)
-    if len(found):
-        moves, train_s = (float(curves[name][found[0]]) for name in (MOVES, TRAIN_S))
+    found = np.flatnonzero(record.curves[metric] == figure)
+    return _milestone(record, int(found[0]) if len(found) else None)
+
+
+def held_from(record: RunRecord, metric: str, figure: float) -> Milestone | None:
+    """Return the evaluation from which on a metric had a figure in all of them.
+
+    Args:
+        record: A run whose agent has the figure.
+        metric: The metric's name.
+        figure: What it must be, exactly.
+
+    Returns:
+        The moment, that of the end where the last evaluation was still without it; None where the
+        run's files do not say.
+    """
+    figures = record.curves[metric]
+    measured = np.flatnonzero(np.isfinite(figures))
+    others = np.flatnonzero(figures[measured] != figure)
+    since = measured[others[-1] + 1 :] if len(others) else measured
+    return _milestone(record, int(since[0]) if len(since) else None)
+
+
+def _milestone(record: RunRecord, row: int | None) -> Milestone | None:
+    """Return a row of the curves as a moment; None = the end of the training."""
+    if row is not None:
+        moves, train_s = (float(record.curves[name][row]) for name in (MOVES, TRAIN_S))
     else:
         moves, train_s = (record.metrics.get(name, np.nan) for name in (MOVES, TRAIN_S))
     if np.isnan(moves):

@@ -33,7 +33,13 @@ from ttt_rllib.config.loading import difference, load_experiment
 from ttt_rllib.config.own_code import copy_modules, make_findable
 from ttt_rllib.errors import InputError, NotReadyError
 from ttt_rllib.league.given_agents import check_given_agents, copy_given_agents
-from ttt_rllib.runs.directory import RunDir, create_run_dir, new_run_dir, open_run_dir
+from ttt_rllib.runs.directory import (
+    RunDir,
+    create_run_dir,
+    new_run_dir,
+    open_run_dir,
+    why_not_writable,
+)
 from ttt_rllib.runs.game_npz import check_game, copy_game
 from ttt_rllib.runs.lock import run_lock
 from ttt_rllib.runs.summary import is_done
@@ -241,6 +247,9 @@ def choose_run_dir(job: Job, *, shared: bool) -> RunDir:
         OSError: If it cannot be written to.
     """
     run = job.earlier or new_run_dir(job.experiment, job.storage, job.name)
+    reason = why_not_writable(run.path) if job.earlier else None
+    if reason is not None:
+        raise InputError(f"--resume {run.path}: cannot be written to: {reason}; mend that first")
     if shared:
         # The directory of a new run does not exist, but the storage can be looked at.
         check_shared(run.path if job.earlier else job.storage)

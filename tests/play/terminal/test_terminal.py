@@ -22,6 +22,7 @@ from ttt_rllib.play.agents import fixed_players
 from ttt_rllib.play.terminal.dialogue import Dialogue
 
 WIDTH = 40
+PIPE_WIDTH = 80
 
 
 def play(*arguments, lines=(), cwd):
@@ -46,7 +47,7 @@ def test_two_hundred_games_against_perfect_follow_the_rules_and_are_never_lost_b
         lines += [*rng.sample(range(9), 9), "n" if number % 3 else "s"]
     done = play("perfect", "--seed", 7, lines=[*lines, "q"], cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert max(map(len, done.stdout.splitlines())) <= WIDTH
+    assert WIDTH < max(map(len, done.stdout.splitlines())) <= PIPE_WIDTH
     assert "\x1b" not in done.stdout
     assert ">" not in done.stdout
     # A sentence that was wrapped becomes one line again.
@@ -104,7 +105,7 @@ def test_undo_hint_probabilities_and_wrong_input_by_hand(tmp_path):
     done = play("perfect", "--seed", 0, lines=lines, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     text = done.stdout
-    assert max(map(len, text.splitlines())) <= WIDTH
+    assert WIDTH < max(map(len, text.splitlines())) <= PIPE_WIDTH
     assert "nothing to undo: you have not moved" in text
     before, after = text.split("taken back", 1)
     assert "you play 4: still a draw" in before
@@ -140,7 +141,7 @@ def test_a_seed_repeats_a_transcript_and_another_changes_it(tmp_path):
 
 def test_connect_four_is_played_by_columns_and_says_what_is_not_known(tmp_path):
     done = play("one_ply.connect_four", "--seed", 0, lines=[3, "h", "p", 7], cwd=tmp_path)
-    assert max(map(len, done.stdout.splitlines())) <= WIDTH
+    assert WIDTH < max(map(len, done.stdout.splitlines())) <= PIPE_WIDTH
     assert "you play 3\n" in done.stdout
     assert "0 1 2 3 4 5 6\n" in done.stdout
     assert "the alpha-beta player, 4 plies would" in done.stdout
