@@ -405,6 +405,68 @@ def test_an_address_that_names_no_known_game_begins_a_new_one(open_page):
         assert board_of(page) == "." * 9
 
 
+def shares(page):
+    """Return where fill and tick of the evaluation bar end and begin, as shares of its width."""
+    return page.evaluate(
+        """() => {
+          const bar = document.querySelector("#evaluation").getBoundingClientRect();
+          const share = (x) => Math.round(100 * (x - bar.left) / bar.width) / 100;
+          const box = (name) => document.querySelector(name)?.getBoundingClientRect();
+          const [fill, tick] = [box("#evaluation .fill"), box("#evaluation .tick")];
+          return [fill && share(fill.left), fill && share(fill.right), tick && share(tick.left)];
+        }"""
+    )
+
+
+@pytest.mark.parametrize("seat", "XO")
+def test_the_evaluation_bar_grows_to_the_right_the_better_the_reader_stands(
+    open_page, address, naive, lines_to, seat
+):
+    def example(winner):
+        """Return a line to a position in which the reader is to move, by plain recursion."""
+        return next(
+            line
+            for board, line in lines_to.items()
+            if len(line) > 2
+            and naive.squares(board)
+            and naive.mover(board) == seat
+            and naive.fate(board)[0] == winner
+        )
+
+    seats = {"X": "x=you&o=fully_trained", "O": "x=fully_trained&o=you"}[seat]
+    rival = {"X": "O", "O": "X"}[seat]
+    with open_page(truth=True, reduced_motion="reduce") as page:
+        for winner, words in ((rival, "you lose"), (None, "draw"), (seat, "you win")):
+            moves = ".".join(map(str, example(winner)))
+            page.goto(f"{address}?game=tic_tac_toe&{seats}&moves={moves}")
+            bar = page.locator("#evaluation")
+            expect(bar).to_have_attribute("aria-label", re.compile(f"^With best play: {words};"))
+            left, right, tick = shares(page)
+            assert left == 0.0
+            if winner is None:
+                assert right == 0.5
+            else:
+                assert right == 1.0 if winner == seat else 0.0 < right < 0.1
+            guess = float(re.search(r"gives you (-?\d\.\d\d)", bar.get_attribute("aria-label"))[1])
+            assert tick == pytest.approx((1 + max(-1.0, min(1.0, guess))) / 2, abs=0.02)
+
+
+def test_the_switch_for_the_truth_is_remembered_after_a_reload(open_page):
+    with open_page("?game=tic_tac_toe&x=you&o=you") as page:
+        switch, truth = page.locator("#truth-while-playing"), page.locator(".truth")
+        expect(switch).not_to_be_checked()
+        expect(truth).to_have_count(0)
+        expect(page.locator("#evaluation")).to_be_hidden()
+        for is_on in (True, False):
+            page.keyboard.press("t")
+            for _ in ("at once", "after a reload"):
+                expect(switch).to_be_checked(checked=is_on)
+                expect(truth).to_have_count(9 if is_on else 0)
+                expect(page.locator("#evaluation")).to_be_visible(visible=is_on)
+                page.reload()
+                page.wait_for_selector(".square.open")
+
+
 def test_a_question_mark_shows_the_keys_and_escape_hides_them(open_page):
     with open_page() as page:
         page.evaluate("document.activeElement.blur()")
