@@ -23,6 +23,7 @@ from ttt_envs.rules_table import RulesTable
 
 __all__ = [
     "MAX_POSITIONS",
+    "MAX_SQUARES",
     "Positions",
     "TooManyPositionsError",
     "enumerate_positions",

@@ -203,8 +203,9 @@ NEARLY_TOO_LARGE = Game(3, 5, 4)
 def test_agents_are_listed_and_refused_without_solving_their_games(tmp_path, new_network):
     save_bundle(new_network(NEARLY_TOO_LARGE), tmp_path / "wide" / "a" / "agent", {})
     solved = solve_or_raise.cache_info().misses
-    with pytest.raises(InputError, match=r"nobody: neither an agent nor a run"):
+    with pytest.raises(InputError, match=r"nobody: neither an agent nor a run") as refused:
         choose_agent("nobody", tmp_path)
+    assert "perfect.connect_four" not in str(refused.value), "there is none"
     with pytest.raises(InputError, match=r"did you mean wide~a\?"):
         listed_app("wide-a", tmp_path)
     listed = list_agents(tmp_path)
