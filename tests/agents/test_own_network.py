@@ -23,7 +23,10 @@ from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 
 NUMBERS = count()
 PAGE = Path(__file__).parents[2] / "docs" / "own_parts.md"
-BLOCKS = dict(re.findall(r"^```(\w+)\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL))
+# The page begins with the network.
+BLOCKS = dict(
+    reversed(re.findall(r"^```(\w+)\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL))
+)
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import pytest
 from tests.commands import finish, own_lines, run_command, start_command, wait_until
 
 PAGE = (Path(__file__).parents[2] / "docs" / "own_parts.md").read_text()
-BLOCKS = dict(re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+# The page begins with the network.
+BLOCKS = dict(reversed(re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)))
 SMALL = (
     "model.kwargs.channels=8",
     "training.train_batch_size_per_learner=500",

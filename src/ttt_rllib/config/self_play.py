@@ -33,8 +33,8 @@ class SelfPlay(Section):
     promotion_score: Annotated[float, Field(ge=-1.0, le=1.0)] = 0.0
     """Least mean score, in [-1, 1]; a draw counts 0, so equals are promoted."""
     members: tuple[str, ...] = ()
-    """Opponents from the start: random, one_ply, alpha_beta, perfect, or paths of runs,
-    checkpoints and bundles."""
+    """Opponents from the start: random, one_ply, alpha_beta, perfect, paths of runs, checkpoints
+    and bundles, or agents of one's own, module:agent, as ttt prove takes them."""
 
     @property
     def is_on(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
@@ -32,7 +32,14 @@ from ttt_rllib.config.experiment_files import find_experiment, shipped_experimen
 from ttt_rllib.config.loading import difference, load_experiment
 from ttt_rllib.config.own_code import copy_modules, make_findable
 from ttt_rllib.errors import InputError, NotReadyError
-from ttt_rllib.league.given_agents import check_given_agents, copy_given_agents
+from ttt_rllib.foreign.opponents import tabulated_opponents
+from ttt_rllib.league.given_agents import (
+    MEMBERS,
+    Tables,
+    check_given_agents,
+    copy_given_agents,
+    members_in_modules,
+)
 from ttt_rllib.runs.directory import (
     RunDir,
     create_run_dir,
@@ -76,6 +83,7 @@ class Job:
         name: Run id of a new run; None = date and time.
         earlier: The run to resume; None = a new one.
         saved: The experiment that the run to resume has, where its limits are to be raised.
+        tables: What the opponents play that a new run takes from modules.
     """
 
     experiment: Experiment
@@ -83,6 +91,7 @@ class Job:
     name: str | None = None
     earlier: RunDir | None = None
     saved: Experiment | None = None
+    tables: Tables = field(default_factory=dict)
 
     @property
     def is_done(self) -> bool:
@@ -131,9 +140,10 @@ def find_job(
     path = storage.absolute() / experiment.name / (name or "")
     if not resume_if_exists or not path.exists():
         # A run that exists has copies of the agents and modules that it was given.
-        check_given_agents(experiment)
+        tables = _opponents(experiment)
+        check_given_agents(experiment, tables=tables)
         check_own_network(experiment)
-        return Job(experiment, storage, name)
+        return Job(experiment, storage, name, tables=tables)
     run, saved = open_run_dir(path)
     differs = difference(saved, experiment)
     if differs:
@@ -165,6 +175,12 @@ def resume_job(path: Path, word: str | None, overrides: tuple[str, ...], name: s
     if overrides:
         job = replace(job, experiment=with_longer_limits(run, saved, overrides), saved=saved)
     return _with_its_agents(job, run)
+
+
+def _opponents(experiment: Experiment) -> Tables:
+    """Return what the opponents play that an experiment names as `module:agent`."""
+    names = members_in_modules(experiment)
+    return tabulated_opponents(names, experiment.env.game, MEMBERS) if names else {}
 
 
 def _with_its_agents(job: Job, run: RunDir) -> Job:
@@ -302,13 +318,14 @@ def claim_run_dir(job: Job, run: RunDir) -> Iterator[None]:
             extend_run(run, job.saved, job.experiment)
         yield
         return
-    create_run_dir(run, job.experiment, partial(_copy_what_it_needs, job.experiment))
+    create_run_dir(run, job.experiment, partial(_copy_what_it_needs, job))
     with run_lock(run.path, 0.0):
         yield
 
 
-def _copy_what_it_needs(experiment: Experiment, run: RunDir) -> None:
+def _copy_what_it_needs(job: Job, run: RunDir) -> None:
     """Copy the game, the agents and the modules that an experiment names: the run has its own."""
+    experiment = job.experiment
     copy_game(experiment, run.path)
-    copy_given_agents(experiment, run.given_agents)
+    copy_given_agents(experiment, run.given_agents, job.tables)
     copy_modules(own_classes(experiment), run.own_code)
