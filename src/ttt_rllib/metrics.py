@@ -16,6 +16,9 @@ __all__ = [
     "BETTER",
     "CONSECUTIVE_UNEXPLOITABLE_EVALS",
     "CPU_S",
+    "CUSTOM",
+    "CUSTOM_GROUP",
+    "CUSTOM_MEANING",
     "DRAW_RATE",
     "ENTROPY",
     "ENTROPY_COEFF",
@@ -86,6 +89,7 @@ __all__ = [
     "Metric",
     "RunLabels",
     "agents_paid",
+    "custom_metrics",
     "flatten",
     "markdown_table",
     "nest",
@@ -157,6 +161,11 @@ RETURN_MEAN = "eval/return_mean/"
 RETURN_MEANING = (
     "Mean return of this agent in the games of this iteration, as the environment paid it."
 )
+
+CUSTOM = "custom/"
+"""Begins the name of a metric of a user's own; the name in evaluation.metrics follows."""
+CUSTOM_GROUP = CUSTOM.rstrip("/")
+CUSTOM_MEANING = "A figure of one's own, from evaluation.metrics or a callback."
 
 POLICY_LOSS = "learner/policy_loss"
 VF_LOSS = "learner/vf_loss"
@@ -626,16 +635,24 @@ def agents_paid(metrics: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(agents))
 
 
+def custom_metrics(metrics: Iterable[str]) -> tuple[str, ...]:
+    """Return the metrics of a user's own among the metrics, in their order."""
+    return tuple(one for one in metrics if one.startswith(CUSTOM))
+
+
 def flatten(result: Mapping[str, Any]) -> dict[str, float]:
-    """Pick the metrics out of a nested result, in the order of `METRICS`, the agents' last.
+    """Pick the metrics out of a nested result, in the order of `METRICS`, then those of agents.
+
+    Those of a user's own are the last.
 
     Args:
         result: `{group: {name: figure}}`, as the algorithm reports it.
     """
     group, prefix = RETURN_MEAN.split("/", 1)
     of_agents = (f"{group}/{name}" for name in result.get(group, {}) if name.startswith(prefix))
+    custom = (f"{CUSTOM}{name}" for name in result.get(CUSTOM_GROUP, {}))
     row = {}
-    for metric in (*(metric.name for metric in METRICS), *of_agents):
+    for metric in (*(metric.name for metric in METRICS), *of_agents, *custom):
         group, name = metric.split("/", 1)
         figure = result.get(group, {}).get(name)
         if figure is not None:
@@ -677,6 +694,7 @@ def markdown_table() -> str:
         for metric in METRICS
     ]
     rows.append(f"| `{RETURN_MEAN}<agent>` | reward | - | env.pettingzoo | {RETURN_MEANING} |")
+    rows.append(f"| `{CUSTOM}<name>` | - | - | evaluation.metrics, callbacks | {CUSTOM_MEANING} |")
     head = (
         "# Metrics",
         "",

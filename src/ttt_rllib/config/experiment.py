@@ -32,6 +32,7 @@ from ttt_rllib.config.env import (
     OwnGameEnv,
     PettingZooEnv,
 )
+from ttt_rllib.config.own_code import DOTTED_PATH
 from ttt_rllib.config.resources import EnvRunners, Learners, Resources
 from ttt_rllib.config.search import Search
 from ttt_rllib.config.section import NAME, Section
@@ -47,7 +48,7 @@ from ttt_rllib.config.training import (
     Training,
 )
 from ttt_rllib.errors import did_you_mean
-from ttt_rllib.metrics import BETTER, EXACT_GROUPS, NASH_CONV, PENALISED_MOVES
+from ttt_rllib.metrics import BETTER, CUSTOM, EXACT_GROUPS, NASH_CONV, PENALISED_MOVES
 
 __all__ = ["Experiment", "env_kind", "named_env"]
 
@@ -115,6 +116,8 @@ class Experiment(Section):
     """How often a failed trial is restarted from its last checkpoint (Tune); -1 = always."""
     search: Search | None = None
     """Many trials instead of one."""
+    callbacks: tuple[str, ...] = ()
+    """Callbacks of one's own: module:Class each, derived from RLlib's RLlibCallback."""
     tracking: Tracking = Tracking()
     ray: Ray = Ray()
 
@@ -126,6 +129,14 @@ class Experiment(Section):
                 f"is {value!r}; a name has up to 128 letters, digits, '.', '_' and '-' only: "
                 "rename the file, or set another name"
             )
+        return value
+
+    @field_validator("callbacks")
+    @classmethod
+    def _check_callbacks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for path in value:
+            if not re.fullmatch(DOTTED_PATH, path):
+                raise ValueError(f"names {path!r}; write module:Class, as in my_module:MyCallback")
         return value
 
     @field_validator("training", mode="wrap")
@@ -200,7 +211,7 @@ class Experiment(Section):
         search = self.search
         if search and search.objective:
             name = search.objective
-        mode: Literal["min", "max"] = "max" if BETTER[name] == "higher" else "min"
+        mode: Literal["min", "max"] = "max" if BETTER.get(name) == "higher" else "min"
         return name, (search.mode if search and search.mode else mode)
 
     @property
@@ -242,6 +253,13 @@ class Experiment(Section):
                     f"search.{key}: agents are not searched, as a run has one copy of each; set "
                     f"{key} for all trials"
                 )
+        if any(key.split(".")[:2] == ["evaluation", "metrics"] for key in search.space):
+            raise ValueError(
+                "search.evaluation.metrics: trials that measure different things cannot be "
+                "compared; set evaluation.metrics for all trials"
+            )
+        if objective.startswith(CUSTOM):
+            self._check_own_objective(objective)
         self._check_searched_network(search)
         if objective == PENALISED_MOVES and not self.stops_by_proof:
             raise ValueError(
@@ -259,6 +277,15 @@ class Experiment(Section):
                 f"checkpoint.num_to_keep is {kept}; with pbt it is {LEAST_KEPT_BY_PBT} or more, or "
                 "null: a checkpoint must not be gone before it is copied"
             )
+
+    def _check_own_objective(self, objective: str) -> None:
+        """Refuse an objective that nothing reports; what a callback reports nobody can tell."""
+        known = [f"{CUSTOM}{name}" for name in self.evaluation.metrics]
+        if not self.callbacks and not f"{objective}/".startswith(
+            tuple(f"{name}/" for name in known)
+        ):
+            meant = did_you_mean(objective, known) or "; name it in evaluation.metrics"
+            raise ValueError(f"search.objective: there is no metric {objective!r}{meant}")
 
     def _check_searched_network(self, search: Search) -> None:
         """Refuse to search what a given agent decides: most of the trials would not start."""

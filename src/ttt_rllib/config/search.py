@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, PositiveInt, model_serializer, model_val
 from ttt_rllib.config.foreign_words import meant_instead
 from ttt_rllib.config.section import Section, Share
 from ttt_rllib.errors import did_you_mean
-from ttt_rllib.metrics import BETTER
+from ttt_rllib.metrics import BETTER, CUSTOM
 
 __all__ = ["ASHA", "PBT", "Distribution", "Search"]
 
@@ -179,12 +179,13 @@ class Search(Section):
         return self._check_pbt() if self.algorithm == "pbt" else self
 
     def _check_objective(self, objective: str) -> None:
-        if objective not in BETTER:
+        is_custom = objective.startswith(CUSTOM)
+        if objective not in BETTER and not is_custom:
             raise ValueError(
                 f"objective: there is no metric {objective!r}"
                 + did_you_mean(objective, list(BETTER))
             )
-        if self.mode is None and not BETTER[objective]:
+        if self.mode is None and not BETTER.get(objective):
             raise ValueError(f"mode: of {objective} neither way is better; set min or max")
 
     def _check_pbt(self) -> Search:

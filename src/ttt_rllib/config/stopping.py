@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
+from pydantic import (
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
+from ttt_rllib.config.own_code import DOTTED_PATH
 from ttt_rllib.config.section import Section
 from ttt_rllib.errors import did_you_mean
 from ttt_rllib.exact.walks import MAX_POSITIONS
@@ -20,7 +29,10 @@ from ttt_rllib.metrics import (
     TRAIN_S,
 )
 
-__all__ = ["Checkpoint", "Evaluation", "Stop"]
+__all__ = ["METRIC_NAME", "Checkpoint", "Evaluation", "Stop"]
+
+METRIC_NAME = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
+"""Pattern of the names of a user's metrics."""
 
 
 class Evaluation(Section):
@@ -36,6 +48,32 @@ class Evaluation(Section):
     max_positions: PositiveInt = MAX_POSITIONS
     """Positions reached in a seat before a certificate is given up; 1 million take about a second
     and 20 MB of disk, those of larger networks longer."""
+    metrics: dict[str, str] = Field(default_factory=dict)
+    """Metrics of one's own by their names: module:function, called with the agent at every
+    evaluation, returns a number or several by name; logged as custom/NAME."""
+
+    @field_validator("metrics")
+    @classmethod
+    def _check_metrics(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, path in value.items():
+            if not re.fullmatch(METRIC_NAME, name):
+                raise ValueError(
+                    f"names a metric {name!r}; a name has up to 64 letters, digits and '_' only"
+                )
+            if not re.fullmatch(DOTTED_PATH, path):
+                raise ValueError(
+                    f"{name} is {path!r}; write module:function, as in my_module:{name}"
+                )
+        return value
+
+    @model_validator(mode="after")
+    def _measured_at_all(self) -> Evaluation:
+        if self.metrics and not self.evaluation_interval:
+            raise ValueError(
+                "metrics is set, but evaluation_interval is 0, so nothing is measured; set it to "
+                "1 or more"
+            )
+        return self
 
     @property
     def certificate_interval(self) -> int:

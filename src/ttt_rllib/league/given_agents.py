@@ -19,6 +19,7 @@ from ttt_rllib.agents.lookahead import LookaheadPolicy
 from ttt_rllib.agents.own_network import OwnNetworkPolicy
 from ttt_rllib.agents.policies import NetworkPolicy
 from ttt_rllib.agents.table_policy import TablePolicy, tabulated
+from ttt_rllib.agents.untrained import model_inputs
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.league.members import Member, find_player
@@ -33,7 +34,6 @@ __all__ = [
     "given_members",
     "initial_policy",
     "members_in_modules",
-    "model_inputs",
 ]
 
 INITIAL, MEMBERS = "initialize_from", "self_play.members"
@@ -120,11 +120,6 @@ def initial_policy(experiment: Experiment, copies: Path | None = None) -> Networ
         )
     _check_inputs(given, policy.inputs, model_inputs(experiment))
     return policy
-
-
-def model_inputs(experiment: Experiment) -> Inputs:
-    """Return what the network of an experiment sees and may choose."""
-    return Inputs(**experiment.model.model_dump(include=set(INPUTS)))
 
 
 def check_given_agents(

@@ -19,6 +19,7 @@ from ttt_rllib.metrics import (
     RETURN_MEAN,
     TRAIN_S,
     agents_paid,
+    custom_metrics,
 )
 from ttt_rllib.report.charts.axes import short
 from ttt_rllib.report.charts.figure import Figure, Gallery, Tone, stylesheet
@@ -173,8 +174,9 @@ def _figures(groups: Sequence[Group]) -> tuple[tuple[Figure, ...], tuple[Figure,
 
 def _metrics(groups: Sequence[Group]) -> tuple[str, ...]:
     """Return the metrics in their order, those of the agents of PettingZoo environments last."""
-    agents = agents_paid({name for group in groups for name in group.metrics})
-    return (*(metric.name for metric in METRICS), *(f"{RETURN_MEAN}{agent}" for agent in agents))
+    names = dict.fromkeys(name for group in groups for name in group.metrics)
+    of_agents = (f"{RETURN_MEAN}{agent}" for agent in agents_paid(names))
+    return (*(metric.name for metric in METRICS), *of_agents, *custom_metrics(names))
 
 
 def _figure(groups: Sequence[Group], metric: str) -> Figure | None:

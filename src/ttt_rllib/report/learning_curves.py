@@ -11,6 +11,7 @@ from ttt_rllib.exact.scores import Ceilings
 from ttt_rllib.metrics import (
     CONSECUTIVE_UNEXPLOITABLE_EVALS,
     CPU_S,
+    CUSTOM_MEANING,
     DRAW_RATE,
     EVAL_S,
     ITERATION,
@@ -39,6 +40,7 @@ from ttt_rllib.metrics import (
     TRAIN_S,
     X_WIN_RATE,
     agents_paid,
+    custom_metrics,
 )
 from ttt_rllib.report.charts.axes import in_percent
 from ttt_rllib.report.charts.bars import Bar, parts_chart
@@ -185,6 +187,11 @@ def other_figures(curves: Curves, *, is_ours: bool = True) -> tuple[Figure, ...]
         figures.append(line_chart(metric.name, [line], note=metric.meaning))
     if is_ours and (agents := agents_paid(_columns(curves))):
         figures.append(_returns(curves, agents))
+    figures += [
+        line_chart(name, [_line(curves, name, "value", "ink")], note=CUSTOM_MEANING)
+        for name in custom_metrics(_columns(curves))
+        if curves.has(name)
+    ]
     return tuple(figures)
 
 

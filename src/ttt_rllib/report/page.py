@@ -10,7 +10,14 @@ from jinja2 import Environment, StrictUndefined
 
 from ttt_rllib.agents.lookahead import knowledge
 from ttt_rllib.exact.evaluation import solved_game
-from ttt_rllib.metrics import METRICS, RETURN_MEAN, RETURN_MEANING, agents_paid
+from ttt_rllib.metrics import (
+    CUSTOM_MEANING,
+    METRICS,
+    RETURN_MEAN,
+    RETURN_MEANING,
+    agents_paid,
+    custom_metrics,
+)
 from ttt_rllib.report.changed_settings import changed_settings, settings_yaml
 from ttt_rllib.report.charts.figure import Gallery, stylesheet
 from ttt_rllib.report.headline import next_steps, sentence, status_note, tiles, tone
@@ -102,6 +109,7 @@ def _metrics(record: RunRecord) -> list[tuple[str, str, str]]:
     """Return name, figure and meaning of every final metric."""
     meanings = {metric.name: metric.meaning for metric in METRICS}
     meanings |= {f"{RETURN_MEAN}{one}": RETURN_MEANING for one in agents_paid(record.metrics)}
+    meanings |= dict.fromkeys(custom_metrics(record.metrics), CUSTOM_MEANING)
     return [
         (name, f"{record.metrics[name]:.12g}", meaning)
         for name, meaning in meanings.items()

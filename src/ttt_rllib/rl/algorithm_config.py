@@ -12,12 +12,14 @@ import numpy as np
 from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
 
 from ttt_rllib.agents.inputs import INPUTS
+from ttt_rllib.agents.untrained import model_inputs
 from ttt_rllib.config.env import PettingZooEnv
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.pettingzoo_envs import make_env
-from ttt_rllib.league.given_agents import given_members, initial_policy, model_inputs
+from ttt_rllib.league.given_agents import given_members, initial_policy
 from ttt_rllib.league.league import LeagueSettings
 from ttt_rllib.rl.dqn import SelfPlayDQNConfig
+from ttt_rllib.rl.own_callbacks import own_callbacks
 from ttt_rllib.rl.ppo import SelfPlayPPOConfig
 from ttt_rllib.rl.self_play import SelfPlayConfig
 from ttt_rllib.rl.stock import StockConfig, StockDQNConfig, StockPPOConfig
@@ -77,6 +79,9 @@ def algorithm_config(
     if settings.get("vf_clip_param", 0.0) is None:
         settings["vf_clip_param"] = math.inf
     config.needs_table = experiment.needs_table
+    config.own_metrics, config.own_code = experiment.evaluation.metrics, code
+    if experiment.callbacks:
+        config.callbacks(own_callbacks(config.callbacks_class, experiment.callbacks, code))
     config.rl_module(model_config=model)
     config.training(**settings)
     config.env_runners(**runners.model_dump(exclude={"sample_beside_learning"}))

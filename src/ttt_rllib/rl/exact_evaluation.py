@@ -37,6 +37,7 @@ from ttt_rllib.evaluation.in_training import (
     refuted_positions,
     walk_in_training,
 )
+from ttt_rllib.evaluation.own_metrics import OwnMetrics
 from ttt_rllib.evaluation.sampled import sampled_report
 from ttt_rllib.evaluation.test_positions import optimal_rates
 from ttt_rllib.exact.evaluation import (
@@ -50,6 +51,7 @@ from ttt_rllib.exact.reached import not_walkable_reason
 from ttt_rllib.metrics import (
     CONSECUTIVE_UNEXPLOITABLE_EVALS,
     CPU_S,
+    CUSTOM_GROUP,
     DRAW_RATE,
     ENV_RUNNER_RESTARTS,
     EVAL_S,
@@ -71,6 +73,7 @@ from ttt_rllib.metrics import (
 from ttt_rllib.rl.env_runner import DRAWS, O_WINS, RETURNS, X_WINS
 from ttt_rllib.rl.hosts import AlgorithmBase
 from ttt_rllib.rl.own_actor_critic import OwnActorCritic
+from ttt_rllib.rl.own_callbacks import check_own_figures
 from ttt_rllib.rl.torch_threads import set_torch_threads
 from ttt_rllib.sampling.env_runner import MODULE_ID
 from ttt_rllib.sampling.process_usage import CPU_S_KEY, MEMORY_MB_KEY, ProcessUsage
@@ -114,6 +117,7 @@ class ExactEvaluationMixin(AlgorithmBase):
         self._refuted: Boards | None = None
         super().setup(config)  # type: ignore[safe-super]  # RLlib's
         set_torch_threads(self.config)
+        self._own_metrics = OwnMetrics(self.config.own_metrics, self.config.own_code)
         if not self.config.broadcast_env_runner_states:
             # RLlib's `setup` sends the first weights along with these states only.
             self.env_runner_group.sync_weights(
@@ -135,7 +139,19 @@ class ExactEvaluationMixin(AlgorithmBase):
             ITERATION: self.iteration + 1,
             TRAIN_S: self._train_s,
         }
-        return {**results, **nest(figures)}
+        nested = nest(figures)
+        # A callback may have logged figures of its own there.
+        own = {**results.get(CUSTOM_GROUP, {}), **nested.get(CUSTOM_GROUP, {})}
+        return {**results, **nested, CUSTOM_GROUP: own}
+
+    def log_result(self, result: dict[str, Any]) -> None:
+        """Let the callbacks see and change the result of an iteration, as RLlib does.
+
+        Raises:
+            InputError: If a callback left a figure that is no number.
+        """
+        super().log_result(result)  # type: ignore[safe-super]  # RLlib's
+        check_own_figures(result)
 
     def after_training(self, results: dict[str, Any]) -> None:
         """Record here what `training_step` has not recorded; `results` are RLlib's."""
@@ -287,6 +303,7 @@ class ExactEvaluationMixin(AlgorithmBase):
             **self._exact_figures(),
             **self._play_figures(totals),
             **self._sampled_figures(),
+            **self._own_figures(),
         }
         eval_s = time.perf_counter() - start_s
         total_s = sum(phases.values()) + eval_s
@@ -349,7 +366,7 @@ class ExactEvaluationMixin(AlgorithmBase):
         interval = self.config.exact_evaluation_interval
         if interval == 0 or not self._is_measurable:
             return {}
-        report = self.exact_report() if (self.iteration + 1) % interval == 0 else None
+        report = self.exact_report() if self._is_due else None
         if report is not None:
             unexploitable = report.nash_conv_greedy == 0.0
             self._consecutive_unexploitable_evals = (
@@ -362,12 +379,22 @@ class ExactEvaluationMixin(AlgorithmBase):
 
     def _sampled_figures(self) -> dict[str, float]:
         """Play against fixed players if that is due and the game is too large for exact figures."""
-        interval = self.config.exact_evaluation_interval
-        due = interval and (self.iteration + 1) % interval == 0
-        if not due or self.game is None or solved_game(self.game) is not None:
+        if not self._is_due or self.game is None or solved_game(self.game) is not None:
             return {}
         policy = self.agent_policy()
         return {**sampled_report(policy).metrics(), **optimal_rates(policy)}
+
+    def _own_figures(self) -> dict[str, float]:
+        """Ask the user's own metrics, if that is due."""
+        if not self._is_due or not self.config.own_metrics:
+            return {}
+        return self._own_metrics.measure(self.agent_policy())
+
+    @property
+    def _is_due(self) -> bool:
+        """Whether the agent is to be evaluated in this iteration."""
+        interval = self.config.exact_evaluation_interval
+        return bool(interval) and (self.iteration + 1) % interval == 0
 
     def _learner_figures(self, results: dict[str, Any]) -> dict[str, float]:
         """Return the figures of the learner, averaged over the modules if there are several."""

@@ -58,6 +58,9 @@ class AlgorithmHost(Protocol):
     def step(self) -> dict[str, Any]:
         """Run one iteration and return its results."""
 
+    def log_result(self, result: dict[str, Any]) -> None:
+        """Call the callbacks with the result of an iteration."""
+
     def training_step(self) -> None:
         """Sample, learn and send the weights once."""
 

@@ -168,6 +168,8 @@ class SelfPlayConfig(ConfigBase):
         self.exact_evaluation_interval = 1
         self.certificate_interval = 0
         self.needs_table = False
+        self.own_metrics: dict[str, str] = {}
+        self.own_code: Path | None = None
         self.max_walk_positions = MAX_POSITIONS
         self.lookahead = 0
         self.refuted_starts = 0.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -99,6 +100,8 @@ class StockConfig(ConfigBase):
         self.exact_evaluation_interval = 1
         self.certificate_interval = 0
         self.needs_table = False
+        self.own_metrics: dict[str, str] = {}
+        self.own_code: Path | None = None
         self.max_walk_positions = MAX_POSITIONS
         # Games begin as the environment begins them.
         self.refuted_starts = 0.0

@@ -156,9 +156,11 @@ def train(
         experiment, words = split_words(experiment, settings or ())
         changes = overrides_of(overrides or (), words, seed)
         if resume is None:
-            job = find_job(experiment, changes, storage, name, resume_if_exists=resume_if_exists)
+            job = find_job(
+                experiment, changes, storage, name, address, resume_if_exists=resume_if_exists
+            )
         else:
-            job = resume_job(resume, experiment, changes, name)
+            job = resume_job(resume, experiment, changes, name, address)
         if print_config:
             print(dump_experiment(job.experiment), end="")
             raise typer.Exit(EXIT_DONE)

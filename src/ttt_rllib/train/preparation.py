@@ -32,6 +32,7 @@ from ttt_rllib.config.experiment_files import find_experiment, shipped_experimen
 from ttt_rllib.config.loading import difference, load_experiment
 from ttt_rllib.config.own_code import copy_modules, make_findable
 from ttt_rllib.errors import InputError, NotReadyError
+from ttt_rllib.evaluation.own_metrics import check_own_metrics, own_metric_paths
 from ttt_rllib.foreign.opponents import tabulated_opponents
 from ttt_rllib.league.given_agents import (
     MEMBERS,
@@ -40,6 +41,7 @@ from ttt_rllib.league.given_agents import (
     copy_given_agents,
     members_in_modules,
 )
+from ttt_rllib.rl.own_callbacks import callback_paths, check_callbacks
 from ttt_rllib.runs.directory import (
     RunDir,
     create_run_dir,
@@ -119,13 +121,15 @@ def find_job(
     overrides: tuple[str, ...],
     storage: Path,
     name: str | None,
+    address: str | None,
     *,
     resume_if_exists: bool,
 ) -> Job:
     """Load an experiment, with the run of that name where one exists and may be resumed.
 
     Raises:
-        InputError: If the experiment is wrong, or differs from that of the existing run.
+        InputError: If the experiment is wrong, or differs from that of the existing run, or if
+            something that it names of the user's own cannot be used.
     """
     if word is None:
         raise InputError(
@@ -140,9 +144,10 @@ def find_job(
     path = storage.absolute() / experiment.name / (name or "")
     if not resume_if_exists or not path.exists():
         # A run that exists has copies of the agents and modules that it was given.
+        _prepare_own_code(experiment, address)
         tables = _opponents(experiment)
         check_given_agents(experiment, tables=tables)
-        check_own_network(experiment)
+        _check_own_code(experiment)
         return Job(experiment, storage, name, tables=tables)
     run, saved = open_run_dir(path)
     differs = difference(saved, experiment)
@@ -151,10 +156,16 @@ def find_job(
             f"{run.experiment}: differs from the experiment given: {differs}; choose another --name"
         )
     job = Job(experiment, storage, name, run)
-    return _with_its_agents(job, run)
+    return _with_its_agents(job, run, address)
 
 
-def resume_job(path: Path, word: str | None, overrides: tuple[str, ...], name: str | None) -> Job:
+def resume_job(
+    path: Path,
+    word: str | None,
+    overrides: tuple[str, ...],
+    name: str | None,
+    address: str | None,
+) -> Job:
     """Open an earlier run, which keeps its name and its settings, except limits that are raised.
 
     Raises:
@@ -174,7 +185,30 @@ def resume_job(path: Path, word: str | None, overrides: tuple[str, ...], name: s
     job = Job(saved, run.path.parent.parent, earlier=run)
     if overrides:
         job = replace(job, experiment=with_longer_limits(run, saved, overrides), saved=saved)
-    return _with_its_agents(job, run)
+    return _with_its_agents(job, run, address)
+
+
+def _prepare_own_code(experiment: Experiment, address: str | None) -> None:
+    """Import Ray as it has to be imported, if the user's own code may import it.
+
+    Raises:
+        InputError: As `import_ray` does.
+    """
+    own = (*experiment.callbacks, *experiment.evaluation.metrics, *members_in_modules(experiment))
+    if own and find_spec("ray") is not None:
+        with deferred_interrupts():  # as in `start_ray`
+            import_ray(address)
+
+
+def _check_own_code(experiment: Experiment) -> None:
+    """Try what an experiment names of the user's own code.
+
+    Raises:
+        InputError: If something of it cannot be used.
+    """
+    check_own_network(experiment)
+    check_own_metrics(experiment)
+    check_callbacks(experiment)
 
 
 def _opponents(experiment: Experiment) -> Tables:
@@ -183,7 +217,7 @@ def _opponents(experiment: Experiment) -> Tables:
     return tabulated_opponents(names, experiment.env.game, MEMBERS) if names else {}
 
 
-def _with_its_agents(job: Job, run: RunDir) -> Job:
+def _with_its_agents(job: Job, run: RunDir, address: str | None) -> Job:
     """Return the job, once the run's copies of what it names are known to be there.
 
     Raises:
@@ -192,7 +226,8 @@ def _with_its_agents(job: Job, run: RunDir) -> Job:
     if not job.is_done:
         make_findable(run.own_code, first=True)
         check_game(job.experiment, run.path)
-        check_own_network(job.experiment)
+        _prepare_own_code(job.experiment, address)
+        _check_own_code(job.experiment)
         check_given_agents(job.experiment, run.given_agents)
     return job
 
@@ -328,4 +363,5 @@ def _copy_what_it_needs(job: Job, run: RunDir) -> None:
     experiment = job.experiment
     copy_game(experiment, run.path)
     copy_given_agents(experiment, run.given_agents, job.tables)
-    copy_modules(own_classes(experiment), run.own_code)
+    own = (*own_classes(experiment), *own_metric_paths(experiment), *callback_paths(experiment))
+    copy_modules(own, run.own_code)

@@ -136,7 +136,8 @@ class SelfPlayTrainable(Trainable):
         complete = latest_complete(Path(checkpoint))
         if complete is None:
             return
-        self._algorithm.restore_from_path(str(complete))
+        # Unlike `restore_from_path`, it tells the callbacks.
+        self._algorithm.load_checkpoint(str(complete))
         self._objective = json.loads((complete / OBJECTIVE_FILE).read_text())
 
     def cleanup(self) -> None:
