@@ -140,8 +140,13 @@ class ExactEvaluationMixin(AlgorithmBase):
             TRAIN_S: self._train_s,
         }
         nested = nest(figures)
-        # A callback may have logged figures of its own there.
-        own = {**results.get(CUSTOM_GROUP, {}), **nested.get(CUSTOM_GROUP, {})}
+        # Callbacks may have logged figures of their own, in RLlib's env runners too.
+        sampled = results.get(ENV_RUNNER_RESULTS, {})
+        own = {
+            name: figure
+            for one in (sampled, results, nested)
+            for name, figure in one.get(CUSTOM_GROUP, {}).items()
+        }
         return {**results, **nested, CUSTOM_GROUP: own}
 
     def log_result(self, result: dict[str, Any]) -> None:

@@ -64,6 +64,7 @@ class MoveRequests:
         self._asked: dict[Any, int] = {}
         self._asked_weights: dict[str, Any] | None = None
         self._late: dict[Any, int] = {}
+        self._back: list[int] = []
         self._pings: list[Any] = []
         self._pinged_s = -math.inf
 
@@ -199,6 +200,15 @@ class MoveRequests:
         )
 
     def restore(self) -> list[int]:
+        """Take back env runners that have been restarted.
+
+        Returns:
+            Their numbers, with those that came back since the last call, while all were gone.
+        """
+        back, self._back = [*self._back, *self._probe()], []
+        return back
+
+    def _probe(self) -> list[int]:
         """Take back env runners that have been restarted, and return their numbers.
 
         RLlib would wait for each that is gone, on a cluster half a minute in every iteration. Here
@@ -237,7 +247,7 @@ class MoveRequests:
         return has_one
 
     def _restored(self) -> bool:
-        self.restore()
+        self._back += self._probe()
         self._take_late()
         return self._algorithm.env_runner_group.num_healthy_remote_workers() > len(self._late)
 
