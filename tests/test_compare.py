@@ -20,7 +20,7 @@ from ttt_rllib.runs.record import read_run
 AGENT = ROOT / "docs" / "agents" / "ppo"
 
 
-def rows(nash, *, each=100, offset=0, rate=None):
+def rows(nash, *, each=100, offset=0, rate=None, own=None):
     """Return the rows of a run with this NashConv at every evaluation; None = not evaluated."""
     made = []
     for number, figure in enumerate(nash, 1):
@@ -33,6 +33,8 @@ def rows(nash, *, each=100, offset=0, rate=None):
             row["exact/nash_conv_greedy"] = figure
         if rate is not None:
             row["exact/optimal_move_rate"] = rate
+        if own is not None:
+            row["custom/mine"] = own
         made.append(row)
     return made
 
@@ -190,6 +192,16 @@ def test_the_page_has_a_line_and_a_band_per_group_with_enough_seeds_and_opens_of
         assert f"ppo/{name}" in words
     assert run(results, "ppo", "--html", "again.html").code == 0
     assert (results / "again.html").read_text(encoding="utf-8") == html
+
+
+def test_a_metric_of_ones_own_has_a_figure_on_the_page(write, tmp_path):
+    for name, own in (("a", 1.0), ("b", 2.0)):
+        write(name, [2.0, 0.0], own=own, settings={"training": {"lr": own / 1000}})
+    done = run(tmp_path / "results", "ppo", "--html", "page.html")
+    assert done.code == 0, done.errors
+    page = Page()
+    page.feed((tmp_path / "results" / "page.html").read_text(encoding="utf-8"))
+    assert "custom/mine" in [one.all("figcaption")[0].text for one in page.root.all("figure")]
 
 
 @pytest.mark.parametrize(

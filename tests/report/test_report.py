@@ -461,3 +461,16 @@ def test_a_run_of_a_version_without_some_figures_has_a_page_without_them(new_run
     words = read_page(write_report(run)).words()
     assert "NashConv 1.000 of its best moves" in words
     assert "Optimal moves" not in words
+
+
+def test_metrics_of_ones_own_have_curves_and_a_row(new_run, read_page):
+    rows = [
+        {"perf/iteration": number, "play/moves": 10.0 * number, **own}
+        for number, own in ((1, {}), (2, {"custom/mine": 0.5}), (3, {"custom/mine": 1.5}))
+    ]
+    run = new_run(agent=False, rows=rows, checkpoint="trials/one/c")
+    page = read_page(write_report(run))
+    (chart,) = page.all("svg", **{"aria-label": "custom/mine"})
+    assert np.allclose(points(chart, "value"), [(20, 0.5), (30, 1.5)], atol=0.02)
+    (table,) = page.all("table", class_="metrics")
+    assert "custom/mine 1.5 A figure of one's own" in table.words()
