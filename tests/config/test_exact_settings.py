@@ -9,6 +9,7 @@ from ttt_rllib.config import pettingzoo_envs
 from ttt_rllib.config.exact_settings import not_exact_reason
 from ttt_rllib.config.loading import dump_experiment, load_experiment, load_saved_experiment
 from ttt_rllib.errors import InputError
+from ttt_rllib.evaluation.own_metrics import check_own_metrics
 
 DEBUG = Path(__file__).parents[2] / "experiments" / "debug.yaml"
 SEARCH = "search.training.lr={choice: [1e-3]}"
@@ -108,6 +109,12 @@ def test_what_can_never_be_measured_is_refused_when_the_experiment_is_loaded(
 )
 def test_what_can_be_measured_or_does_not_need_to_be_is_accepted(unknown_rules, overrides):
     load_experiment(DEBUG, tuple(overrides))
+
+
+def test_metrics_of_ones_own_are_refused_where_there_is_no_agent(unknown_rules):
+    experiment = load_experiment(DEBUG, (UNKNOWN, "evaluation.metrics.mine=my_module:mine"))
+    with pytest.raises(InputError, match="so there is no agent to measure; leave it out"):
+        check_own_metrics(experiment)
 
 
 def test_the_reason_is_that_of_the_game(unknown_rules):

@@ -127,7 +127,7 @@ def test_a_run_keeps_the_table_and_needs_the_module_no_more(folder):
     positions = solve_or_raise(TIC_TAC_TOE).positions
     expected = policy_table(positions, OnePlyPolicy(TIC_TAC_TOE))
     assert np.allclose(policy_table(positions, careful.policy), expected, rtol=0.0, atol=1e-12)
-    with pytest.raises(InputError, match=r"own_players:careful: is asked by ttt train only"):
+    with pytest.raises(InputError, match="plays from a table that only ttt train makes"):
         given_members(given)
     (copies / "member_1" / "table.npz").unlink()
     with pytest.raises(InputError, match=r"table\.npz: the run's copy is missing"):

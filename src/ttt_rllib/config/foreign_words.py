@@ -118,6 +118,7 @@ OLD_RLLIB = {
     "time_total_s": ("stop.train_s",),
     "max_concurrent_trials": ("search.max_concurrent",),
     "metric": ("search.objective",),
+    "custom_metrics": ("evaluation.metrics",),
 }
 
 OTHERS = {

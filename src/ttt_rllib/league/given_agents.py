@@ -201,8 +201,8 @@ def _is_in_module(name: str) -> bool:
 def _table(name: str, tables: Tables) -> TablePolicy:
     if name not in tables:
         raise InputError(
-            f"{name}: is asked by ttt train only, before a run begins; give its run directory's "
-            "copies, or name a run, checkpoint or bundle"
+            f"{name}: plays from a table that only ttt train makes; train by that command, or name "
+            "a run, checkpoint or bundle"
         )
     return tables[name]
 
