@@ -57,7 +57,7 @@ class ChainedAlgorithm:
         (Path(path) / "state.json").write_text(json.dumps(state))
         save_bundle(self._policy(), Path(path) / BUNDLE_FOLDER, {"iteration": self.iteration})
 
-    def restore_from_path(self, path: str) -> None:
+    def load_checkpoint(self, path: str) -> None:
         """Restore the state."""
         saved = json.loads((Path(path) / "state.json").read_text())
         self._state, self.iteration = saved["state"], saved["iteration"]

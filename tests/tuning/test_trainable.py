@@ -24,7 +24,7 @@ class CountingAlgorithm:
     def save_to_path(self, path):
         (path / "iteration").write_text(str(self.iteration))
 
-    def restore_from_path(self, path):
+    def load_checkpoint(self, path):
         self.iteration = int((Path(path) / "iteration").read_text())
 
 
