@@ -112,9 +112,9 @@ def test_members_may_have_other_inputs_and_initial_weights_those_of_the_model(fo
         (["self_play.matchmaking=pfsp", "self_play.save_steps=0"], "self_play.save_steps"),
         (
             ["self_play.matchmaking=pfsp", "self_play.play_against_latest_model_ratio=1.5"],
-            "self_play.play_against_latest_model_ratio: is 1.5",
+            "self_play.play_against_latest_model_ratio=1.5: is 1.5",
         ),
-        (["self_play.matchmaking=pfps"], 'self_play.matchmaking: is "pfps"'),
+        (["self_play.matchmaking=pfps"], 'self_play.matchmaking=pfps: is "pfps"'),
         (["self_play.save_steps=10"], "save_steps is set, but matchmaking is none"),
         (
             [
@@ -128,7 +128,7 @@ def test_members_may_have_other_inputs_and_initial_weights_those_of_the_model(fo
         (["initialize_from=none"], "initialize_from: none: no such folder"),
         (
             ["initialize_from=agent", "search.model.activation={choice: [relu, tanh]}"],
-            "search.model.activation: initialize_from names an agent with its own game and network",
+            ": initialize_from names an agent with its own game and network",
         ),
         (
             [

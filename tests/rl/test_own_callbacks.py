@@ -219,7 +219,10 @@ def test_a_callback_that_cannot_be_made_fails_the_trial_with_a_sentence(started)
 @pytest.mark.parametrize(
     ("setting", "complaint"),
     [
-        ("callbacks=['own_calls']", "callbacks: names 'own_calls'; write module:Class"),
+        (
+            "callbacks=['own_calls']",
+            "callbacks=['own_calls']: names 'own_calls'; write module:",
+        ),
         ("callbacks=['own_calls:Count']", "callbacks: own_calls has no Count; did you mean Counts"),
         ("callbacks=['no_calls:A']", "callbacks: there is no module 'no_calls'"),
         (

@@ -312,14 +312,20 @@ def test_the_best_of_several_trials_gets_the_artifact_though_its_run_was_finishe
 @pytest.mark.parametrize(
     ("setting", "complaint"),
     [
-        ("tracking.wandb.mode=no_idea", "mode: is \"no_idea\"; input should be 'auto'"),
-        ("tracking.wandb.mode=yes", 'tracking.wandb.mode: is "yes"; '),
-        ("tracking.wandb.project=a/b", "tracking.wandb.project: is 'a/b'; W&B takes none of / "),
+        ("tracking.wandb.mode=no_idea", ": is \"no_idea\"; input should be 'auto'"),
+        ("tracking.wandb.mode=yes", 'tracking.wandb.mode=yes: is "yes"; '),
+        (
+            "tracking.wandb.project=a/b",
+            "tracking.wandb.project=a/b: is 'a/b'; W&B takes none of",
+        ),
         ("tracking.wandb.tags=['']", 'tracking.wandb.tags.0: is ""; '),
-        ("tracking.wandb.key=abc", "tracking.wandb.key: unknown key; known are mode, "),
-        ("tracking.mode=offline", "tracking.mode: unknown key; did you mean tracking.wandb.mode?"),
-        ("ray.dashboard_port=70000", "ray.dashboard_port: is 70000; "),
-        ("ray.dashboard=true", "ray.dashboard: unknown key; did you mean ray.dashboard_"),
+        ("tracking.wandb.key=abc", "tracking.wandb.key=abc: unknown key; known are mode, "),
+        (
+            "tracking.mode=offline",
+            "tracking.mode=offline: unknown key; did you mean tracking.wandb",
+        ),
+        ("ray.dashboard_port=70000", "ray.dashboard_port=70000: is 70000; "),
+        ("ray.dashboard=true", "ray.dashboard=true: unknown key; did you mean ray.dashboard_"),
     ],
 )
 def test_wrong_settings_are_refused_in_one_line(setting, complaint):

@@ -23,6 +23,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, count
@@ -158,13 +159,17 @@ def why_not_writable(folder: Path) -> str | None:
     """Return why no folder can be made in a folder, as a clause; None if one can.
 
     One is made and removed: permissions alone tell nothing of full disks, and nothing to root.
+    The folder's time of change stays as it was, unless the folder is somebody else's.
     """
     if not folder.is_dir():
         return "it is not a folder"
+    before = folder.stat()
     try:
         Path(tempfile.mkdtemp(prefix=".ttt-", dir=folder)).rmdir()
     except OSError as error:
         return str(error.strerror)
+    with suppress(PermissionError):
+        os.utime(folder, ns=(before.st_atime_ns, before.st_mtime_ns))
     return None
 
 
