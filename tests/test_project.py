@@ -1,6 +1,7 @@
 """The project's own promises: layers, metrics page, changelog, commands in the README."""
 
 import ast
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -191,6 +192,43 @@ def test_files_that_a_page_links_to_exist(page):
 def test_experiments_named_in_the_readme_exist():
     for path in re.findall(r"experiments/[\w.]+\.yaml", (ROOT / "README.md").read_text()):
         assert (ROOT / path).is_file(), path
+
+
+# In the README: the benchmark, the row, what its unit is multiplied by, and how that reads.
+FIGURES = (
+    ("sampling", "board env runner, 512 boards", 1e-3, "{:.0f} with 512 boards"),
+    ("sampling", "board env runner, 4,096 boards", 1e-3, "{:.0f} with 4,096"),
+    ("sampling", "stock MultiAgentEnvRunner, 64 envs", 1e-3, "stock RLlib: {:.1f} |"),
+    ("sampling", "board env runner, 512 boards / stock", 1e-2, "about {:.0f}00 times as many"),
+    ("env", "random play, ttt_envs", 1e-6, "| {:.1f} | Pgx"),
+    ("env", "random play, Pgx", 1e-6, "Pgx {:.1f},"),
+    ("env", "random play, OpenSpiel", 1e-6, "OpenSpiel {:.2f},"),
+    ("env", "random play, PettingZoo", 1e-6, "PettingZoo {:.3f} |"),
+    ("learner", "SelfPlayPPOLearner / bare loop, minibatch 512", 1, "| {:.2f} | stock RLlib"),
+    ("learner", "stock PPOTorchLearner / bare loop, minibatch 512", 1, "stock RLlib: {:.2f} |"),
+    ("seeds", "ppo.yaml, training", 1, "PPO to an unexploitable agent, 5 of 5 seeds | {:.1f} s of"),
+    ("seeds", "ppo.yaml, moves", 1e-3, ", {:.0f} thousand moves; "),
+    ("seeds", "ppo.yaml, whole cold command", 1, "; {:.1f} s from a cold start"),
+    ("seeds", "dqn.yaml, training", 1, "DQN to an unexploitable agent, 5 of 5 seeds | {:.1f} s of"),
+    ("seeds", "dqn.yaml, moves", 1e-3, ", {:.0f} thousand moves | OpenSpiel"),
+    ("seeds", "ppo_perfect.yaml, training", 1, "played optimally, 3 of 3 seeds | {:.1f} s of"),
+    ("seeds", "ppo_perfect.yaml, moves", 1e-3, ", {:.0f} thousand moves | no figure"),
+    ("unexploitable", "bare PyTorch loop, training", 1, "bare PyTorch loop: {:.1f} s"),
+)
+
+
+@pytest.mark.parametrize(("benchmark", "what", "factor", "reading"), FIGURES)
+def test_the_readme_has_the_figures_of_the_benchmarks(benchmark, what, factor, reading):
+    rows = json.loads((ROOT / "docs" / "benchmarks.json").read_text())["rows"]
+    (row,) = (one for one in rows if (one["benchmark"], one["what"]) == (benchmark, what))
+    assert reading.format(row["value"] * factor) in (ROOT / "README.md").read_text()
+
+
+def test_the_peers_that_the_readme_says_got_nowhere_in_a_minute_did_not_get_there():
+    rows = json.loads((ROOT / "docs" / "benchmarks.json").read_text())["rows"]
+    notes = {row["what"]: row.get("note", "") for row in rows}
+    for peer in ("stock RLlib PPO", "Tianshou DQN", "OpenSpiel tabular Q-learning"):
+        assert notes[f"{peer}, training"].startswith("0 of "), peer
 
 
 def test_no_file_names_a_package_index():
