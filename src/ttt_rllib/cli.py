@@ -42,7 +42,7 @@ COMMANDS = {
     ),
     "prove": Subcommand(
         "ttt_rllib.foreign.command",
-        "Measure and prove an agent that was made elsewhere.",
+        "Measure and prove an agent made elsewhere.",
     ),
     "play": Subcommand(
         "ttt_rllib.play.command", "Play against an agent, with the exact verdict on every move."
@@ -54,10 +54,12 @@ COMMANDS = {
     "compare": Subcommand(
         "ttt_rllib.compare", "Compare runs over their seeds, with curves and intervals."
     ),
-    "export": Subcommand("ttt_rllib.export", "Write an agent as files that load with numpy alone."),
-    "tournament": Subcommand("ttt_rllib.tournament", "Let every agent play every other."),
+    "export": Subcommand("ttt_rllib.export", "Write an agent as files that load with NumPy alone."),
+    "tournament": Subcommand(
+        "ttt_rllib.tournament", "Play every agent against every other, exactly, with ratings."
+    ),
     "submit": Subcommand(
-        "ttt_rllib.submit", "Put the agent of a run on the leaderboard, verified, with a card."
+        "ttt_rllib.submit", "Put a run's agent on the leaderboard, after verifying it."
     ),
     "settings": Subcommand(
         "ttt_rllib.settings", "Show all settings, or one, with type, default and meaning."

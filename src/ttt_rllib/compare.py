@@ -45,13 +45,13 @@ def compare(
         list[Path], typer.Argument(metavar="RUN", help="Runs, or folders that hold runs.")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page, too.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write a page.")] = None,
 ) -> None:
     """Compare runs, those that differ in their seed alone as one group.
 
     Per group: how many proved their agent unexploitable, the medians of moves and seconds until
-    the first evaluation with NashConv 0, be it lost again (a run whose agent is not proved at the
-    end counts as longer than all others), and the final metrics as
+    the first evaluation with NashConv 0, even if it was lost again (a run whose agent is not proved
+    at the end counts as longer than all others), and the final metrics as
     interquartile means with 95 % bootstrap intervals. The page also has curves over moves.
 
     Exit codes: 0 done, 2 there is no such run.

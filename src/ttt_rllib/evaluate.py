@@ -51,23 +51,30 @@ def evaluate(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     require: Annotated[
-        Requirement | None, typer.Option(help="Exit with 1 if the agent is not that good.")
+        Requirement | None, typer.Option(help="Exit with 1 if the agent falls short.")
     ] = None,
     games: Annotated[
-        int, typer.Option(help="Sampled games against each player, where the game is large.")
+        int,
+        typer.Option(
+            metavar="N", help="Sampled games against each baseline, if the game is large."
+        ),
     ] = NUM_GAMES,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the sampled games.")] = SEED,
+    seed: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Seed of the sampled games.")
+    ] = SEED,
     max_positions: Annotated[
         int,
         typer.Option(
-            min=1, help="Positions to reach for a proof in each seat, where the game is large."
+            min=1,
+            metavar="N",
+            help="Limit on the positions visited for a proof in each seat, if the game is large.",
         ),
     ] = MAX_POSITIONS,
 ) -> None:
     """Measure an agent, prove what can be proved, and check its certificate if it has one.
 
-    Where the game has too many positions to know all, those that opponents can bring the agent to
-    are walked, and games are sampled against three fixed players.
+    If the game has too many positions to enumerate, those to which opponents can bring the agent
+    are visited, and games are sampled against three baselines.
 
     Exit codes: 0 done, 1 the agent falls short or its certificate is wrong, 2 no agent.
     """

@@ -59,11 +59,13 @@ def export(
         typer.Option(
             min=0,
             max=MAX_PLIES,
-            help="Plies that the exported agent looks ahead; 0 = none, and by default as before.",
+            metavar="N",
+            help=f"Plies that the exported agent looks ahead, 0 (none) to {MAX_PLIES}; by default "
+            "unchanged.",
         ),
     ] = None,
 ) -> None:
-    """Write an agent as a bundle that loads with numpy alone, with its certificate.
+    """Write an agent, with its certificate, as a bundle that loads with NumPy alone.
 
     Exit codes: 0 done, 1 agent.onnx differs from the agent, 2 the input is wrong.
     """

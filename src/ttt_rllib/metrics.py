@@ -165,7 +165,7 @@ RETURN_MEANING = (
 CUSTOM = "custom/"
 """Begins the name of a metric of a user's own; the name in evaluation.metrics follows."""
 CUSTOM_GROUP = CUSTOM.rstrip("/")
-CUSTOM_MEANING = "A figure of one's own, from evaluation.metrics or a callback."
+CUSTOM_MEANING = "Your own figure, from evaluation.metrics or a callback."
 
 POLICY_LOSS = "learner/policy_loss"
 VF_LOSS = "learner/vf_loss"
@@ -429,7 +429,7 @@ METRICS = (
         LEAGUE_RATING,
         "Elo points",
         "Elo rating of the newest snapshot in the pool of all members: 0 is the random player, and "
-        "nobody is rated above the perfect one.",
+        "no player is rated above the perfect one.",
         "higher",
         only="league",
         gauge=True,

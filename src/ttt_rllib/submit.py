@@ -80,7 +80,8 @@ def submit(
         typer.Argument(metavar="RUN", help="A run that is done.", autocompletion=complete_run),
     ],
     name: Annotated[
-        str | None, typer.Option(help="Name on the leaderboard; by default the experiment's.")
+        str | None,
+        typer.Option(metavar="NAME", help="Name on the leaderboard; by default the experiment's."),
     ] = None,
     to: Annotated[
         Path, typer.Option(metavar="DIR", help=f"Folder of {PAGE} and {AGENTS_FOLDER}/.")

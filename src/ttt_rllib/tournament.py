@@ -36,25 +36,25 @@ def tournament(
         list[str],
         typer.Argument(
             metavar="AGENT",
-            help=f"Runs, checkpoints, bundles, and of {', '.join(FIXED_PLAYERS)}.",
+            help=f"Runs, checkpoints, bundles, or any of {', '.join(FIXED_PLAYERS)}.",
             autocompletion=complete_run,
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page, too.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write a page.")] = None,
     games: Annotated[
-        int, typer.Option(help="Sampled games of a pair, where the game is large.")
+        int, typer.Option(metavar="N", help="Sampled games per pair, if the game is large.")
     ] = PAIR_GAMES,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the sampled games.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the sampled games.")] = 0,
 ) -> None:
-    """Let every agent play every other in both seats, exactly where the game allows it.
+    """Play every agent against every other in both seats, exactly if the game allows it.
 
     A trained agent plays its most probable moves, as its certificate assumes; a fixed player draws
     its moves. The random player, and the perfect one where it is known, always take part: their
     ratings are fixed, so that tournaments have one scale.
 
-    Exit codes: 0 done, 2 an agent is not there or plays another game.
+    Exit codes: 0 done, 2 an agent is missing or plays another game.
     """
     if as_json and as_markdown:
         raise InputError("--json and --markdown: choose one")

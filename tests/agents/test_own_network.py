@@ -249,7 +249,7 @@ def test_a_class_that_is_not_there_is_named(tmp_path, settings, sentence):
     ("text", "sentence"),
     [
         ("model: {class: Net}", r"model: class is 'Net'; write module:Net"),
-        ("model: {kwargs: {a: 1}}", "kwargs is for a network of one's own"),
+        ("model: {kwargs: {a: 1}}", "kwargs is for your own network"),
         ("model: {class: 'm:N', hidden_sizes: [3]}", "hidden_sizes is set, and so is class"),
         ("model: {class: 'm:N', lookahead: 2}", "lookahead is set, and so is class"),
         ("model: {class: 'm:N'}\nalgorithm: dqn", "only ppo trains"),

@@ -473,4 +473,4 @@ def test_metrics_of_ones_own_have_curves_and_a_row(new_run, read_page):
     (chart,) = page.all("svg", **{"aria-label": "custom/mine"})
     assert np.allclose(points(chart, "value"), [(20, 0.5), (30, 1.5)], atol=0.02)
     (table,) = page.all("table", class_="metrics")
-    assert "custom/mine 1.5 A figure of one's own" in table.words()
+    assert "custom/mine 1.5 Your own figure" in table.words()

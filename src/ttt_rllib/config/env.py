@@ -94,14 +94,14 @@ class MultiAgent(Section):
 
 
 class Opening(Section):
-    """Exploring starts; without them self-play stays exploitable off the lines that it plays."""
+    """Exploring starts; without them the agent stays exploitable where self-play does not go."""
 
     random_plies: tuple[NonNegativeInt, NonNegativeInt] = (0, 8)
     """Least and greatest number of uniformly random plies with which a game begins; the default is
     reduced to what a small board allows."""
     refuted_starts: Share = 0.0
-    """Share of games that begin in a position of a game in which the last evaluation found the
-    agent beaten."""
+    """Share of games that begin in a position of a game that the agent lost in the last
+    evaluation."""
 
     @model_validator(mode="after")
     def _check(self) -> Opening:

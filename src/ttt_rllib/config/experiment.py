@@ -93,7 +93,7 @@ class Experiment(Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Seed from which all randomness follows."""
     env: Env | PettingZooEnv | OwnGameEnv = Env()
-    """The game: its name (tic_tac_toe, connect_four) or rows, cols, connect and gravity; or one's
+    """The game: its name (tic_tac_toe, connect_four) or rows, cols, connect and gravity; or your
     own, such as my_module:Class; or pettingzoo, the name of an environment."""
     multi_agent: MultiAgent = MultiAgent()
     opening: Opening = Opening()
@@ -117,7 +117,7 @@ class Experiment(Section):
     search: Search | None = None
     """Many trials instead of one."""
     callbacks: tuple[str, ...] = ()
-    """Callbacks of one's own: module:Class each, derived from RLlib's RLlibCallback."""
+    """Your own callbacks: module:Class each, derived from RLlib's RLlibCallback."""
     tracking: Tracking = Tracking()
     ray: Ray = Ray()
 

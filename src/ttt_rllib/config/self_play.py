@@ -34,7 +34,7 @@ class SelfPlay(Section):
     """Least mean score, in [-1, 1]; a draw counts 0, so equals are promoted."""
     members: tuple[str, ...] = ()
     """Opponents from the start: random, one_ply, alpha_beta, perfect, paths of runs, checkpoints
-    and bundles, or agents of one's own, module:agent, as ttt prove takes them."""
+    and bundles, or your own agents, module:agent, as for ttt prove."""
 
     @property
     def is_on(self) -> bool:
@@ -46,7 +46,7 @@ class SelfPlay(Section):
         changed = [name for name, value in self if value != _default(name)]
         if changed and not self.is_on:
             raise ValueError(
-                f"{changed[0]} is set, but matchmaking is none, so nobody is played; set "
+                f"{changed[0]} is set, but matchmaking is none, so there is no opponent; set "
                 "matchmaking to latest_or_window, uniform or pfsp"
             )
         for name, owner, value in (

@@ -39,18 +39,18 @@ class Evaluation(Section):
     """How often the agent is evaluated."""
 
     evaluation_interval: NonNegativeInt = 1
-    """Iterations between evaluations; 0 = never. In a game too large to enumerate, what opponents
-    can bring the agent to is walked where that takes about a second, and matches against fixed
-    players are sampled."""
+    """Iterations between evaluations; 0 = never. In a game too large to enumerate, the
+    positions to which opponents can bring the agent are walked if that takes about a second, and
+    matches against fixed players are sampled."""
     certificate: Literal["end", "never"] | PositiveInt = "end"
-    """When an agent of a game too large to enumerate is walked whatever it takes: at the end of the
-    run, never, or a number: also at every so many evaluations."""
+    """When these positions are walked however long it takes, in a game too large to enumerate: at
+    the end of the run, never, or (a number) also at every so many evaluations."""
     max_positions: PositiveInt = MAX_POSITIONS
-    """Positions reached in a seat before a certificate is given up; 1 million take about a second
-    and 20 MB of disk, those of larger networks longer."""
+    """Positions visited in a seat before a certificate is given up; 1 million take about a second
+    and 20 MB of disk, and longer with larger networks."""
     metrics: dict[str, str] = Field(default_factory=dict)
-    """Metrics of one's own by their names: module:function, called with the agent at every
-    evaluation, returns a number or several by name; logged as custom/NAME."""
+    """Your own metrics by name: a module:function, which is called with the agent at every
+    evaluation and returns a number, or a dict of numbers; logged as custom/NAME."""
 
     @field_validator("metrics")
     @classmethod

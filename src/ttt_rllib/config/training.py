@@ -50,7 +50,7 @@ class Model(Section):
     """Plies that the agent looks ahead where it is evaluated and saved; training games are played
     without. An evaluation takes several times as long for every ply."""
     class_: str | None = Field(default=None, alias="class")
-    """A network of one's own: module:Net, a class of torch.nn.Module; null = the network that
+    """Your own network: module:Net, a subclass of torch.nn.Module; null = the network that
     hidden_sizes and activation describe."""
     kwargs: dict[str, Any] = Field(default_factory=dict)
     """Arguments of that class, beside the game."""
@@ -59,14 +59,14 @@ class Model(Section):
     def _check(self) -> Model:
         if self.class_ is None:
             if self.kwargs:
-                raise ValueError("kwargs is for a network of one's own; give its class, too")
+                raise ValueError("kwargs is for your own network; give its class, too")
             return self
         if not re.fullmatch(DOTTED_PATH, self.class_):
             raise ValueError(f"class is {self.class_!r}; write module:Net, as in my_module:Net")
         for name in OF_OUR_NETWORK:
             if getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(
-                    f"{name} is set, and so is class, {self.class_}: a network of one's own has "
+                    f"{name} is set, and so is class, {self.class_}: your own network has "
                     f"no such setting; leave {name} out, or give it among kwargs"
                 )
         return self
@@ -149,7 +149,7 @@ class DQNTraining(Training):
     lr: Schedule = 1e-3
     """Learning rate of Adam; a number or a schedule over moves."""
     train_batch_size_per_learner: PositiveInt = 512
-    """Moves a gradient step of each learner, drawn from the replay buffer."""
+    """Moves per gradient step of each learner, drawn from the replay buffer."""
     training_intensity: PositiveFloat = 4.0
     """How often a move is learnt from on average: moves learnt from by moves sampled."""
     num_steps_sampled_before_learning_starts: NonNegativeInt = 2_000

@@ -51,28 +51,33 @@ def prove(
     ],
     game: Annotated[
         str | None,
-        typer.Option(help="tictactoe, connect_four, or rows=4,cols=4,connect=4,gravity=true."),
+        typer.Option(
+            metavar="GAME",
+            help="tictactoe, connect_four, or rows=4,cols=4,connect=4,gravity=true.",
+        ),
     ] = None,
     seat: Annotated[SeatOption | None, typer.Option(help="The only seat that it plays.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     require: Annotated[
-        Requirement | None, typer.Option(help="Exit with 1 if the agent is not that good.")
+        Requirement | None, typer.Option(help="Exit with 1 if the agent falls short.")
     ] = None,
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page, too.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write a page.")] = None,
     max_positions: Annotated[
         int,
         typer.Option(
-            min=1, help="Positions to reach for a proof in each seat, where the game is large."
+            min=1,
+            metavar="N",
+            help="Limit on the positions visited for a proof in each seat, if the game is large.",
         ),
     ] = MAX_POSITIONS,
 ) -> None:
-    """Measure anybody's agent, and prove what can be proved about it.
+    """Measure an agent made elsewhere, and prove what can be proved about it.
 
     The agent is a function, a model of Stable-Baselines3, a policy of OpenSpiel, an ONNX model or
-    an RLModule. Its answers are checked: probabilities of legal moves, and the same ones when it
-    is asked again.
+    an RLModule. Its answers are checked: they must be probabilities of legal moves, and the same
+    when it is asked again.
 
-    Exit codes: 0 done, 1 the agent falls short, 2 no agent, or an answer that is no policy.
+    Exit codes: 0 done, 1 the agent falls short, 2 no agent, or an answer that is not a policy.
     """
     rules = None if game is None else game_named(game)
     policy = recognise(load(agent), rules, name=agent)

@@ -61,13 +61,19 @@ def play(
     ] = None,
     seed: Annotated[
         str | None,
-        typer.Option(metavar="NUMBER", help="Repeats the moves of an agent that draws them."),
+        typer.Option(metavar="NUMBER", help="Make an agent that draws its moves repeat them."),
     ] = None,
-    results: Annotated[Path, typer.Option(help="Folder of all results.")] = Path("results"),
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of all results.")] = Path(
+        "results"
+    ),
     list_: Annotated[bool, typer.Option("--list", help="List the agents and exit.")] = False,
     web: Annotated[bool, typer.Option("--web", help="Play in the browser.")] = False,
-    host: Annotated[str, typer.Option(help="With --web: where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="With --web: the port.")] = 8000,
+    host: Annotated[
+        str, typer.Option(metavar="HOST", help="With --web: the address to listen on.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="N", help="With --web: the port.")
+    ] = 8000,
 ) -> None:
     """Play against an agent, with the exact verdict on every move.
 

@@ -44,8 +44,8 @@ def runs(
 ) -> None:
     """List the runs in a folder, the newest last, with what each one proved.
 
-    A run that is not done has its status in the place of the verdict: running, interrupted, failed,
-    or unfinished, which means killed. Of a commit, "+" means that the source tree had changes.
+    A run that is not done shows its status instead of a verdict: running, interrupted, failed, or
+    unfinished, which means killed. A "+" after a commit means that the source tree had changes.
 
     Exit codes: 0 done, 2 there is no such folder.
     """

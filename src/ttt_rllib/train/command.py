@@ -92,18 +92,26 @@ def train(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="The same as an option; may be repeated.",
+            help="A setting as an option; may be repeated.",
             autocompletion=complete_override,
         ),
     ] = None,
     seed: Annotated[
         str | None, typer.Option(metavar="NUMBER", help="The same as seed=NUMBER.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Run id instead of date and time.")] = None,
-    storage: Annotated[Path, typer.Option(help="Folder of all results.")] = Path("results"),
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Run id; by default date and time.")
+    ] = None,
+    storage: Annotated[Path, typer.Option(metavar="DIR", help="Folder for all results.")] = Path(
+        "results"
+    ),
     address: Annotated[
         str | None,
-        typer.Option(envvar="RAY_ADDRESS", help="Ray cluster to join; by default one is started."),
+        typer.Option(
+            envvar="RAY_ADDRESS",
+            metavar="ADDRESS",
+            help="Ray cluster to join; by default one is started.",
+        ),
     ] = None,
     resume: Annotated[
         Path | None,
@@ -126,14 +134,18 @@ def train(
         typer.Option(
             min=0,
             metavar="SECONDS",
-            help="Wait so long for room on the cluster, or for another process on the same run.",
+            help="Wait at most this long for room on the cluster, or for another process to "
+            "release the run.",
         ),
     ] = 0.0,
     web: Annotated[
-        bool, typer.Option("--web", help="Show the training on a page of this machine.")
+        bool, typer.Option("--web", help="Serve a page that shows the training.")
     ] = False,
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="With --web: the port; 0 takes a free one.")
+        int,
+        typer.Option(
+            min=0, max=65535, metavar="N", help="With --web: the port; 0 picks a free one."
+        ),
     ] = 8000,
     plan: Annotated[
         bool, typer.Option("--plan", "--dry-run", help="Show what would run, and exit.")
@@ -144,8 +156,7 @@ def train(
 ) -> None:
     """Train an agent by self-play, and prove how good it is.
 
-    Exit codes: 0 done, 1 the run failed or --wait was in vain, 2 the input is wrong, 130
-    interrupted.
+    Exit codes: 0 done, 1 the run failed or --wait ran out, 2 the input is wrong, 130 interrupted.
     """
     # A folder's name may look like rich's markup.
     console = Console(highlight=False, markup=False, emoji=False)
