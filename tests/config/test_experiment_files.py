@@ -63,3 +63,10 @@ def test_what_is_not_there_is_one_sentence_with_what_is(here, word, expected):
     with pytest.raises(InputError) as error:
         find_experiment(word)
     assert str(error.value).startswith(expected)
+
+
+def test_other_yaml_files_of_the_folder_are_not_called_experiments(here):
+    (here / "compose.yaml").write_text("services: {}")
+    with pytest.raises(InputError) as error:
+        find_experiment("zzz")
+    assert "compose" not in str(error.value)

@@ -54,8 +54,9 @@ def find_experiment(word: str | Path) -> Path:
         if not file.name.startswith(".")  # settings of other programs
     ]
     close = did_you_mean(name, [*shipped, *files])
-    others = "" if close.startswith("; known are") else f" Known are {', '.join(shipped)}"
-    raise InputError(f"{path}: {what}{close}{others}")
+    if close.startswith("; known are"):  # files here may be anything, such as a compose.yaml
+        raise InputError(f"{path}: {what}{did_you_mean(name, list(shipped))}")
+    raise InputError(f"{path}: {what}{close} Known are {', '.join(shipped)}")
 
 
 def _is_name(path: Path) -> bool:
