@@ -85,7 +85,7 @@ def _settings() -> Iterator[str]:
             is_open = False
             continue
         if not is_open:
-            yield "| setting | of | values | default | |\n|---|---|---|---|---|"
+            yield "| setting | only for | values | default | meaning |\n|---|---|---|---|---|"
             is_open = True
         cells = (
             f"`{setting.key}`",
