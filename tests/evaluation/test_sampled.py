@@ -120,6 +120,7 @@ def test_the_description_fits_80_columns_even_with_a_million_games_and_40_with_t
     narrow = format_report(bundle, report, 40)
     assert max(map(len, narrow.splitlines())) <= 40
     assert narrow.split() == text.split()
+    assert not [line for line in narrow.splitlines() if "  " in line.strip()]
     # A record of a million games is 10 digits a seat longer than that of two.
     records = [line for line in text.splitlines() if "won-drawn-lost" in line]
     assert len(records) == 3

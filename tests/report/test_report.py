@@ -198,8 +198,8 @@ def test_each_different_mistake_has_one_card_and_together_they_decide_all_lost_g
     games = sum(len(losing_games_of(policy, seat)) for seat in "XO")
     assert games == certificate["losing_line_count"] > len(certificate["losing_lines"])
     cards = [card for card in page.all("li", class_="card") if not card.all("g")]
-    assert f"In {games} games it gets less than its seat can have, and " in page.words()
-    assert f"{len(cards)} different mistakes cost it these." in page.words()
+    assert f"In {games} games it gets less than its seat could have, " in page.words()
+    assert f"because of {len(cards)} different mistakes." in page.words()
     assert f"{len(cards) - 8} more mistakes" == page.all("summary")[0].text
     decided, positions = 0, set()
     for card in cards:

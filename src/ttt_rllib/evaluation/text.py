@@ -255,8 +255,8 @@ def _joined(lines: list[str]) -> list[str]:
 
 
 def _narrowed(line: str, width: int) -> list[str]:
-    """Return a line as it is where it fits, else in several lines without the column of labels."""
-    if len(line) <= width:
+    """Return a line without the column of labels, in several lines if it does not fit."""
+    if not line.strip():
         return [line]
     indent = INDENT if line.startswith(" ") else ""
     words = " ".join(line.split())

@@ -25,8 +25,9 @@ MAX_BETTER = 3
 """More good moves than these are counted instead of named."""
 
 READING = (
-    "Each is shown once, in the shortest game that it decides: the order of the moves before it, "
-    "rotations and reflections make no difference. Stones without a number were there before it."
+    "Each mistake is shown once, in the shortest game that it decides; the order of earlier moves, "
+    "rotations and reflections do not count as differences. Stones without a number were there "
+    "before it."
 )
 
 
@@ -81,13 +82,14 @@ def _sentence(num_mistakes: int, num_lines: int, count: int | None) -> str:
     mistakes = f"{num_mistakes} different mistake{'s' * (num_mistakes != 1)}"
     if count == num_lines:
         games = "one game" if count == 1 else f"{count:,} games"
-        return f"In {games} it gets less than its seat can have, and {mistakes} cost it these."
+        return f"In {games} it gets less than its seat could have, because of {mistakes}."
     if num_lines == 1:
-        return f"In the one game found, it gets less than its seat can have by {mistakes}."
+        return (
+            f"In the one game found, it gets less than its seat could have, because of {mistakes}."
+        )
     which = f"{num_lines:,} shortest of {count:,}" if count is not None else f"{num_lines:,}"
     return (
-        f"The {which} games found in which it gets less than its seat can have are decided by "
-        f"{mistakes}."
+        f"In the {which} games found, it gets less than its seat could have, because of {mistakes}."
     )
 
 

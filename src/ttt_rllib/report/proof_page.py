@@ -95,7 +95,7 @@ def _losing_words(certificate: Certificate | None) -> str:
     count = certificate.losing_line_count if certificate else None
     which = "Games" if count is None else "One game" if count == 1 else f"{count:,} games"
     found = " found" if count is None else ""
-    return f"{which} in which it gets less than its seat can have; the shortest{found}:"
+    return f"{which} in which it gets less than its seat could have; the shortest{found}:"
 
 
 def _facts(name: str, certificate: Certificate | None) -> Iterator[tuple[str, str]]:
