@@ -77,22 +77,21 @@ def _site_uri(place: str) -> str:
 def _settings() -> Iterator[str]:
     """Yield the page about all settings."""
     yield "# Settings\n"
-    yield "Everything that a file in `experiments/` may set, as `ttt settings` shows it.\n"
+    yield "This is everything that an experiment may set, as `ttt settings` shows it.\n"
+    yield "A name in brackets, such as (ppo), says what a setting or its default is for.\n"
     is_open = False
     for setting in all_settings():
         if setting.is_section:
             yield f"\n## {setting.key}\n\n{setting.doc}\n"
             is_open = False
             continue
-        if not is_open:
-            yield "| setting | only for | values | default | meaning |\n|---|---|---|---|---|"
+        if not is_open:  # two columns, which a phone has room for
+            yield "| setting and default | values and meaning |\n|---|---|"
             is_open = True
+        only = f" ({', '.join(setting.only)})" if setting.only else ""
         cells = (
-            f"`{setting.key}`",
-            ", ".join(setting.only),
-            setting.kind,
-            f"`{setting.default}`",
-            setting.doc,
+            f"`{setting.key}`<br>`{setting.default}`{only}",
+            f"{setting.kind}<br>{setting.doc}",
         )
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
