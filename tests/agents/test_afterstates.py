@@ -5,6 +5,7 @@ import pytest
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game, random_openings
 from ttt_envs.boards import has_line
+from ttt_envs.symmetry import image, symmetries
 from ttt_rllib.agents import afterstates
 from ttt_rllib.agents.afterstates import (
     MAX_FORCED_MOVES,
@@ -19,6 +20,7 @@ from ttt_rllib.exact.evaluation import solved_game
 
 GRAVITY = Game(4, 4, 4, gravity=True)
 KNOWING = Inputs(threat_planes=True, tactical_rule=True)
+FROM_ALL_SIDES = Inputs(threat_planes=True, tactical_rule=True, symmetry_average=True)
 
 
 def some_boards(game, count=300):
@@ -26,7 +28,23 @@ def some_boards(game, count=300):
 
 
 def plain_value(policy, board):
-    """What the network says of one position, in float64."""
+    """What the agent's network says of one position, in float64."""
+    if policy.inputs.symmetry_average:
+        views = [rotated(board, permutation) for permutation in symmetries(policy.game)]
+        return float(np.mean([value_from_one_side(policy, view) for view in views]))
+    return value_from_one_side(policy, board)
+
+
+def rotated(boards, permutation):
+    """The positions after a rotation or reflection."""
+    mover, opponent = (
+        np.array([image(int(stones), permutation) for stones in side], np.uint64)
+        for side in (boards.mover, boards.opponent)
+    )
+    return Boards(boards.game, mover, opponent)
+
+
+def value_from_one_side(policy, board):
     hidden = policy.inputs.planes(board)[0].astype(np.float64)
     for name in ("trunk.0", "trunk.1"):
         hidden = policy.weights[f"{name}.weight"] @ hidden + policy.weights[f"{name}.bias"]
@@ -50,7 +68,11 @@ def value_of_move(policy, board, action, seen, forced_moves=0):
     return -plain_value(policy, child)
 
 
-@pytest.mark.parametrize("inputs", [PLAIN_INPUTS, Inputs(True, False), KNOWING], ids=str)
+@pytest.mark.parametrize(
+    "inputs",
+    [PLAIN_INPUTS, Inputs(True, False), KNOWING, Inputs(symmetry_average=True), FROM_ALL_SIDES],
+    ids=str,
+)
 @pytest.mark.parametrize("game", [TIC_TAC_TOE, GRAVITY], ids=str)
 def test_values_of_moves_are_those_of_playing_each_of_them(new_network, game, inputs):
     policy = new_network(game, value_head=True, inputs=inputs)
@@ -108,6 +130,27 @@ def test_close_values_are_decided_in_float64_and_equal_ones_by_the_lowest_move(n
         assert together[row] == policy.greedy_actions(board)[0] == equals[0]
         assert policy(board)[0].argmax() == equals[0]
     assert equal
+
+
+@pytest.mark.parametrize("game", [TIC_TAC_TOE, GRAVITY, Game(3, 5, 3)], ids=str)
+def test_averaged_values_are_the_same_from_all_sides(new_network, game):
+    boards = some_boards(game)
+    one_sided, averaged = (
+        new_network(game, value_head=True, inputs=inputs) for inputs in (KNOWING, FROM_ALL_SIDES)
+    )
+    for permutation in symmetries(game)[1:]:
+        turned = rotated(boards, permutation)
+        found = averaged.values(turned, np.float64)
+        assert found == pytest.approx(averaged.values(boards, np.float64), abs=1e-12)
+        assert np.abs(one_sided.values(turned) - one_sided.values(boards)).max() > 0.01
+    assert averaged.values(boards).dtype == np.float32
+
+
+@pytest.mark.parametrize("heads", [{}, {"q_head": True}], ids=["policy", "q"])
+def test_a_network_that_chooses_moves_is_not_averaged(new_network, heads):
+    weights = new_network(**heads).weights
+    with pytest.raises(ValueError, match="symmetry_average, which is for a value head; the weigh"):
+        network_policy(TIC_TAC_TOE, weights, "relu", Inputs(symmetry_average=True))
 
 
 def test_with_the_exact_values_it_plays_perfectly():

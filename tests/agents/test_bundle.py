@@ -410,14 +410,15 @@ AFTERSTATE = {"network": "afterstate_mlp", "activation": "relu", "seats": "share
 
 
 def test_a_value_network_is_saved_as_what_it_is(tmp_path, new_network):
-    policy = new_network(value_head=True, inputs=Inputs(True, True))
+    policy = new_network(value_head=True, inputs=Inputs(True, True, True))
     saved = save_bundle(policy, tmp_path, {})
     loaded = load_bundle(tmp_path)
     assert type(loaded.policy) is AfterstatePolicy
     assert loaded.policy.inputs == policy.inputs
     assert loaded.agent_sha256 == saved.agent_sha256 == policy_sha256(policy)
     described = json.loads((tmp_path / "agent.json").read_text())["architecture"]
-    assert described == {**AFTERSTATE, "inputs": ["threat_planes", "tactical_rule"]}
+    names = ["threat_planes", "tactical_rule", "symmetry_average"]
+    assert described == {**AFTERSTATE, "inputs": names}
     boards = random_openings(TIC_TAC_TOE, 100, (0, 8), np.random.default_rng(0))
     assert np.array_equal(loaded.policy(boards), policy(boards))
 
@@ -427,6 +428,11 @@ def test_a_value_network_is_saved_as_what_it_is(tmp_path, new_network):
     [
         ("value_head", PLAIN, "network is mlp, but the weights have a value head"),
         ("q_head", AFTERSTATE, "network is afterstate_mlp, but the weights have a q head"),
+        (
+            "q_head",
+            {**PLAIN, "inputs": ["symmetry_average"]},
+            "symmetry_average, which is for a value head; the weights have a q head",
+        ),
         (
             "value_head",
             {**AFTERSTATE, "seats": "separate"},

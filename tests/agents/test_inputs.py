@@ -145,9 +145,11 @@ def test_each_setting_changes_only_what_it_names_in_all_4520_positions(inputs):
 
 
 def test_inputs_have_names_and_words():
+    all_three = Inputs(True, True, True)
+    assert all_three.names == INPUTS == ("threat_planes", "tactical_rule", "symmetry_average")
+    words = "sees threats, obeys the tactical rule, averages over symmetries"
+    assert all_three.described == words
     both = Inputs(threat_planes=True, tactical_rule=True)
-    assert both.names == INPUTS == ("threat_planes", "tactical_rule")
-    assert both.described == "sees threats, obeys the tactical rule"
     assert (PLAIN_INPUTS.names, PLAIN_INPUTS.described) == ((), "")
     assert Inputs.of_names(["tactical_rule", "threat_planes"]) == both
     assert Inputs.of_names(["tactical_rule"]) == Inputs(tactical_rule=True)

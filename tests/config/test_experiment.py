@@ -71,6 +71,11 @@ BAD = {
     "{env: {pettingzoo: tictactoe_v3}, search: {model.tactical_rule: {choice: [true]}}}": "search: "
     "with model.tactical_rule=true: model.tactical_rule is true; with env.pettingzoo",
     "model: {threat_planes: 1}": "model.threat_planes: is 1; ",
+    "model: {symmetry_average: true}": "model.symmetry_average is true; ppo chooses moves, and "
+    "only td values positions: set it to false, or algorithm to td",
+    "{search: {model.symmetry_average: {choice: [true]}}}": "search: with "
+    "model.symmetry_average=true: model.symmetry_average is true; ppo chooses moves",
+    "model: {class: 'my:Net', symmetry_average: true}": "symmetry_average is set, and so is class",
     "opening: 3": "opening: is 3; ",
     "search: {training.lrr: {choice: [1e-3]}}": "search: with training.lrr=0.001: training.lrr: "
     "unknown key; did you mean training.lr?",

@@ -9,7 +9,6 @@ Shapes: `n` positions, `A` actions, `m` positions that follow them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,7 @@ import numpy.typing as npt
 
 from ttt_envs.boards import Boards, Mask
 from ttt_envs.game import Game
-from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs, Planes, has_choice
+from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs, ValuesOf, has_choice
 from ttt_rllib.agents.mlp import MLP
 from ttt_rllib.agents.policies import CLOSE, EQUAL, NetworkPolicy, Weights
 from ttt_rllib.exact.tables import Table
@@ -38,7 +37,7 @@ def action_values(
     boards: Boards,
     allowed: Mask,
     inputs: Inputs,
-    values_of: Callable[[Planes], Floats],
+    values_of: ValuesOf,
     dtype: Any = np.float32,
 ) -> Floats:
     """Return the values of moves, `[n, A]`, +1 = the mover wins; -inf where not allowed.
@@ -53,9 +52,10 @@ def action_values(
         boards: `[n]` positions in which the game is not over.
         allowed: `[n, A]` bool, which moves to value.
         inputs: What the network sees.
-        values_of: The network: from planes `[m, width]` to values `[m]` for the mover.
+        values_of: The network, which sees a position from one side.
         dtype: Of the values.
     """
+    values_of = inputs.as_asked(values_of, boards.game)
     rows, actions = np.nonzero(allowed)
     values = np.full(allowed.shape, -np.inf, dtype)
     values[rows, actions] = _values_of_moves(boards[rows], actions, inputs, values_of, dtype)
@@ -66,7 +66,7 @@ def _values_of_moves(
     boards: Boards,
     actions: npt.NDArray[np.intp],
     inputs: Inputs,
-    values_of: Callable[[Planes], Floats],
+    values_of: ValuesOf,
     dtype: Any,
 ) -> Floats:
     """Return the values `[m]` of one move in each of the `m` positions."""
@@ -147,8 +147,16 @@ def network_policy(
         weights: As for `MLP`.
         activation: "relu" or "tanh".
         inputs: What the network sees, and the moves among which it chooses.
+
+    Raises:
+        ValueError: If values are to be averaged of a network that chooses moves.
     """
     policy = NetworkPolicy(game, weights, activation, inputs)
     if policy.head != "value":
+        if inputs.symmetry_average:
+            raise ValueError(
+                f"inputs has symmetry_average, which is for a value head; the weights have a "
+                f"{policy.head} head"
+            )
         return policy
     return AfterstatePolicy(game, weights, activation, inputs)

@@ -1,30 +1,35 @@
-"""What a network sees of a position, and the moves among which its outputs choose.
+"""What a network sees of a position, from how many sides, and among which moves it chooses.
 
-Both can hold knowledge of the game, which then belongs to the agent as its weights do: it is part
+All can hold knowledge of the game, which then belongs to the agent as its weights do: it is part
 of its bundle, its hash and its description. numpy only.
 Shapes: `n` positions, `S` squares, `A` actions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ttt_envs.boards import Bits, Boards, Mask, unpack_bits
 from ttt_envs.game import Game
-from ttt_envs.symmetry import Permutation
+from ttt_envs.symmetry import Permutation, symmetries
 from ttt_envs.threats import (
     line_completing_squares,
     line_extending_squares,
     tactical_actions,
 )
 
-__all__ = ["INPUTS", "PLAIN_INPUTS", "Inputs", "Planes", "has_choice"]
+__all__ = ["INPUTS", "PLAIN_INPUTS", "Inputs", "Planes", "ValuesOf", "has_choice"]
 
 Planes = npt.NDArray[np.int8]
+
+ValuesOf = Callable[[Planes], npt.NDArray[np.floating[Any]]]
+"""A network: from planes `[n, width]` to values `[n]` for the mover."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +44,15 @@ class Inputs:
         tactical_rule: Whether moves are chosen only among those that win at once; if there are
             none, among those after which the opponent cannot win at once; if there are none either,
             among all legal moves.
+        symmetry_average: Whether the value of a position is the mean of the network's values over
+            all rotations and reflections that keep the rules, as in the explicit symmetry ensemble
+            of Silver et al., "Mastering the game of Go with deep neural networks and tree search",
+            2016. Only for networks that value positions.
     """
 
     threat_planes: bool = False
     tactical_rule: bool = False
+    symmetry_average: bool = False
 
     @classmethod
     def of_names(cls, names: Sequence[str]) -> Inputs:
@@ -143,10 +153,35 @@ class Inputs:
         threats = [plane * game.num_squares + from_square for plane in range(2, 6)]
         return np.concatenate([stones, *threats])
 
+    def as_asked(self, network: ValuesOf, game: Game) -> ValuesOf:
+        """Return the network as it is asked for values: with `symmetry_average`, from all sides.
+
+        Args:
+            network: It sees a position from one side.
+            game: The rules.
+        """
+        if not self.symmetry_average:
+            return network
+        others = _other_views(game, self)
+
+        def mean(planes: Planes) -> npt.NDArray[np.floating[Any]]:
+            values = network(planes)
+            for sources in others:
+                values = values + network(planes[:, sources])
+            return values / values.dtype.type(1 + len(others))
+
+        return mean
+
 
 def has_choice(allowed: Mask) -> Mask:
     """Return `[n]` bool, whether more than one of the moves `[n, A]` is allowed."""
     return np.asarray(np.count_nonzero(allowed, axis=1) > 1)
+
+
+@lru_cache(maxsize=16)
+def _other_views(game: Game, inputs: Inputs) -> tuple[npt.NDArray[np.intp], ...]:
+    """Return `Inputs.sources` of every rotation and reflection but the identity."""
+    return tuple(inputs.sources(game, permutation) for permutation in symmetries(game)[1:])
 
 
 def _stones(boards: Boards) -> Planes:
@@ -176,7 +211,11 @@ def _with_threats(boards: Boards, own: Bits, others: Bits) -> Planes:
     return planes
 
 
-WORDS = {"threat_planes": "sees threats", "tactical_rule": "obeys the tactical rule"}
+WORDS = {
+    "threat_planes": "sees threats",
+    "tactical_rule": "obeys the tactical rule",
+    "symmetry_average": "averages over symmetries",
+}
 INPUTS = tuple(field.name for field in fields(Inputs))
 """The names of the settings, which are those of an experiment's `model` too."""
 PLAIN_INPUTS = Inputs()

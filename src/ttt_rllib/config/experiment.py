@@ -182,6 +182,11 @@ class Experiment(Section):
         if not any(limit for _, limit in self.stop):
             raise ValueError("stop has no limit at all; set one of " + ", ".join(Stop.model_fields))
         self._check_own_network()
+        if self.model.symmetry_average and self.algorithm != "td":
+            raise ValueError(
+                f"model.symmetry_average is true; {self.algorithm} chooses moves, and only td "
+                "values positions: set it to false, or algorithm to td"
+            )
         return self._check_pettingzoo() if self.on_pettingzoo else self._check_opening()
 
     @property

@@ -28,7 +28,14 @@ __all__ = [
 ]
 
 
-OF_OUR_NETWORK = ("hidden_sizes", "activation", "threat_planes", "tactical_rule", "lookahead")
+OF_OUR_NETWORK = (
+    "hidden_sizes",
+    "activation",
+    "threat_planes",
+    "tactical_rule",
+    "symmetry_average",
+    "lookahead",
+)
 """Settings that describe our own network, and what it knows."""
 
 
@@ -46,6 +53,10 @@ class Model(Section):
     tactical_rule: bool = False
     """Choose only moves that win at once; if there are none, only moves after which the opponent
     cannot win at once, if there are any. Knowledge of the game that is not learnt."""
+    symmetry_average: bool = False
+    """Value a position by the mean over all rotations and reflections of the board that keep the
+    rules: 2 with gravity, else 4, or 8 on a square board. Only for algorithm td; sampling asks the
+    network so many times."""
     lookahead: int = Field(default=0, ge=0, le=6)
     """Plies that the agent looks ahead where it is evaluated and saved; training games are played
     without. An evaluation takes several times as long for every ply."""

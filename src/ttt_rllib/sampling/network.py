@@ -73,7 +73,7 @@ def afterstate_evaluation(
         observations: `[n, width + A]`, see `flat_observations`.
         game: The rules.
         inputs: What the network sees.
-        values_of: The network: from planes `[m, width]` to values `[m]` for the mover.
+        values_of: The network, which sees a position from one side.
     """
     boards = Boards.of_stones(game, observations[:, : 2 * game.num_squares])
     allowed = observations[:, -game.num_actions :].view(np.bool_)
