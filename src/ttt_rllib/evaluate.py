@@ -22,12 +22,12 @@ from ttt_rllib.evaluation.walk_lines import WalkLines
 from ttt_rllib.exact.evaluation import NOT_PROVABLE
 from ttt_rllib.exact.walks import MAX_POSITIONS
 from ttt_rllib.runs.bundles import find_bundle
+from ttt_rllib.runs.certificate_check import certificate_fault
 from ttt_rllib.runs.certificate_json import (
     CERTIFICATE_FILE,
     AgentCertificate,
     certificate_of,
     read_certificate,
-    same_certificate,
 )
 
 __all__ = ["evaluate"]
@@ -111,8 +111,8 @@ def _judge(
     if stored is not None:
         if certificate is None:
             wrong.append(f"{agent / CERTIFICATE_FILE}: cannot be checked: {NOT_PROVABLE}")
-        elif not same_certificate(certificate_of(bundle, certificate), stored):
-            wrong.append(f"{agent / CERTIFICATE_FILE}: does not hold for this agent")
+        elif fault := certificate_fault(bundle, certificate_of(bundle, certificate), stored):
+            wrong.append(f"{agent / CERTIFICATE_FILE}: {fault}")
     if require is not None:
         is_proved = None if certificate is None else getattr(certificate, require)
         if is_proved is None:

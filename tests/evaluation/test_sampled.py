@@ -294,3 +294,5 @@ def test_a_run_ends_with_the_certificate_verdict_and_figures_that_evaluate_gives
     assert summary["metrics"] == {"play/moves": 9.0, **said["metrics"]}
     assert summary["verdict"].startswith("exploitable: as X it can be beaten in")
     assert json.loads(run.certificate.read_text()) == said["certificate"]
+    further = evaluate(tmp_path, "--max-positions", 200_000, "--games", 2)
+    assert (further.returncode, further.stderr) == (0, "")
