@@ -35,7 +35,7 @@ class Finish:
     Attributes:
         moves: Moves sampled, of both players.
         train_s: Wall seconds of training; neither set-up nor measuring counts.
-        nash_conv: NashConv of the greedy policy, in [0, 4]; 0 = unexploitable.
+        nash_conv: NashConv of the greedy policy, in [0, 2]; 0 = unexploitable.
         optimal_move_rate: Share of the decision positions with an optimal greedy move.
     """
 

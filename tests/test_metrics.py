@@ -7,6 +7,7 @@ from ttt_rllib.metrics import (
     METRICS,
     MOVES,
     NASH_CONV,
+    NASH_CONV_GREEDY,
     flatten,
     nest,
     penalised_moves,
@@ -26,4 +27,10 @@ def test_what_is_no_metric_is_not_in_the_row():
 @pytest.mark.parametrize(("evals", "expected"), [(2, 1500.0), (3, 400.0), (4, 400.0)])
 def test_every_proven_trial_ranks_above_every_other(evals, expected):
     row = {MOVES: 400.0, NASH_CONV: 0.5, CONSECUTIVE_UNEXPLOITABLE_EVALS: float(evals)}
+    assert penalised_moves(row, max_moves=1000, required_evals=3) == expected
+
+
+@pytest.mark.parametrize(("known", "expected"), [({NASH_CONV_GREEDY: 1.0}, 2000.0), ({}, 3000.0)])
+def test_a_trial_that_was_walked_is_penalised_by_what_the_walk_found(known, expected):
+    row = {MOVES: 400.0, CONSECUTIVE_UNEXPLOITABLE_EVALS: 0.0, **known}
     assert penalised_moves(row, max_moves=1000, required_evals=3) == expected

@@ -179,6 +179,9 @@ ENTROPY_COEFF = "learner/entropy_coeff"
 
 PENALISED_MOVES = "search/penalised_moves"
 
+GREATEST_NASH_CONV = 2.0
+"""That of an agent that loses every game in both seats to its best opponents."""
+
 GAUGE_PREFIX = "ttt_"
 """Prefix of the names of our gauges; Ray puts `ray_` before it."""
 
@@ -236,12 +239,12 @@ METRICS = (
     Metric(TRAIN_S, "s", "Seconds of training so far; set-up not counted.", "lower", gauge=True),
     Metric(
         NASH_CONV_GREEDY,
-        "0 to 4",
+        "0 to 2",
         "NashConv of the greedy policy: best response as X plus best response as O.",
         "lower",
         gauge=True,
     ),
-    Metric(NASH_CONV, "0 to 4", "NashConv of the stochastic policy.", "lower", gauge=True),
+    Metric(NASH_CONV, "0 to 2", "NashConv of the stochastic policy.", "lower", gauge=True),
     Metric(
         CONSECUTIVE_UNEXPLOITABLE_EVALS,
         "count",
@@ -542,7 +545,8 @@ METRICS = (
         "moves",
         "Default search objective: moves until stop.consecutive_unexploitable_evals was met; "
         "before that, stop.moves x (1 + nash_conv), so that every trial that becomes unexploitable "
-        "ranks above every trial that does not (penalised average runtime).",
+        "ranks above every trial that does not (penalised average runtime). Large games: "
+        "nash_conv_greedy, or 2 where it is not known.",
         "lower",
         only="stop.consecutive_unexploitable_evals",
     ),
@@ -674,7 +678,8 @@ def penalised_moves(row: Mapping[str, float], *, max_moves: int, required_evals:
 
     Penalised average runtime, with the exact NashConv in place of a constant factor, so that
     trials that fail are still ordered (Hutter et al., "ParamILS: An Automatic Algorithm
-    Configuration Framework", 2009, section 2).
+    Configuration Framework", 2009, section 2). Where the game is walked, its NashConv is that of
+    the most probable moves, and the greatest possible one if the walk did not find it.
 
     Args:
         row: The figures of an iteration that was evaluated.
@@ -683,7 +688,9 @@ def penalised_moves(row: Mapping[str, float], *, max_moves: int, required_evals:
     """
     if row[CONSECUTIVE_UNEXPLOITABLE_EVALS] >= required_evals:
         return row[MOVES]
-    return max_moves * (1.0 + row[NASH_CONV])
+    # A walk tells at most the NashConv of the most probable moves.
+    known = row.get(NASH_CONV, row.get(NASH_CONV_GREEDY, GREATEST_NASH_CONV))
+    return max_moves * (1.0 + known)
 
 
 def markdown_table() -> str:

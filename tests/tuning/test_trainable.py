@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from ray.tune.result import TRAINING_ITERATION
 
+from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.runs.checkpoints import write_manifest
 from ttt_rllib.tuning.trainable import SelfPlayTrainable
 
@@ -71,3 +72,26 @@ def test_a_trial_never_continues_from_a_checkpoint_after_the_one_it_was_given(ch
     trial = trainable()
     trial.load_checkpoint(str(checkpoints[1]))
     assert trial.step()[TRAINING_ITERATION] == 3
+
+
+@pytest.mark.parametrize(
+    ("figures", "expected"),
+    [({"nash_conv_greedy": 1}, 2000.0), ({}, 3000.0), ({"nash_conv": 0.5}, 1500.0)],
+)
+def test_the_default_objective_is_reported_at_every_evaluation_also_of_a_game_that_is_walked(
+    figures, expected
+):
+    trial = trainable()
+    trial._experiment = Experiment.model_validate(
+        {
+            "stop": {"moves": 1000, "consecutive_unexploitable_evals": 3},
+            "evaluation": {"evaluation_interval": 2},
+        }
+    )
+    objectives = []
+    for iteration in (1, 2):
+        exact = {"consecutive_unexploitable_evals": 0, **(figures if iteration == 2 else {})}
+        row = {"play": {"moves": 100}, "perf": {"iteration": iteration}, "exact": exact}
+        trial._algorithm.train = lambda row=row: row
+        objectives.append(trial.step().get("search", {}).get("penalised_moves"))
+    assert objectives == [None, expected]

@@ -89,8 +89,8 @@ class ExactReport:
     """The exact figures of a policy; those that the size of the game forbids are None.
 
     Attributes:
-        nash_conv_greedy: NashConv of the most probable moves, in [0, 4].
-        nash_conv: NashConv of the move probabilities themselves, in [0, 4].
+        nash_conv_greedy: NashConv of the most probable moves, in [0, 2].
+        nash_conv: NashConv of the move probabilities themselves, in [0, 2].
         best_response_x: Score of the best opponent that plays X against the most probable moves.
         best_response_o: The same of the best opponent that plays O.
         facts: What the table of the whole game tells about the most probable moves.

@@ -18,7 +18,8 @@ from ttt_rllib.cluster.stages import report_stage
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import with_settings
 from ttt_rllib.metrics import (
-    NASH_CONV,
+    CONSECUTIVE_UNEXPLOITABLE_EVALS,
+    ITERATION,
     PENALISED_MOVES,
     RunLabels,
     flatten,
@@ -100,7 +101,7 @@ class SelfPlayTrainable(Trainable):
         """Run one iteration; only the metrics of `ttt_rllib.metrics` are reported."""
         row = flatten(self._algorithm.train())
         stop = self._experiment.stop
-        if stop.moves and stop.consecutive_unexploitable_evals and NASH_CONV in row:
+        if stop.moves and stop.consecutive_unexploitable_evals and self._is_evaluated(row):
             row[PENALISED_MOVES] = penalised_moves(
                 row, max_moves=stop.moves, required_evals=stop.consecutive_unexploitable_evals
             )
@@ -109,6 +110,11 @@ class SelfPlayTrainable(Trainable):
         # Tune counts iterations from the checkpoint it requested; the Algorithm may have been
         # restored from an earlier one.
         return {**nest(row), TRAINING_ITERATION: self._algorithm.iteration}
+
+    def _is_evaluated(self, row: dict[str, float]) -> bool:
+        """Tell whether the agent was evaluated exactly in this iteration, by a table or a walk."""
+        interval = self._experiment.evaluation.evaluation_interval
+        return CONSECUTIVE_UNEXPLOITABLE_EVALS in row and int(row[ITERATION]) % interval == 0
 
     def _repeat_objective(self, row: dict[str, float], objective: str) -> None:
         """Report the objective's last value in iterations that do not measure it.
