@@ -53,6 +53,7 @@ __all__ = [
     "NASH_CONV_GREEDY",
     "NORMALIZED_SCORE_O",
     "NORMALIZED_SCORE_X",
+    "OF_THE_TABLE",
     "OPTIMAL_MOVE_RATE",
     "OPTIMAL_RATE_BY_PLIES",
     "OPTIMAL_RATE_DECISIVE",
@@ -615,6 +616,15 @@ BETTER = {metric.name: metric.better for metric in METRICS}
 
 EXACT_GROUPS = ("exact/", "search/")
 """Metrics that exist only where the game is solved."""
+
+OF_THE_TABLE = (
+    NASH_CONV,
+    OPTIMAL_MOVE_RATE,
+    LOSING_POSITIONS,
+    NORMALIZED_SCORE_X,
+    NORMALIZED_SCORE_O,
+)
+"""Exact metrics that only the table of the whole game gives, and no walk."""
 
 STRENGTH_GROUPS = ("exact/", "eval/")
 """Metrics that say how strong an agent is."""

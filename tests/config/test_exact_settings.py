@@ -1,6 +1,7 @@
 """Settings that need exact evaluation, on games that have it and on games that do not."""
 
 import sys
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from ttt_rllib.config import pettingzoo_envs
 from ttt_rllib.config.exact_settings import not_exact_reason
 from ttt_rllib.config.loading import dump_experiment, load_experiment, load_saved_experiment
+from ttt_rllib.config.reported_metrics import LABELLED_GAMES
 from ttt_rllib.errors import InputError
 from ttt_rllib.evaluation.own_metrics import check_own_metrics
 
@@ -109,6 +111,76 @@ def test_what_can_never_be_measured_is_refused_when_the_experiment_is_loaded(
 )
 def test_what_can_be_measured_or_does_not_need_to_be_is_accepted(unknown_rules, overrides):
     load_experiment(DEBUG, tuple(overrides))
+
+
+NO_LEAGUE = "self_play.matchmaking is none"
+SCORE = "checkpoint.checkpoint_score_attribute="
+
+
+@pytest.mark.parametrize(
+    ("metric", "overrides", "reason"),
+    [
+        ("eval/score_vs_random", [], "the game is solved, so that nothing is sampled"),
+        ("eval/optimal_rate_quiet", [], "only connect_four has labelled test positions"),
+        ("eval/score_vs_random", ["env=connect_four", "evaluation.evaluation_interval=0"],
+         "evaluation.evaluation_interval is 0; set it to 1 or more"),
+        ("eval/score_vs_random", [UNKNOWN], "the rules of this environment are not known here"),
+        ("league/rating", [], NO_LEAGUE),
+        ("perf/runner_cpu_s", [], "env_runners.num_env_runners is 0"),
+        ("perf/learner_cpu_s", [], "learners.num_learners is 0"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("key", ["search.objective", "checkpoint.checkpoint_score_attribute"])
+def test_nothing_is_chosen_by_a_metric_that_is_never_reported(
+    unknown_rules, key, metric, overrides, reason
+):
+    search = (SEARCH,) if key.startswith("search") else ()
+    with pytest.raises(InputError, match=f"{key} {metric} can never be measured: {reason}"):
+        load_experiment(DEBUG, (*overrides, *search, f"{key}={metric}"))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        ([SEARCH, "search.objective=learner/td_loss", "search.mode=min"],
+         "algorithm is ppo; the metric is one of dqn"),
+        ([SEARCH, "search.objective=exact/shortest_refutation"],
+         "the game is solved; take exact/nash_conv"),
+        ([f"{SCORE}exact/nash_conv", "evaluation.evaluation_interval=0"],
+         "evaluation.evaluation_interval is 0; set it to 1 or more"),
+        ([f"{SCORE}exact/optimal_move_rate", "env=connect_four"],
+         "the game has too many positions for exact evaluation"),
+        ([f"{SCORE}exact/nash_conv_greedy", "env={rows: 6, cols: 6, connect: 5}"],
+         "the positions of a 6 x 6 board do not fit 64 bits"),
+        ([f"{SCORE}search/penalised_moves"],
+         "it needs both stop.consecutive_unexploitable_evals and stop.moves"),
+    ],
+)  # fmt: skip
+def test_nothing_is_chosen_by_what_this_algorithm_or_game_does_not_have(overrides, reason):
+    with pytest.raises(InputError, match=f"can never be measured: {reason}"):
+        load_experiment(DEBUG, tuple(overrides))
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["search.self_play.matchmaking={choice: [none, pfsp]}", "search.objective=league/rating"],
+        ["search.env.gravity={choice: [true]}", "search.objective=eval/score_vs_random"],
+        [f"{SCORE}exact/nash_conv"],
+        [f"{SCORE}exact/nash_conv_greedy", "env=connect_four"],
+        [f"{SCORE}eval/optimal_rate_quiet", "env=connect_four"],
+        [f"{SCORE}league/min_score", "self_play.matchmaking=uniform"],
+        [f"{SCORE}search/penalised_moves", LIMIT],
+        [SEARCH, "search.asha.grace_period=3", "search.scheduler=none"],
+    ],
+)
+def test_what_may_be_reported_can_be_chosen_by(overrides):
+    load_experiment(DEBUG, tuple(overrides))
+
+
+def test_all_games_with_labelled_positions_are_known():
+    files = resources.files("ttt_rllib.evaluation").joinpath("positions").iterdir()
+    assert {file.name for file in files} == {f"{name}.npz" for name in LABELLED_GAMES}
 
 
 def test_metrics_of_ones_own_are_refused_where_there_is_no_agent(unknown_rules):

@@ -103,6 +103,16 @@ BAD = {
     "search: {training.lr: {choice: [1]}, algorithm: pbt, scheduler: pbt}": "num_to_keep "
     "is 2; with pbt it is 3 or more",
     "search: {training.lr: {choice: [1]}, asha: {grace: 3}}": "search.asha.grace: unknown key; ",
+    "search: {training.lr: {choice: [1]}, asha: {grace_period: 3}}": "search: asha is set, but "
+    "scheduler is none, which does not use it; set scheduler to asha, or leave asha out",
+    "search: {training.lr: {choice: [1]}, scheduler: asha, pbt: {quantile_fraction: 0.5}}": "search"
+    ": pbt is set, but scheduler is asha",
+    "search: {stop.moves: {choice: [10, 20]}}": "search.stop.moves: all trials of a run have the "
+    "same; set stop.moves for all",
+    "search: {checkpoint.num_to_keep: {choice: [1, 2]}}": "all trials of a run have the same; set ",
+    "search: {evaluation.max_positions: {choice: [1, 2]}}": "all trials of a run have the same; ",
+    "{opening: {refuted_starts: 0.5}, evaluation: {evaluation_interval: 0}}": "opening."
+    "refuted_starts is 0.5, but only evaluations find such positions; set evaluation.",
     "search: {training.lr: {choice: [1]}, num_samples: 0}": "search.num_samples: is 0; ",
     "{evaluation: {evaluation_interval: 0}, search: {training.lr: {choice: [1]}}}": "search."
     "objective exact/nash_conv needs exact evaluation",

@@ -110,6 +110,8 @@ def test_a_table_of_millions_is_asked_for_only_where_something_needs_it(build, m
         ({}, False),
         ({"stop": {"optimal_move_rate": 1.0}}, True),
         ({"stop": {"consecutive_unexploitable_evals": 1}}, False),
+        ({"checkpoint": {"checkpoint_score_attribute": "exact/optimal_move_rate"}}, True),
+        ({"checkpoint": {"checkpoint_score_attribute": "exact/nash_conv_greedy"}}, False),
     ],
 )
 def test_a_limit_that_needs_the_table_is_handed_on(changes, needs):

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from ttt_envs.positions import too_many_positions
 from ttt_rllib.config.experiment import Experiment
+from ttt_rllib.config.reported_metrics import never_reported_reason
 from ttt_rllib.errors import InputError
 from ttt_rllib.exact.evaluation import NOT_PROVABLE
 from ttt_rllib.exact.reached import not_walkable_reason
-from ttt_rllib.metrics import EXACT_GROUPS, PENALISED_MOVES
+from ttt_rllib.metrics import EXACT_GROUPS, OF_THE_TABLE, PENALISED_MOVES
 
 __all__ = ["check_exact_settings", "not_exact_reason", "not_provable_reason"]
 
@@ -69,3 +70,25 @@ def check_exact_settings(experiment: Experiment) -> None:
             f"search.objective {objective} can never be measured: {reason}; set one of eval/ or "
             "play/"
         )
+    _check_choosing_metrics(experiment)
+
+
+def _check_choosing_metrics(experiment: Experiment) -> None:
+    """Refuse to choose trials or checkpoints by a metric that this experiment never reports.
+
+    Raises:
+        InputError: If it would be so.
+    """
+    score = experiment.checkpoint.checkpoint_score_attribute
+    by_key = {"checkpoint.checkpoint_score_attribute": score}
+    if experiment.search:
+        by_key["search.objective"] = experiment.objective[0]
+    for key, metric in by_key.items():
+        if metric is None:
+            continue
+        reason = never_reported_reason(metric, experiment)
+        if reason is None and key != "search.objective" and metric.startswith(EXACT_GROUPS):
+            walked = metric not in OF_THE_TABLE
+            reason = (not_provable_reason if walked else not_exact_reason)(experiment)
+        if reason is not None:
+            raise InputError(f"{key} {metric} can never be measured: {reason}")

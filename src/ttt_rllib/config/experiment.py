@@ -48,7 +48,14 @@ from ttt_rllib.config.training import (
     Training,
 )
 from ttt_rllib.errors import did_you_mean
-from ttt_rllib.metrics import BETTER, CUSTOM, EXACT_GROUPS, NASH_CONV, PENALISED_MOVES
+from ttt_rllib.metrics import (
+    BETTER,
+    CUSTOM,
+    EXACT_GROUPS,
+    NASH_CONV,
+    OF_THE_TABLE,
+    PENALISED_MOVES,
+)
 
 __all__ = ["Experiment", "env_kind", "named_env"]
 
@@ -59,6 +66,12 @@ PETTINGZOO_TRAINING: dict[type[Training], dict[str, Any]] = {
     DQNTraining: {"zero_sum_targets": False},
 }
 """Defaults that differ where RLlib's own learner learns from an environment of any kind."""
+
+OF_THE_RUN = (
+    *("stop.", "checkpoint.", "tracking.", "ray."),
+    *("evaluation.certificate", "evaluation.max_positions"),
+)
+"""Settings that decide nothing in a single trial, so that to search them would do nothing."""
 
 LEAST_KEPT_BY_PBT = 3
 """Checkpoints to keep, so that none is removed while another trial copies it."""
@@ -178,6 +191,11 @@ class Experiment(Section):
                     f"stop.{name} needs exact evaluation; "
                     "set evaluation.evaluation_interval to 1 or more"
                 )
+        if self.opening.refuted_starts and not self.evaluation.evaluation_interval:
+            raise ValueError(
+                f"opening.refuted_starts is {self.opening.refuted_starts:g}, but only evaluations "
+                "find such positions; set evaluation.evaluation_interval to 1 or more"
+            )
         self._check_search()
         if not any(limit for _, limit in self.stop):
             raise ValueError("stop has no limit at all; set one of " + ", ".join(Stop.model_fields))
@@ -196,10 +214,11 @@ class Experiment(Section):
 
     @property
     def needs_table(self) -> bool:
-        """Whether a limit or the objective needs the table of the whole game at each evaluation."""
+        """Whether a limit, or what trials or checkpoints are chosen by, needs the game's table."""
         objective = self.objective[0] if self.search else ""
         is_exact = objective.startswith(EXACT_GROUPS) and objective != PENALISED_MOVES
-        return self.stop.optimal_move_rate is not None or is_exact
+        by_table = self.checkpoint.checkpoint_score_attribute in OF_THE_TABLE
+        return self.stop.optimal_move_rate is not None or is_exact or by_table
 
     @property
     def stops_by_proof(self) -> bool:
@@ -258,6 +277,11 @@ class Experiment(Section):
                     f"search.{key}: agents are not searched, as a run has one copy of each; set "
                     f"{key} for all trials"
                 )
+        of_the_run = next((key for key in search.space if key.startswith(OF_THE_RUN)), None)
+        if of_the_run is not None:
+            raise ValueError(
+                f"search.{of_the_run}: all trials of a run have the same; set {of_the_run} for all"
+            )
         if any(key.split(".")[:2] == ["evaluation", "metrics"] for key in search.space):
             raise ValueError(
                 "search.evaluation.metrics: trials that measure different things cannot be "

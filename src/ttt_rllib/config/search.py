@@ -174,6 +174,14 @@ class Search(Section):
                 f"algorithm is {self.algorithm} and scheduler {self.scheduler}; "
                 "pbt is both or neither"
             )
+        # Whoever writes that there is none has switched it off.
+        is_off = self.scheduler == "none" and "scheduler" in self.model_fields_set
+        for name, default in (("asha", ASHA()), ("pbt", PBT())):
+            if getattr(self, name) != default and self.scheduler != name and not is_off:
+                raise ValueError(
+                    f"{name} is set, but scheduler is {self.scheduler}, which does not use it; set "
+                    f"scheduler to {name}, or leave {name} out"
+                )
         if self.objective is not None:
             self._check_objective(self.objective)
         return self._check_pbt() if self.algorithm == "pbt" else self
