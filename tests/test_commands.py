@@ -28,6 +28,13 @@ def test_keys_are_set_and_what_is_set_already_wins(environment):
     assert (values["WANDB_API_KEY"], values["KEPT"]) == ("a=b", "mine")
 
 
+def test_a_file_of_an_editor_of_windows_is_read_alike(environment):
+    file, values = environment
+    file.write_bytes(b"\xef\xbb\xbfWANDB_API_KEY=a\r\nOTHER=b\r\n")
+    load_environment_file()
+    assert (values["WANDB_API_KEY"], values["OTHER"]) == ("a", "b")
+
+
 def test_a_missing_file_is_an_empty_one(environment):
     _, values = environment
     load_environment_file()
@@ -47,14 +54,16 @@ def test_a_wrong_line_is_named_by_its_number_and_never_shown(environment):
 def closed():
     """A folder that its user may not look into, and a file in it."""
     # Not below pytest's own folder, which no other user may enter.
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o755)
+    top = Path(tempfile.mkdtemp())
+    folder = top / "results"
+    folder.mkdir()
+    top.chmod(0o755)
     (folder / "closed" / "run").mkdir(parents=True)
     shutil.copy(ROOT / "experiments" / "debug.yaml", folder / "closed")
     (folder / "closed").chmod(0)
     yield folder / "closed"
     (folder / "closed").chmod(0o755)
-    shutil.rmtree(folder)
+    shutil.rmtree(top)
 
 
 DEBUG = str(ROOT / "experiments" / "debug.yaml")
@@ -83,6 +92,57 @@ def test_a_path_that_may_not_be_read_or_is_too_long_is_one_line(closed, words, p
     (line,) = outcome.errors
     assert line.startswith("error: ")
     assert os.listdir(closed.parent) == ["closed"]  # noqa: PTH208 - names alone
+
+
+def test_a_path_after_an_equals_sign_is_in_the_home_folder_although_no_shell_says_so(tmp_path):
+    (tmp_path / "home").mkdir()
+    settings = {"cwd": tmp_path, "env": {"HOME": str(tmp_path / "home")}}
+    bundle = str(ROOT / "docs" / "agents" / "ppo")
+    outcome = in_process.call(("export", bundle, "--to=~/new"), **settings)
+    assert (outcome.code, outcome.errors) == (0, ())
+    assert (tmp_path / "home" / "new" / "agent.json").is_file()
+    assert os.listdir(tmp_path) == ["home"]  # noqa: PTH208 - names alone
+
+
+@pytest.mark.parametrize(
+    ("words", "which"),
+    [
+        (("train", "debug", "--plan", "--storage", ""), "--storage"),
+        (("train", "debug", "--plan", "--storage="), "--storage"),
+        (("train", "debug", "--plan", "--name", ""), "--name"),
+        (("runs", ""), "an argument"),
+        (("runs", "--json", ""), "an argument"),
+        (("compare", "a", ""), "an argument"),
+        (("tournament", "random", ""), "an argument"),
+    ],
+)
+def test_an_empty_word_is_not_the_working_directory(tmp_path, words, which):
+    outcome = in_process.call(words, cwd=tmp_path, env={})
+    assert outcome.code == 2
+    error = f"error: {which}: is empty; is a variable of the shell not set?"
+    assert outcome.errors == (error,)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("runs",), 0, "warning: skipped: "),
+        (("play", "--list", "--results"), 0, "warning: skipped: "),
+        (("compare",), 2, "error: none of the runs can be compared; the first: "),
+    ],
+)
+def test_a_run_that_may_not_be_read_is_not_left_out_in_silence(closed, words, code, told, depth):
+    results = closed.parents[depth - 1]
+    settings = {"cwd": closed.parent, "env": {"PYTHONDONTWRITEBYTECODE": "1"}}
+    if os.getuid() == 0:
+        in_process.call((*words, str(results)), **settings)
+    outcome = in_process.call((*words, str(results)), as_nobody=os.getuid() == 0, **settings)
+    assert outcome.code == code, outcome
+    (line,) = outcome.errors
+    assert line.startswith(told)
+    assert "/closed/" in line
+    assert line.endswith("Permission denied") or "Permission denied: " in line
 
 
 def test_a_warning_is_one_line_whatever_a_name_holds(capsys):

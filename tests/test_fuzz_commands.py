@@ -226,7 +226,7 @@ def bundle_input(rng: random.Random, place: Path) -> Input:
         kind += f" by {mutations.replaced_file(rng, rng.choice((agent, weights, bundle)))}"
 
     def is_sound(_: str) -> bool:
-        now, kept = json.loads(agent.read_text(encoding="utf-8")), dict(np.load(weights))
+        now, kept = json.loads(agent.read_text(encoding="utf-8-sig")), dict(np.load(weights))
         same = all(np.array_equal(kept.get(name), array) for name, array in arrays.items())
         # A key may be missing, if what it says is the default.
         read = [{**asdict(Game()), **one["game"]} for one in (now, described)]

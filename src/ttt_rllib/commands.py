@@ -108,7 +108,7 @@ def load_environment_file() -> None:
     name = os.environ.get(ENVIRONMENT_FILE)
     if not name or not Path(name).exists():
         return
-    for number, line in enumerate(Path(name).read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(Path(name).read_text(encoding="utf-8-sig").splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         key, equals, value = line.partition("=")

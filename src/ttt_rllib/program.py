@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Set
 from functools import partial
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -117,6 +120,19 @@ class _Readable:
 class Command(_Readable, TyperCommand):
     """A command of the program."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the words of the command line.
+
+        Raises:
+            InputError: If an option does not exist, or a word is empty.
+        """
+        if not ctx.resilient_parsing:
+            takers = [one for one in self.get_params(ctx) if not getattr(one, "is_flag", False)]
+            _refuse_empty(args, {name for one in takers for name in one.opts})
+        words = super().parse_args(ctx, args)
+        ctx.params.update({name: _at_home(given) for name, given in ctx.params.items()})
+        return words
+
 
 class Group(_Readable, TyperGroup):
     """A program of several commands, which shows its help if it is called without any."""
@@ -133,6 +149,31 @@ class Group(_Readable, TyperGroup):
         if not args and not ctx.resilient_parsing:
             args = ["--help"]
         return super().parse_args(ctx, args)
+
+
+def _refuse_empty(words: Sequence[str], options: Set[str]) -> None:
+    """Refuse an empty word, which as a path would mean the working directory.
+
+    Args:
+        words: Those of the command line.
+        options: The options that take a value.
+
+    Raises:
+        InputError: If there is one.
+    """
+    for before, word in pairwise(("", *words)):
+        option, equals, value = word.partition("=")
+        is_option = word.startswith("--") and equals and not value
+        if not word or is_option:
+            which = option if is_option else before if before in options else "an argument"
+            raise InputError(f"{which}: is empty; is a variable of the shell not set?")
+
+
+def _at_home(given: Any) -> Any:
+    """Return a path, or several, with what ~ stands for; a shell leaves that of `--to=~/x`."""
+    if isinstance(given, (list, tuple)):
+        return type(given)(map(_at_home, given))
+    return Path(os.path.expanduser(given)) if isinstance(given, Path) else given  # noqa: PTH111
 
 
 def explains_options(explain: Callable[[str], str]) -> Callable[[Any], Any]:

@@ -13,13 +13,13 @@ MAX_CHARACTERS = 2**26
 
 
 def read_text_file(path: Path) -> str:
-    """Return the text of a file.
+    """Return the text of a file, without the mark with which editors of Windows begin it.
 
     Raises:
         OSError: If it cannot be read.
         ValueError: If it is not UTF-8, or too long.
     """
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         text = file.read(MAX_CHARACTERS + 1)
     if len(text) > MAX_CHARACTERS:
         raise ValueError(f"longer than {MAX_CHARACTERS:,} characters")

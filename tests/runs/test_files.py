@@ -23,3 +23,9 @@ def test_what_is_no_mapping_in_json_is_one_sentence(tmp_path, content):
         read_json(path)
     assert str(error.value).startswith(f"{path}: ")
     assert str(error.value).endswith("; remove it, or resume the run")
+
+
+def test_the_mark_with_which_an_editor_of_windows_begins_a_file_is_no_part_of_it(tmp_path):
+    path = tmp_path / "summary.json"
+    path.write_bytes(b'\xef\xbb\xbf{"status": "done"}\r\n')
+    assert read_json(path) == {"status": "done"}

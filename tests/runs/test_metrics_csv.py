@@ -52,6 +52,15 @@ def test_half_a_row_left_by_a_kill_is_dropped(tmp_path):
     assert read(path) == [(1, 1), (2, 2), (3, 3)]
 
 
+def test_a_table_that_an_editor_of_windows_has_saved_is_read_and_continued_alike(tmp_path):
+    path = tmp_path / "metrics.csv"
+    MetricsCsv(path).append(row(1, 10))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_curves(path).last("perf/iteration") == 1.0
+    MetricsCsv(path).append(row(2, 20))
+    assert [one["perf/iteration"] for one in read_curves(path).rows] == ["1", "2"]
+
+
 def test_half_a_row_is_not_read_and_a_reader_leaves_it_where_it_is(tmp_path):
     path = tmp_path / "metrics.csv"
     MetricsCsv(path).append(row(1, 10))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from ttt_rllib.agents.bundle import (
@@ -42,10 +44,28 @@ def find_bundle(path: Path) -> Bundle:
 
 
 def run_folders(results: Path) -> list[Path]:
-    """Return the folders that look like runs: two levels down, with an agent or trials."""
+    """Return the folders that look like runs: two levels down, with an agent or trials.
+
+    Folders of one or two levels that may not be read are among them, since they may be runs:
+    reading them says what is wrong.
+    """
     marks = (BUNDLE_FOLDER, TRIALS_FOLDER)
     found = {file.parent for mark in marks for file in results.glob(f"*/*/{mark}")}
-    return sorted(folder for folder in found if folder.is_dir())
+    there = {folder for folder in found if folder.is_dir()}
+    return sorted(there.union(_closed_folders(results) if results.is_dir() else ()))
+
+
+def _closed_folders(folder: Path, levels: int = 2) -> Iterator[Path]:
+    """Yield this folder, or those so many levels below, whose content may not be read."""
+    if not os.access(folder, os.R_OK | os.X_OK):
+        yield folder
+    elif levels:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.is_dir()]
+        for name in names:
+            # The file systems of some volumes have a folder of this name, for root alone.
+            if not name.startswith(".") and name != "lost+found":
+                yield from _closed_folders(folder / name, levels - 1)
 
 
 def claim_about(folder: Path, bundle: Bundle) -> Claim | None:

@@ -72,7 +72,7 @@ def read_columns(path: Path) -> tuple[str, ...]:
     """Return the names of the columns of a `metrics.csv`; none if it is not there."""
     if not path.is_file():
         return ()
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         return tuple(next(csv.reader(file), ()))
 
 
