@@ -27,8 +27,10 @@ from ttt_rllib.agents.bundle import Bundle, load_bundle, policy_sha256, save_bun
 from ttt_rllib.agents.inputs import Inputs
 from ttt_rllib.agents.onnx import OPSET, TOLERANCE, build_model, compare
 from ttt_rllib.agents.policies import NetworkPolicy, SeatPolicies
+from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.export import export
 from ttt_rllib.runs.bundles import find_bundle
+from ttt_rllib.runs.certificate_json import certificate_of, write_certificate
 from ttt_rllib.runs.checkpoints import write_manifest
 
 KINDS = [
@@ -253,6 +255,21 @@ def test_a_run_becomes_a_bundle_with_a_certificate_that_evaluate_confirms(run, t
     certificate["mistakes"] += 1
     (to / "certificate.json").write_text(json.dumps(certificate))
     assert run_command("evaluate", to).returncode == 1
+
+
+def test_the_certificate_of_a_large_board_goes_along_with_its_agent_and_with_no_other(
+    new_network, tmp_path
+):
+    source, to = tmp_path / "source", tmp_path / "to"
+    bundle = save_bundle(new_network(Game(4, 4, 4)), source, {})
+    proved = evaluate_agent(bundle.policy, max_positions=10_000, num_games=2).certificate
+    write_certificate(source / "certificate.json", certificate_of(bundle, proved))
+    for agent in (source, source / "agent.json", to):
+        assert exit_code(agent, to=to) == 0
+        kept = (to / "certificate.json").read_bytes()
+        assert kept == (source / "certificate.json").read_bytes()
+    assert exit_code(source, to=to, lookahead=1) == 0
+    assert {file.name for file in to.iterdir()} == {"agent.json", "weights.npz"}
 
 
 def test_export_and_play_work_where_importing_ray_or_torch_raises(run, tmp_path):

@@ -28,7 +28,13 @@ from ttt_rllib.errors import InputError, file_error
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
 from ttt_rllib.exact.evaluation import solved_game
 from ttt_rllib.runs.bundles import find_bundle
-from ttt_rllib.runs.certificate_json import CERTIFICATE_FILE, certificate_of, write_certificate
+from ttt_rllib.runs.certificate_json import (
+    CERTIFICATE_FILE,
+    AgentCertificate,
+    certificate_of,
+    read_certificate,
+    write_certificate,
+)
 from ttt_rllib.runs.files import folder_in_the_making
 from ttt_rllib.text_files import read_json_file
 
@@ -75,8 +81,9 @@ def export(
         if lookahead is not None:
             bundle = _looking_ahead(bundle, lookahead)
         target = _checked_target(to)
+        stored = _stored_certificate(checkpoint, bundle)
         with folder_in_the_making(target) as part:
-            checked = _fill(part, bundle, with_onnx=onnx)
+            checked = _fill(part, bundle, stored, with_onnx=onnx)
     except (BundleError, InputError) as error:
         warn(f"error: {error}")
         code = EXIT_BAD_INPUT
@@ -141,8 +148,27 @@ def _is_bundle(folder: Path) -> bool:
     return isinstance(agent, dict) and agent.get("format") == "ttt_rllib.agent"
 
 
-def _fill(folder: Path, bundle: Bundle, *, with_onnx: bool) -> str | None:
+def _stored_certificate(path: Path, bundle: Bundle) -> AgentCertificate | None:
+    """Return the certificate that lies beside an agent; None if there is none about this agent.
+
+    It is not looked for where it will be made again.
+
+    Raises:
+        InputError: If it is damaged.
+    """
+    if solved_game(bundle.policy.game) is not None:
+        return None
+    place = path.parent if path.is_file() else path
+    certificate = read_certificate(place / CERTIFICATE_FILE)
+    return certificate if certificate is not None and certificate.is_about(bundle) else None
+
+
+def _fill(
+    folder: Path, bundle: Bundle, stored: AgentCertificate | None, *, with_onnx: bool
+) -> str | None:
     """Write all files; return what the comparison of agent.onnx found, if it was made.
+
+    The certificate is made again where that is quick; else the agent keeps the one that it has.
 
     Raises:
         InputError: If onnx is not installed, or no model can play as the agent does.
@@ -151,8 +177,9 @@ def _fill(folder: Path, bundle: Bundle, *, with_onnx: bool) -> str | None:
     save_bundle(bundle.policy, folder, bundle.provenance)
     if solved_game(bundle.policy.game) is not None:
         certificate = evaluate_agent(bundle.policy).certificate
-        if certificate is not None:
-            write_certificate(folder / CERTIFICATE_FILE, certificate_of(bundle, certificate))
+        stored = certificate_of(bundle, certificate) if certificate is not None else None
+    if stored is not None:
+        write_certificate(folder / CERTIFICATE_FILE, stored)
     if isinstance(bundle.policy, OwnNetworkPolicy) and bundle.policy.model is not None:
         # It plays where the class cannot be imported, and there it cannot be made.
         shutil.copy(bundle.policy.model.path, folder / ONNX_FILE)

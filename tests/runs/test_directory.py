@@ -39,6 +39,35 @@ def test_two_runs_within_a_second_have_different_ids(tmp_path):
     assert len(runs) == 5
 
 
+def test_runs_that_are_prepared_in_the_same_second_get_different_ids(tmp_path):
+    chosen = [new_run_dir(Experiment(), tmp_path, None) for _ in range(5)]
+    made = [
+        create_run_dir(run, Experiment(seed=seed), is_named=False)
+        for seed, run in enumerate(chosen)
+    ]
+    assert len({run.path for run in made}) == 5
+    assert [open_run_dir(run.path)[1].seed for run in made] == [0, 1, 2, 3, 4]
+    assert len(list((tmp_path / "experiment").iterdir())) == 5
+
+
+def test_a_pod_with_the_same_process_number_spoils_no_directory_in_the_making(
+    tmp_path, monkeypatch
+):
+    run = new_run_dir(Experiment(), tmp_path, "a")
+
+    def others(_):
+        with monkeypatch.context() as other:
+            other.setattr("socket.gethostname", lambda: "another-pod")
+            create_run_dir(run, Experiment(seed=2))
+        with pytest.raises(OSError, match="cannot be made: File exists"):
+            create_run_dir(run, Experiment(seed=3))
+
+    with pytest.raises(OSError, match="cannot be made: Directory not empty"):
+        create_run_dir(run, Experiment(seed=1), others)
+    assert open_run_dir(run.path)[1].seed == 2
+    assert [path.name for path in run.path.parent.iterdir()] == ["a"]
+
+
 @pytest.mark.parametrize("name", ["../x", "/x", "a/b", ".", "..", "", "[/red]"])
 def test_a_run_id_cannot_leave_its_folder(tmp_path, name):
     with pytest.raises(InputError, match=r"--name .*: a run id has up to 128 letters"):

@@ -18,9 +18,11 @@ there. Only tables that grow while a trial runs (`metrics.csv`, `exploits.csv`) 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -174,30 +176,58 @@ def why_not_writable(folder: Path) -> str | None:
 
 
 def create_run_dir(
-    run: RunDir, experiment: Experiment, fill: Callable[[RunDir], None] | None = None
-) -> None:
+    run: RunDir,
+    experiment: Experiment,
+    fill: Callable[[RunDir], None] | None = None,
+    *,
+    is_named: bool = True,
+) -> RunDir:
     """Make the directory of a new run; it holds the resolved experiment from the start.
 
     Args:
         run: The directory.
         experiment: What will run.
         fill: Writes whatever else the run needs from the start.
+        is_named: Whether somebody chose the run id. One of date and time gets a number if another
+            run, which started in the same second, has taken it meanwhile.
+
+    Returns:
+        The directory.
 
     Raises:
         OSError: If another run has taken the directory meanwhile, or it cannot be made.
     """
-    part = RunDir(run.path.with_name(f".{run.path.name}.{os.getpid()}.part"))
+    # Pods of a Job have the same process numbers, and may share the storage.
+    unique = f"{socket.gethostname()}.{os.getpid()}"
+    part = RunDir(run.path.with_name(f".{run.path.name}.{unique}.part"))
     try:
         part.path.mkdir(parents=True)
+    except OSError as error:
+        raise file_error(run.path, "cannot be made", error) from None
+    try:
         write_atomic(part.experiment, dump_experiment(experiment))
         if fill is not None:
             fill(part)
-        part.path.rename(run.path)
+        return _moved(part, run, is_named=is_named)
     except (OSError, InputError) as error:
         shutil.rmtree(part.path, ignore_errors=True)
         if isinstance(error, InputError):
             raise
         raise file_error(run.path, "cannot be made", error) from None
+
+
+def _moved(part: RunDir, run: RunDir, *, is_named: bool) -> RunDir:
+    """Move a directory that is complete to its place."""
+    while True:
+        try:
+            part.path.rename(run.path)
+        except OSError as error:
+            if is_named or error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+            folder = run.path.parent
+            run = RunDir(folder / _free_run_id(folder))
+        else:
+            return run
 
 
 def _free_run_id(folder: Path) -> str:

@@ -238,7 +238,7 @@ def _run(
         start_ray(experiment.ray, address)
         from ttt_rllib.train.live_page import live_pictures
 
-        with claim_run_dir(job, run), live_pictures(run, page):
+        with claim_run_dir(job, run) as run, live_pictures(run, page):
             notice = dashboard_notice(experiment.ray, joined)
             if notice is not None:
                 console.print(notice, soft_wrap=True)

@@ -340,8 +340,11 @@ def start_ray(settings: Ray, address: str | None) -> None:
 
 
 @contextmanager
-def claim_run_dir(job: Job, run: RunDir) -> Iterator[None]:
+def claim_run_dir(job: Job, run: RunDir) -> Iterator[RunDir]:
     """Make the directory of a new run and keep other processes from it; raise limits.
+
+    Yields:
+        The directory, which may have got another run id if nobody chose one.
 
     Raises:
         InputError: If another process has changed the limits of the run to resume.
@@ -351,11 +354,12 @@ def claim_run_dir(job: Job, run: RunDir) -> Iterator[None]:
         # `claim_earlier_run` already holds the lock.
         if job.saved is not None:
             extend_run(run, job.saved, job.experiment)
-        yield
+        yield run
         return
-    create_run_dir(run, job.experiment, partial(_copy_what_it_needs, job))
+    fill = partial(_copy_what_it_needs, job)
+    run = create_run_dir(run, job.experiment, fill, is_named=job.name is not None)
     with run_lock(run.path, 0.0):
-        yield
+        yield run
 
 
 def _copy_what_it_needs(job: Job, run: RunDir) -> None:
