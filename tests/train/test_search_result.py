@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from ttt_rllib.config.experiment import Experiment
-from ttt_rllib.config.loading import with_settings
+from ttt_rllib.config.loading import load_experiment, with_settings
 from ttt_rllib.runs.outcome import RunResult, TrialResult
 from ttt_rllib.train.command_line import overrides_of
+from ttt_rllib.train.finalize import best_experiment
 from ttt_rllib.train.search_result import best_settings
 
 SPACE = {
@@ -42,6 +43,15 @@ def test_the_settings_can_be_copied_into_a_command():
     found = with_settings(Experiment(), BEST)
     assert found.training.num_epochs == 3
     assert found.training.lr == ((0, 2e-3), (200_000, 2e-4))
+
+
+def test_the_best_configuration_is_an_experiment_whatever_the_length_of_the_name(tmp_path):
+    for name in ("search", "n" * 128):
+        experiment = searched().model_copy(update={"name": name})
+        (tmp_path / "best.yaml").write_text(best_experiment(experiment, outcome().best))
+        found = load_experiment(tmp_path / "best.yaml")
+        assert found.name == f"{name[:123]}_best"
+        assert found.training.num_epochs == 3
 
 
 def test_the_seed_is_named_where_a_configuration_has_several():

@@ -14,6 +14,7 @@ from ray.tune.experiment import Trial
 from rich.console import Console
 
 from tests.commands import run_command
+from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import dump_experiment, load_experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.runs.checkpoints import is_complete, write_manifest
@@ -23,7 +24,7 @@ from ttt_rllib.tuning.run import run_trials
 from ttt_rllib.tuning.schedulers import scheduler_of
 from ttt_rllib.tuning.search_algorithm import ExperimentSearch
 from ttt_rllib.tuning.trainable import SelfPlayTrainable
-from ttt_rllib.tuning.tune_state import place_trial, restore_state
+from ttt_rllib.tuning.tune_state import check_state, place_trial, restore_state
 
 ITERATIONS = 9
 COPIED = (5, 7)
@@ -226,6 +227,40 @@ def test_the_plan_of_a_run_to_resume_reads_its_trials_without_starting_ray(tmp_p
     planned = run_command("train", "--resume", run.path, "--plan")
     assert planned.returncode == 2
     assert "checkpoint_000000, checkpoint_000001: missing or damaged" in planned.stderr
+
+
+@pytest.mark.parametrize(
+    ("edited", "complaint"),
+    [
+        ({"training": {"lr": 0.5}}, "training.lr is 0.5, and the run began with 0.003; undo that,"),
+        ({"seed": 3}, "seed is 3, and the run began with 0; undo that, or start a new run"),
+        ({"stop": {"moves": 9}, "max_failures": 9, "ray": {"dashboard_port": 9}}, None),
+    ],
+)  # fmt: skip
+def test_a_run_whose_file_was_edited_does_not_continue_as_another_one(tmp_path, edited, complaint):
+    experiment = Experiment()
+    run = snapshot(tmp_path, SNAPSHOT)
+    trial = saved_trial(run, "00000", numbers=[0])
+    trial.config = {"experiment": experiment.model_dump_json()}
+    state = run.state / "000001" / "experiment_state-2026.json"
+    state.write_text(json.dumps({"trial_data": [trial.get_json_state()]}))
+    check_state(experiment, run)
+    if complaint is None:
+        check_state(Experiment(**edited), run)
+        return
+    with pytest.raises(InputError, match=f"experiment.yaml: {complaint}"):
+        check_state(Experiment(**edited), run)
+
+
+def test_the_limits_of_a_search_that_has_begun_are_not_edited_either(tmp_path):
+    search = {"search": {"training.lr": {"choice": [1e-3]}}}
+    run = snapshot(tmp_path, SNAPSHOT)
+    trial = saved_trial(run, "00000", numbers=[0])
+    trial.config = {"experiment": Experiment(**search).model_dump_json(), "training.lr": 1e-3}
+    state = run.state / "000001" / "experiment_state-2026.json"
+    state.write_text(json.dumps({"trial_data": [trial.get_json_state()]}))
+    with pytest.raises(InputError, match=r"stop\.moves is 9, and the run began with 1000000"):
+        check_state(Experiment(**search, stop={"moves": 9}), run)
 
 
 def placed(trial, run, folder):

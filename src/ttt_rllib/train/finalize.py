@@ -50,9 +50,12 @@ from ttt_rllib.runs.summary import (
 )
 from ttt_rllib.runs.trials_csv import write_trials
 
-__all__ = ["finalize_run"]
+__all__ = ["best_experiment", "finalize_run"]
 
 logger = logging.getLogger(__name__)
+
+BEST = "_best"
+"""Ends the name of the experiment that trains the best configuration of a search again."""
 
 PACKAGES = ("ray", "torch", "numpy", "gymnasium", "pettingzoo")
 
@@ -77,7 +80,7 @@ def finalize_run(
     evaluated = _evaluate(experiment, run, best.checkpoint if best else None)
     if experiment.search and best:
         write_trials(run.table, experiment, outcome.trials)
-        write_atomic(run.best, _best_experiment(experiment, best))
+        write_atomic(run.best, best_experiment(experiment, best))
     sessions = _all_sessions(run, session)
     summary = _summary(experiment, run, outcome, sessions, evaluated)
     write_summary(run.summary, summary)
@@ -207,11 +210,11 @@ def _search_summary(experiment: Experiment, outcome: RunResult) -> SearchSummary
     )
 
 
-def _best_experiment(experiment: Experiment, best: TrialResult) -> str:
+def best_experiment(experiment: Experiment, best: TrialResult) -> str:
     """Return the best configuration as a file to train again."""
-    found = with_settings(
-        experiment, {**best.settings, "seed": best.seed, "name": f"{experiment.name}_best"}
-    )
+    # A name has at most 128 characters.
+    name = f"{experiment.name[: 128 - len(BEST)]}{BEST}"
+    found = with_settings(experiment, {**best.settings, "seed": best.seed, "name": name})
     objective = experiment.objective[0]
     return (
         f"# The best of {experiment.num_trials} trials of {experiment.name}: "

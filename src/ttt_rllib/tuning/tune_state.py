@@ -16,11 +16,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from ray.tune import Callback, Checkpoint, register_trainable
 from ray.tune.experiment import Trial
 
 from ttt_rllib.config.experiment import Experiment
-from ttt_rllib.errors import InputError
+from ttt_rllib.config.loading import differing_settings
+from ttt_rllib.errors import InputError, abbreviated
 from ttt_rllib.metrics import flatten
 from ttt_rllib.runs.checkpoints import PREFIX, is_complete
 from ttt_rllib.runs.directory import RunDir
@@ -40,6 +42,9 @@ __all__ = [
 
 Fault = tuple[Path, str]
 """A checkpoint, and what is wrong with it."""
+
+MAY_BE_EDITED = ("stop", "tracking", "ray", "max_failures")
+"""Sections of a run's file that may differ from those with which it began."""
 
 logger = logging.getLogger(__name__)
 
@@ -200,12 +205,37 @@ def _load(
             f"--resume {run.path}: its state is of another version of ttt_rllib; "
             "resume it with that version, or start a new run"
         )
+    for trial in trials:
+        _check_settings(trial, experiment, run)
     if experiment.search is None:
         search.set_experiment(experiment)
         for trial in trials:
             _set_limits(trial, experiment)
     missing = [place_trial(trial, run, search) for trial in trials]
     return state, trials, [(path, "missing") for path in missing if path is not None]
+
+
+def _check_settings(trial: Trial, experiment: Experiment, run: RunDir) -> None:
+    """Refuse a run whose file has other settings than those with which its trials began.
+
+    Its limits may be others, as may be what decides nothing that is learnt.
+
+    Raises:
+        InputError: If somebody has edited the file.
+    """
+    try:
+        began = Experiment.model_validate_json(trial.config[EXPERIMENT])
+    except (KeyError, ValidationError):
+        # An earlier version knew other settings.
+        return
+    for key, before, after in differing_settings(began, experiment):
+        section = key.split(".")[0]
+        # The trials of a search were compared at their limits.
+        if section not in MAY_BE_EDITED or (section == "stop" and experiment.search is not None):
+            raise InputError(
+                f"{run.experiment}: {key} is {abbreviated(after)}, and the run began with "
+                f"{abbreviated(before)}; undo that, or start a new run"
+            )
 
 
 def _retry(failed: list[Trial], search: ExperimentSearch) -> None:
