@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE
+from ttt_rllib.config.env import PettingZooEnv
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.loading import dump_experiment, load_experiment
+from ttt_rllib.config.training import DQNTraining, PPOTraining
 from ttt_rllib.errors import InputError
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
@@ -245,3 +247,14 @@ def test_every_experiment_is_short_states_its_question_and_survives_a_round_trip
     experiment = load_experiment(path)
     assert experiment.name == path.stem
     assert load(tmp_path, dump_experiment(experiment)) == experiment
+
+
+def test_the_settings_of_another_algorithm_are_not_dropped_in_python_either():
+    with pytest.raises(ValueError, match="is PPOTraining; with algorithm dqn give DQNTraining"):
+        Experiment(algorithm="dqn", training=PPOTraining(lr=0.5))
+    assert Experiment(algorithm="dqn", training=DQNTraining(lr=0.5)).training.lr == 0.5
+    assert Experiment(algorithm="dqn", training=PPOTraining()).training == DQNTraining()
+    training = PPOTraining(lr=((0, 1e-3), (9, 1e-4)))
+    assert Experiment(training=training).training == training
+    elsewhere = {"training": training, "env": PettingZooEnv(pettingzoo="tictactoe_v3")}
+    assert Experiment.model_validate(elsewhere).training.vf_clip_param is None

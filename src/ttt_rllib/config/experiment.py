@@ -162,9 +162,13 @@ class Experiment(Section):
         on_pettingzoo = isinstance(info.data.get("env"), PettingZooEnv)
         if isinstance(value, Training):
             # The default is PPO's, on our own boards.
-            if type(value) is section and value.model_fields_set:
-                return value
-            value = {}
+            given = value.model_dump(mode="json", exclude_unset=True)
+            if given and type(value) is not section:
+                raise ValueError(
+                    f"is {type(value).__name__}; with algorithm {info.data.get('algorithm')} give "
+                    f"{section.__name__}"
+                )
+            value = given
         if on_pettingzoo and isinstance(value, dict):
             value = {**PETTINGZOO_TRAINING.get(section, {}), **value}
         # Validated as JSON again: only there does pydantic take a list for a tuple, and what this
