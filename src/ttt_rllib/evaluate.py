@@ -16,7 +16,7 @@ from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run_comma
 from ttt_rllib.config.completion import complete_run
 from ttt_rllib.errors import InputError
 from ttt_rllib.evaluation.evaluate_agent import Report, evaluate_agent
-from ttt_rllib.evaluation.sampled import NUM_GAMES, SEED
+from ttt_rllib.evaluation.sampled import MAX_GAMES, NUM_GAMES, SEED
 from ttt_rllib.evaluation.text import format_report
 from ttt_rllib.evaluation.walk_lines import WalkLines
 from ttt_rllib.exact.evaluation import NOT_PROVABLE
@@ -81,7 +81,7 @@ def evaluate(
     try:
         _check_games(games)
         bundle = find_bundle(agent)
-        stored = read_certificate(agent / CERTIFICATE_FILE)
+        stored = read_certificate(_certificate_file(agent))
     except (BundleError, InputError) as error:
         warn(f"error: {error}")
         raise typer.Exit(EXIT_BAD_INPUT) from None
@@ -99,6 +99,11 @@ def evaluate(
     raise typer.Exit(_judge(agent, bundle, report, stored, require))
 
 
+def _certificate_file(agent: Path) -> Path:
+    """Return where the certificate of an agent lies, which may be given as a file in its folder."""
+    return (agent.parent if agent.is_file() else agent) / CERTIFICATE_FILE
+
+
 def _judge(
     agent: Path,
     bundle: Bundle,
@@ -110,9 +115,9 @@ def _judge(
     wrong = []
     if stored is not None:
         if certificate is None:
-            wrong.append(f"{agent / CERTIFICATE_FILE}: cannot be checked: {NOT_PROVABLE}")
+            wrong.append(f"{_certificate_file(agent)}: cannot be checked: {NOT_PROVABLE}")
         elif fault := certificate_fault(bundle, certificate_of(bundle, certificate), stored):
-            wrong.append(f"{agent / CERTIFICATE_FILE}: {fault}")
+            wrong.append(f"{_certificate_file(agent)}: {fault}")
     if require is not None:
         is_proved = None if certificate is None else getattr(certificate, require)
         if is_proved is None:
@@ -125,9 +130,10 @@ def _judge(
 
 
 def _check_games(games: int) -> None:
-    if games < 2 or games % 2:
+    if games % 2 or not 2 <= games <= MAX_GAMES:
         raise InputError(
-            f"--games is {games}; half are played in each seat: give an even number, 2 or more"
+            f"--games is {games}; half are played in each seat: give an even number, 2 to "
+            f"{MAX_GAMES}"
         )
 
 

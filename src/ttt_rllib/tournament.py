@@ -18,6 +18,7 @@ from ttt_rllib.agents.policies import GreedyPolicy
 from ttt_rllib.commands import EXIT_DONE, run_command
 from ttt_rllib.config.completion import complete_run
 from ttt_rllib.errors import InputError, file_error
+from ttt_rllib.evaluation.sampled import MAX_GAMES
 from ttt_rllib.league.members import Member, find_player
 from ttt_rllib.league.payoffs import PAIR_GAMES, payoffs
 from ttt_rllib.league.standing import Standing, rated, standing_as_json
@@ -58,9 +59,10 @@ def tournament(
     """
     if as_json and as_markdown:
         raise InputError("--json and --markdown: choose one")
-    if games < 2 or games % 2:
+    if games % 2 or not 2 <= games <= MAX_GAMES:
         raise InputError(
-            f"--games is {games}; half are played in each seat: give an even number, 2 or more"
+            f"--games is {games}; half are played in each seat: give an even number, 2 to "
+            f"{MAX_GAMES}"
         )
     members = _members(agents)
     game = members[0].policy.game

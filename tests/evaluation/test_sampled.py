@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.commands import run_command
+from tests.in_process import call
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Game
 from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
 from ttt_rllib.agents.bundle import Bundle, load_bundle, save_bundle
@@ -221,6 +223,16 @@ def test_a_certificate_of_another_game_is_found_out(agent, tmp_path, new_network
     assert done.stderr == f"{tmp_path / CERTIFICATE_FILE}: does not hold for this agent\n"
 
 
+def test_a_certificate_is_checked_also_where_a_file_of_the_agent_is_given(tmp_path, new_network):
+    bundle = save_bundle(new_network(), tmp_path, {})
+    proved = certificate_of(bundle, evaluate_agent(bundle.policy).certificate)
+    write_certificate(tmp_path / CERTIFICATE_FILE, replace(proved, mistakes=0))
+    for name in ("agent.json", "weights.npz", CERTIFICATE_FILE):
+        done = call(("evaluate", str(tmp_path / name)), cwd=tmp_path, env={})
+        assert done.code == 1
+        assert done.errors == (f"{tmp_path / CERTIFICATE_FILE}: does not hold for this agent",)
+
+
 def test_a_board_that_cannot_be_walked_is_sampled_and_says_why(tmp_path):
     save_bundle(random_network(Game(6, 6, 5)), tmp_path / "agent", {})
     done = evaluate(tmp_path / "agent", "--games", 4, "--require", "unexploitable")
@@ -250,6 +262,7 @@ def test_a_walk_that_is_killed_leaves_nothing_behind(agent, tmp_path):
     [
         (("--games", 63), "--games is 63; half are played in each seat: give an even number"),
         (("--games", 0), "--games is 0"),
+        (("--games", 10**12), "give an even number, 2 to 1000000"),
         (("--seed", -1), "Invalid value for '--seed'"),
     ],
 )

@@ -69,6 +69,22 @@ def test_moves_are_probabilities_of_one():
     assert reports[0].nash_conv == reports[0].nash_conv_greedy == 2.0
 
 
+@pytest.mark.parametrize("game", [TIC_TAC_TOE, Game(4, 4, 4)], ids=str)
+def test_an_agent_may_overwrite_the_positions_that_it_is_shown(game):
+    def first(boards):
+        return boards.legal_mask().argmax(axis=1)
+
+    def overwriting(boards):
+        moves = first(boards)
+        boards.mover[:] = boards.opponent[:] = 0
+        return moves
+
+    reports = [
+        ttt_rllib.prove(agent, game=game, max_positions=1000) for agent in (first, overwriting)
+    ]
+    assert reports[0] == reports[1]
+
+
 def test_the_word_for_what_it_takes_replaces_the_names_of_the_parameters(table_player):
     player = table_player()
     with pytest.raises(InputError, match=r"its parameters are \(x\); name them \(boards\) or "):

@@ -1,5 +1,7 @@
 """Files appear whole or not at all."""
 
+import os
+
 import pytest
 
 from ttt_rllib.errors import InputError
@@ -13,6 +15,25 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path):
     with pytest.raises(UnicodeEncodeError):
         write_atomic(tmp_path / "other", "\ud800")
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_link_stays_a_link_and_a_pipe_a_pipe(tmp_path):
+    (tmp_path / "there").mkdir()
+    link, target = tmp_path / "page.html", tmp_path / "there" / "page.html"
+    link.symlink_to(target)
+    for text in ("new", "newer"):
+        write_atomic(link, text)
+        assert link.is_symlink()
+        assert target.read_text() == text
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_atomic(pipe, "page")
+        assert os.read(end, 9) == b"page"
+    finally:
+        os.close(end)
+    assert pipe.is_fifo()
 
 
 @pytest.mark.parametrize("content", [b"[" * 100_000, b"\xff", b"1" * 5000, b"", b"null", b"[]"])

@@ -72,8 +72,10 @@ class CheckedPolicy:
         return table
 
     def _answer(self, boards: Boards) -> Table:
+        # The agent may change what it is shown, and the proof goes on with these positions.
+        shown = Boards(boards.game, boards.mover.copy(), boards.opponent.copy())
         try:
-            given = as_array(self.ask(boards))
+            given = as_array(self.ask(shown))
         except InputError:
             raise
         except Exception as error:

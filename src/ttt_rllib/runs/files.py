@@ -52,12 +52,19 @@ def write_atomic(path: Path, text: str) -> None:
 def file_in_the_making(path: Path, text: str) -> Iterator[None]:
     """Write a file beside its place, and move it there if the block succeeds.
 
+    A link stays a link, and what is no file, such as /dev/stdout, is written to and not replaced.
+
     Raises:
         OSError: If it cannot be written, before the block begins; nothing is left behind then.
     """
     if path.is_dir():
         # Found before anything is written, since even a file that is removed leaves a trace.
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        yield
+        path.write_text(text, encoding="utf-8")
+        return
+    path = Path(os.path.realpath(path))
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("w", encoding="utf-8") as file:
