@@ -59,6 +59,17 @@ def test_what_is_not_a_limit_that_grows_is_refused_in_one_line(done, words, comp
     assert listing(done.path) == before
 
 
+def test_a_run_is_resumed_where_it_lies_and_nowhere_else(done):
+    storage = done.path.parent.parent
+    words = ("train", "--resume", str(done.path), "--plan", "--storage")
+    ended = call((*words, str(storage / "elsewhere")), cwd=storage, env={})
+    assert ended.code == 2
+    assert ended.errors[0].endswith(
+        f"the run lies in {storage}, where it is resumed; drop --storage"
+    )
+    assert call((*words, "."), cwd=storage, env={}).code == 0
+
+
 def test_a_search_is_refused(tmp_path, new_summary):
     experiment = Experiment.model_validate({"search": {"training.lr": {"uniform": [0.1, 0.2]}}})
     run = write_run(tmp_path / "ppo" / "search", new_summary(), experiment=experiment)

@@ -32,6 +32,9 @@ PIPE_WIDTH = 80
 
 MIN_WIDTH, MAX_WIDTH = 20, 80
 
+HOST, PORT = "127.0.0.1", 8000
+"""Where the page is served unless told otherwise."""
+
 
 class SeatChoice(StrEnum):
     """Where the person sits."""
@@ -70,10 +73,10 @@ def play(
     web: Annotated[bool, typer.Option("--web", help="Play in the browser.")] = False,
     host: Annotated[
         str, typer.Option(metavar="HOST", help="With --web: the address to listen on.")
-    ] = "127.0.0.1",
+    ] = HOST,
     port: Annotated[
         int, typer.Option(min=0, max=65535, metavar="N", help="With --web: the port.")
-    ] = 8000,
+    ] = PORT,
 ) -> None:
     """Play against an agent, with the exact verdict on every move.
 
@@ -82,6 +85,7 @@ def play(
     code = EXIT_DONE
     try:
         number = _seed(seed, web=web)
+        _check_place(seat, host, port, web=web)
         if list_:
             _show_list(results)
         elif web:
@@ -135,6 +139,21 @@ def _seed(text: str | None, *, web: bool) -> int | None:
     if web:
         raise InputError(f"--seed {text}: is for the terminal; drop it, or drop --web")
     return int(text)
+
+
+def _check_place(seat: SeatChoice | None, host: str, port: int, *, web: bool) -> None:
+    """Refuse what only the page has, or only the terminal.
+
+    Raises:
+        InputError: If it would do nothing.
+    """
+    if web and seat is not None:
+        raise InputError(
+            f"--seat {seat.value}: is for the terminal; choose who sits where on the page"
+        )
+    for option, given, default in (("--host", host, HOST), ("--port", port, PORT)):
+        if not web and given != default:
+            raise InputError(f"{option} {given}: is the page's; add --web, or drop {option}")
 
 
 def _seat(choice: SeatChoice | None, *, interactive: bool) -> Seat:

@@ -44,10 +44,12 @@ from ttt_rllib.tracking.stage_lines import StageLines
 from ttt_rllib.train.command_line import explain_option, overrides_of, split_words
 from ttt_rllib.train.next_steps import next_steps, resume_command
 from ttt_rllib.train.preparation import (
+    RESULTS,
     Job,
     check_earlier_state,
     check_installed,
     check_keep_dashboard,
+    check_storage,
     choose_run_dir,
     claim_earlier_run,
     claim_run_dir,
@@ -65,6 +67,8 @@ __all__ = ["train"]
 
 POSITIONS_PER_S = "about a million in 2 seconds"
 """What a walk takes with a network of 128 and 128 units on one core."""
+PORT = 8000
+"""Where the page of a training is served unless told otherwise."""
 ABORT_TIMEOUT_S = 2.0
 """How long W&B may take to end after an error or a second Ctrl-C."""
 
@@ -102,9 +106,7 @@ def train(
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Run id; by default date and time.")
     ] = None,
-    storage: Annotated[Path, typer.Option(metavar="DIR", help="Folder for all results.")] = Path(
-        "results"
-    ),
+    storage: Annotated[Path, typer.Option(metavar="DIR", help="Folder for all results.")] = RESULTS,
     address: Annotated[
         str | None,
         typer.Option(
@@ -146,7 +148,7 @@ def train(
         typer.Option(
             min=0, max=65535, metavar="N", help="With --web: the port; 0 picks a free one."
         ),
-    ] = 8000,
+    ] = PORT,
     plan: Annotated[
         bool, typer.Option("--plan", "--dry-run", help="Show what would run, and exit.")
     ] = False,
@@ -164,6 +166,7 @@ def train(
     if not plan and not print_config:
         output_is_optional()
     try:
+        page_port = _page_port(port, web=web)
         experiment, words = split_words(experiment, settings or ())
         changes = overrides_of(overrides or (), words, seed)
         if resume is None:
@@ -172,6 +175,7 @@ def train(
             )
         else:
             job = resume_job(resume, experiment, changes, name, address)
+            check_storage(job, storage)
         if print_config:
             print(dump_experiment(job.experiment), end="")
             raise typer.Exit(EXIT_DONE)
@@ -183,7 +187,7 @@ def train(
             else:
                 from ttt_rllib.train.live_page import live_page
 
-                with live_page(job.experiment, port if web else None, console) as page:
+                with live_page(job.experiment, page_port, console) as page:
                     code = _run(job, address, wait, console, page)
         if keep_dashboard and code == EXIT_DONE and not plan:
             _keep_dashboard(job.experiment.ray, console)
@@ -201,6 +205,17 @@ def train(
     finally:
         disconnect()
     raise typer.Exit(code)
+
+
+def _page_port(port: int, *, web: bool) -> int | None:
+    """Return the port of the page; None = there is no page.
+
+    Raises:
+        InputError: If there is a port for no page.
+    """
+    if port != PORT and not web:
+        raise InputError(f"--port {port}: is the page's; add --web, or drop --port")
+    return port if web else None
 
 
 def _run(

@@ -6,6 +6,7 @@ what it found; the command decides their order.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -56,10 +57,12 @@ from ttt_rllib.signals import deferred_interrupts
 from ttt_rllib.train.longer_limits import extend_run, with_longer_limits
 
 __all__ = [
+    "RESULTS",
     "Job",
     "check_earlier_state",
     "check_installed",
     "check_keep_dashboard",
+    "check_storage",
     "choose_run_dir",
     "claim_earlier_run",
     "claim_run_dir",
@@ -71,6 +74,9 @@ __all__ = [
 
 NEEDED = ("ray", "torch")
 """What only training needs, and cannot do without."""
+
+RESULTS = Path("results")
+"""Where runs are written unless told otherwise."""
 
 INSTALL = "pip install -c constraints.txt -e ."
 
@@ -242,6 +248,23 @@ def check_keep_dashboard(settings: Ray, address: str | None) -> None:
         raise InputError("--keep-dashboard: there is none; add --set ray.include_dashboard=true")
     if address is not None:
         raise InputError("--keep-dashboard: the cluster of --address has its own")
+
+
+def check_storage(job: Job, storage: Path) -> None:
+    """Refuse another folder of results than that in which the run to resume lies.
+
+    Args:
+        job: What is resumed.
+        storage: The folder; the default says nothing.
+
+    Raises:
+        InputError: If it is another one.
+    """
+    if storage != RESULTS and os.path.realpath(storage) != os.path.realpath(job.storage):
+        raise InputError(
+            f"--storage {storage}: the run lies in {job.storage} and is resumed there; leave "
+            "--storage out"
+        )
 
 
 @contextmanager
