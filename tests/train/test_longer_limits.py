@@ -64,9 +64,7 @@ def test_a_run_is_resumed_where_it_lies_and_nowhere_else(done):
     words = ("train", "--resume", str(done.path), "--plan", "--storage")
     ended = call((*words, str(storage / "elsewhere")), cwd=storage, env={})
     assert ended.code == 2
-    assert ended.errors[0].endswith(
-        f"the run lies in {storage}, where it is resumed; drop --storage"
-    )
+    assert f"the run lies in {storage} and is resumed there; leave --storage" in ended.errors[0]
     assert call((*words, "."), cwd=storage, env={}).code == 0
 
 
