@@ -8,6 +8,7 @@ from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.errors import InputError
 from ttt_rllib.runs.directory import create_run_dir, new_run_dir, open_run_dir
 from ttt_rllib.runs.files import write_atomic
+from ttt_rllib.runs.listing import read_row
 
 
 def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path):
@@ -32,6 +33,17 @@ def test_a_run_is_made_once_and_can_be_opened_again(tmp_path):
         create(experiment, tmp_path, "a")
     run.trials.mkdir()
     assert open_run_dir(run.path) == (run, experiment)
+
+
+def test_a_run_has_its_name_also_where_it_is_given_from_inside(tmp_path, monkeypatch):
+    run = create(Experiment(name="e"), tmp_path, "a")
+    run.trials.mkdir()
+    monkeypatch.chdir(run.trials)
+    assert open_run_dir(Path(".."))[0].path == run.path
+    assert read_row(Path("..")).name == "e/a"
+    link = tmp_path / "link"
+    link.symlink_to(run.path)
+    assert open_run_dir(link)[0].path == link
 
 
 def test_two_runs_within_a_second_have_different_ids(tmp_path):

@@ -11,7 +11,7 @@ from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, warn
 from ttt_rllib.config.completion import complete_run
 from ttt_rllib.errors import InputError, file_error
 from ttt_rllib.report.page import page
-from ttt_rllib.runs.directory import RunDir
+from ttt_rllib.runs.directory import RunDir, named_path
 from ttt_rllib.runs.files import write_atomic
 from ttt_rllib.runs.record import read_run
 
@@ -55,7 +55,7 @@ def report(
     """
     code = EXIT_DONE
     try:
-        print(f"report: {write_report(RunDir(run_dir.absolute()))}")
+        print(f"report: {write_report(RunDir(named_path(run_dir)))}")
     except InputError as error:
         warn(f"error: {error}")
         code = EXIT_BAD_INPUT

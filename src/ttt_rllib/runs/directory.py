@@ -46,6 +46,7 @@ __all__ = [
     "TRIALS_FOLDER",
     "RunDir",
     "create_run_dir",
+    "named_path",
     "new_run_dir",
     "not_a_run",
     "open_run_dir",
@@ -237,6 +238,11 @@ def _free_run_id(folder: Path) -> str:
     return next(run_id for run_id in ids if not (folder / run_id).exists())
 
 
+def named_path(path: Path) -> Path:
+    """Return an absolute path that ends with the folder's name, which `..` is not."""
+    return Path(os.path.realpath(path)) if ".." in path.parts else path.absolute()
+
+
 def not_a_run(run: RunDir) -> str:
     """Return what is missing in a folder that is no run, and what to give instead."""
     return (
@@ -251,7 +257,7 @@ def open_run_dir(path: Path) -> tuple[RunDir, Experiment]:
     Raises:
         InputError: If it is not a run directory, or is one of an earlier version.
     """
-    run = RunDir(path.absolute())
+    run = RunDir(named_path(path))
     if not run.experiment.is_file():
         raise InputError(f"--resume {path}: {not_a_run(run)}")
     return run, load_saved_experiment(run.experiment)

@@ -12,7 +12,7 @@ from ttt_rllib.errors import InputError
 from ttt_rllib.metrics import MOVES, TRAIN_S
 from ttt_rllib.runs.bundles import claim_about, run_folders
 from ttt_rllib.runs.certificate_json import Claim
-from ttt_rllib.runs.directory import EXPERIMENT_FILE, RunDir
+from ttt_rllib.runs.directory import EXPERIMENT_FILE, RunDir, named_path
 from ttt_rllib.runs.leading_trial import leading_trial
 from ttt_rllib.runs.lock import is_locked
 from ttt_rllib.runs.metrics_csv import METRICS_FILE, read_curves
@@ -89,7 +89,7 @@ def read_row(folder: Path) -> RunRow:
     summary = read_summary(run.summary)
     is_running = is_locked(folder)
     moves, train_s = _progress(run, None if is_running else summary)
-    place = folder.absolute()
+    place = named_path(folder)
     return RunRow(
         name=f"{place.parent.name}/{place.name}",
         path=folder,
