@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ttt_envs.boards import Bits, Boards, Mask, has_line
 from ttt_envs.game import Game
 from ttt_envs.keys import HALF, boards_of_keys, position_keys
-from ttt_envs.position_count import position_counts
+from ttt_envs.position_count import MAX_COUNTED_SQUARES, position_counts
 from ttt_envs.rules_table import RulesTable
 
 __all__ = [
@@ -126,14 +126,14 @@ class Positions:
 def too_many_positions(game: Game) -> str | None:
     """Return a clause that says why a game cannot be enumerated; None if it can be.
 
-    Without gravity the positions are only counted, which takes milliseconds. With gravity they are
-    enumerated, which takes seconds where they are nearly too many.
+    Without gravity the positions are only counted, which takes milliseconds. They are enumerated
+    with gravity, and on boards of more than `MAX_COUNTED_SQUARES` squares whose lower bounds do not
+    decide; this takes seconds where they are nearly too many.
     """
     try:
-        if position_counts(game) is None:
+        _check_size(game, MAX_POSITIONS)
+        if game.gravity or game.num_squares > MAX_COUNTED_SQUARES:
             enumerate_positions(game)
-        else:
-            _check_size(game, MAX_POSITIONS)
     except TooManyPositionsError as error:
         return str(error)
     return None

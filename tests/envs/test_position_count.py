@@ -42,3 +42,11 @@ def test_a_game_may_be_too_large_for_its_squares_or_small_enough_with_gravity():
     assert "42 squares" in str(too_many_positions(CONNECT_FOUR))
     assert too_many_positions(Game(4, 4, 4, gravity=True)) is None
     assert too_many_positions(Game(3, 5, 4)) is None, "of 3,414,564 positions"
+
+
+def test_a_game_that_its_lower_bounds_do_not_decide_is_enumerated_to_tell():
+    game = Game(2, 14, 2)
+    with pytest.raises(TooManyPositionsError) as refused:
+        enumerate_positions(game)
+    assert too_many_positions(game) == str(refused.value)
+    assert too_many_positions(Game(3, 6, 2)) is None

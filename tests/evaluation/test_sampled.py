@@ -15,6 +15,7 @@ import pytest
 from tests.commands import run_command
 from tests.in_process import call
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Game
+from ttt_envs.positions import too_many_positions
 from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
 from ttt_rllib.agents.bundle import Bundle, load_bundle, save_bundle
 from ttt_rllib.agents.fixed_players import ALPHA_BETA_DEPTH
@@ -26,7 +27,7 @@ from ttt_rllib.evaluation.sampled import sampled_report
 from ttt_rllib.evaluation.test_positions import optimal_rates
 from ttt_rllib.evaluation.text import format_report, verdict
 from ttt_rllib.exact import evaluate_walks, greedy_table, match, walk_both_seats
-from ttt_rllib.exact.evaluation import solve_or_raise, solved_game, unsolved_reason
+from ttt_rllib.exact.evaluation import solve_or_raise, solved_game
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.runs.certificate_json import CERTIFICATE_FILE, certificate_of, write_certificate
 
@@ -100,12 +101,12 @@ def test_metric_names_are_those_of_the_metrics_file_and_name_the_depth():
 
 
 def test_why_a_game_has_no_truth_is_told_and_a_small_game_has_one():
-    assert unsolved_reason(TIC_TAC_TOE) is None
+    assert too_many_positions(TIC_TAC_TOE) is None
     assert solved_game(CONNECT_FOUR) is None
-    assert unsolved_reason(CONNECT_FOUR) == (
+    assert too_many_positions(CONNECT_FOUR) == (
         "a 6 x 7 board has 42 squares; exact evaluation takes at most 32"
     )
-    assert str(unsolved_reason(FOUR_BY_FOUR)).startswith(
+    assert str(too_many_positions(FOUR_BY_FOUR)).startswith(
         "a 4 x 4 board with lines of 4 has more than 4,000,000 positions (at least "
     )
 

@@ -6,13 +6,14 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 from ttt_envs.game import Game
+from ttt_envs.positions import too_many_positions
 from ttt_rllib.agents.bundle import Bundle
 from ttt_rllib.agents.lookahead import knowledge
 from ttt_rllib.evaluation.evaluate_agent import Report
 from ttt_rllib.evaluation.matches import Record
 from ttt_rllib.evaluation.sampled import SampledReport
 from ttt_rllib.exact.certificate import Certificate
-from ttt_rllib.exact.evaluation import NOT_PROVABLE, unsolved_reason
+from ttt_rllib.exact.evaluation import NOT_PROVABLE
 from ttt_rllib.exact.walks import SEATS, Seat
 from ttt_rllib.metrics import (
     OPTIMAL_RATE_DECISIVE,
@@ -72,7 +73,7 @@ def format_figures(game: Game, about: Mapping[str, str], report: Report, width: 
     if report.optimal_rates:
         lines += _optimal_rates(report.optimal_rates)
     if report.sampled is not None:
-        lines += _wrapped("no exact values", unsolved_reason(game) or "")
+        lines += _wrapped("no exact values", too_many_positions(game) or "")
         lines += _sampled(report.sampled)
     if report.certificate is not None:
         lines += _losing_lines(report.certificate, game.move_names)

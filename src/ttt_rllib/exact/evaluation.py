@@ -14,7 +14,7 @@ import numpy as np
 
 from ttt_envs.boards import Mask
 from ttt_envs.game import Game
-from ttt_envs.positions import Positions, TooManyPositionsError, enumerate_positions
+from ttt_envs.positions import Positions, enumerate_positions, too_many_positions
 from ttt_rllib.exact.exploitability import sweep
 from ttt_rllib.exact.known_values import known_value
 from ttt_rllib.exact.scores import Ceilings, Outcome, outcome, score_ceilings
@@ -47,7 +47,6 @@ __all__ = [
     "game_value",
     "solve_or_raise",
     "solved_game",
-    "unsolved_reason",
 ]
 
 NOT_PROVABLE = "the game has too many positions for exact evaluation"
@@ -175,19 +174,12 @@ def game_value(game: Game) -> int | None:
 
 def solved_game(game: Game | None) -> SolvedGame | None:
     """Return `solve_or_raise(game)`, or None where the game is unknown or too large; cached."""
-    if game is None:
+    if game is None or too_many_positions(game) is not None:
         return None
-    found = _solved_or_reason(game)
-    return None if isinstance(found, str) else found
+    return solve_or_raise(game)
 
 
-def unsolved_reason(game: Game) -> str | None:
-    """Return a clause that says why a game has no exact evaluation; None if it has one."""
-    found = _solved_or_reason(game)
-    return found if isinstance(found, str) else None
-
-
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def solve_or_raise(game: Game) -> SolvedGame:
     """Solve a game once and keep the result.
 
@@ -197,14 +189,6 @@ def solve_or_raise(game: Game) -> SolvedGame:
     positions = enumerate_positions(game)
     uniform = uniform_table(positions)
     return SolvedGame(positions, solve(positions), uniform, score_ceilings(positions, uniform))
-
-
-@lru_cache(maxsize=64)
-def _solved_or_reason(game: Game) -> SolvedGame | str:
-    try:
-        return solve_or_raise(game)
-    except TooManyPositionsError as error:
-        return str(error)
 
 
 def evaluate(solved: SolvedGame, table: Table, seat: Seat | None = None) -> ExactReport:
