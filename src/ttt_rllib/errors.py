@@ -11,10 +11,14 @@ __all__ = [
     "NotReadyError",
     "abbreviated",
     "did_you_mean",
+    "error_words",
     "file_error",
 ]
 
 MAX_CHARACTERS = 60
+
+MAX_WORDS = 300
+"""Characters of a foreign error that a message repeats."""
 
 
 class InputError(ValueError):
@@ -38,6 +42,11 @@ def file_error(path: Path, what: str, error: OSError) -> OSError:
         error: What the operating system said.
     """
     return OSError(error.errno, f"{what}: {error.strerror}", str(path))
+
+
+def error_words(error: BaseException) -> str:
+    """Return what an exception of foreign code says, in one line: its type and its message."""
+    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")[:MAX_WORDS]
 
 
 def did_you_mean(value: str, known: list[str]) -> str:

@@ -19,7 +19,7 @@ from ttt_rllib.evaluation.evaluate_agent import Report, evaluate_agent
 from ttt_rllib.evaluation.sampled import MAX_GAMES, NUM_GAMES, SEED
 from ttt_rllib.evaluation.text import format_report
 from ttt_rllib.evaluation.walk_lines import WalkLines
-from ttt_rllib.exact.evaluation import NOT_PROVABLE
+from ttt_rllib.exact.evaluation import NOT_EXACT
 from ttt_rllib.exact.walks import MAX_POSITIONS
 from ttt_rllib.runs.bundles import find_bundle
 from ttt_rllib.runs.certificate_check import certificate_fault
@@ -115,13 +115,13 @@ def _judge(
     wrong = []
     if stored is not None:
         if certificate is None:
-            wrong.append(f"{_certificate_file(agent)}: cannot be checked: {NOT_PROVABLE}")
+            wrong.append(f"{_certificate_file(agent)}: cannot be checked: {NOT_EXACT}")
         elif fault := certificate_fault(bundle, certificate_of(bundle, certificate), stored):
             wrong.append(f"{_certificate_file(agent)}: {fault}")
     if require is not None:
         is_proved = None if certificate is None else getattr(certificate, require)
         if is_proved is None:
-            wrong.append(f"{agent}: cannot be proved {require}: {NOT_PROVABLE}")
+            wrong.append(f"{agent}: cannot be proved {require}: {NOT_EXACT}")
         elif not is_proved:
             wrong.append(f"{agent}: not {require}")
     for sentence in wrong:

@@ -27,8 +27,8 @@ from ttt_envs.boards import Boards
 from ttt_envs.game import Game
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.policies import Weights
-from ttt_rllib.config.own_code import error_words, import_own, source_of, source_sha256
-from ttt_rllib.errors import InputError
+from ttt_rllib.config.own_code import import_own, source_of, source_sha256
+from ttt_rllib.errors import InputError, error_words
 from ttt_rllib.exact.tables import Table
 
 __all__ = [

@@ -16,8 +16,7 @@ from ttt_envs.game import Game
 from ttt_rllib.agents.bundle import MAX_WEIGHTS_BYTES
 from ttt_rllib.agents.own_network import CLASS, board_planes, build_network
 from ttt_rllib.config.experiment import Experiment
-from ttt_rllib.config.own_code import error_words
-from ttt_rllib.errors import InputError
+from ttt_rllib.errors import InputError, error_words
 
 __all__ = ["check_network", "check_own_network", "own_classes"]
 

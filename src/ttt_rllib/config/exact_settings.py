@@ -8,7 +8,7 @@ from ttt_envs.positions import too_many_positions
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.reported_metrics import never_reported_reason
 from ttt_rllib.errors import InputError
-from ttt_rllib.exact.evaluation import NOT_PROVABLE
+from ttt_rllib.exact.evaluation import NOT_EXACT
 from ttt_rllib.exact.reached import not_walkable_reason
 from ttt_rllib.metrics import EXACT_GROUPS, OF_THE_TABLE, PENALISED_MOVES
 
@@ -31,7 +31,7 @@ def not_exact_reason(experiment: Experiment) -> str | None:
     game = experiment.env.game
     if game is None:
         return UNKNOWN_GAME
-    return None if too_many_positions(game) is None else NOT_PROVABLE
+    return None if too_many_positions(game) is None else NOT_EXACT
 
 
 def not_provable_reason(experiment: Experiment) -> str | None:

@@ -20,12 +20,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ttt_rllib.errors import InputError, did_you_mean
+from ttt_rllib.errors import InputError, did_you_mean, error_words
 
 __all__ = [
     "DOTTED_PATH",
     "copy_modules",
-    "error_words",
     "import_own",
     "make_findable",
     "source_of",
@@ -34,9 +33,6 @@ __all__ = [
 
 DOTTED_PATH = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
 """Pattern of a module's name and, after a colon, that of something in it."""
-
-MAX_WORDS = 300
-"""Characters of a foreign error that a message repeats."""
 
 
 def make_findable(folder: Path, *, first: bool = False) -> None:
@@ -134,11 +130,6 @@ def copy_modules(paths: Iterable[tuple[str, str]], folder: Path) -> None:
             place = folder / file.parent.name / one.relative_to(file.parent)
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(one, place)
-
-
-def error_words(error: Exception) -> str:
-    """Return what a foreign error says, in one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:MAX_WORDS]
 
 
 def _parts(setting: str, path: str) -> tuple[str, str]:

@@ -26,7 +26,7 @@ from pettingzoo import AECEnv
 
 from ttt_envs.boards import Boards
 from ttt_envs.game import CONNECT_FOUR, TIC_TAC_TOE, Game
-from ttt_rllib.errors import EnvironmentFailedError, InputError, did_you_mean
+from ttt_rllib.errors import EnvironmentFailedError, InputError, did_you_mean, error_words
 
 __all__ = [
     "ACTION_MASK",
@@ -119,7 +119,7 @@ def make_env(name: str, kwargs: Mapping[str, Any] | None = None) -> AECEnv[str, 
     except Exception as error:
         # A foreign constructor may raise anything.
         raise InputError(
-            f"env: {name} cannot be made with {dict(kwargs or {})}: {_words(error)}"
+            f"env: {name} cannot be made with {dict(kwargs or {})}: {error_words(error)}"
         ) from error
     check_env(env, name)
     return env
@@ -223,7 +223,7 @@ def no_legal_action(name: str, agent: str) -> InputError:
 
 def env_failed(name: str, error: Exception) -> EnvironmentFailedError:
     """Return the error of an environment that raised another one."""
-    return EnvironmentFailedError(f"env.pettingzoo: {name} failed: {_words(error)}")
+    return EnvironmentFailedError(f"env.pettingzoo: {name} failed: {error_words(error)}")
 
 
 def _rehearsals(env: AECEnv[str, Any, Any], name: str) -> Iterator[list[_Turn]]:
@@ -249,7 +249,7 @@ def _rehearsals(env: AECEnv[str, Any, Any], name: str) -> Iterator[list[_Turn]]:
         except Exception as error:
             # A foreign environment may raise anything.
             raise InputError(
-                f"env.pettingzoo: {name} fails in a game of random legal moves: {_words(error)}"
+                f"env.pettingzoo: {name} fails in a game of random legal moves: {error_words(error)}"
             ) from error
         yield turns
         if time.monotonic() > deadline_s:
@@ -364,11 +364,9 @@ def _import(name: str) -> ModuleType:
             f"env.pettingzoo: {name} needs the package {error.name}, which is not installed{extra}"
         ) from error
     except ImportError as error:
-        raise InputError(f"env.pettingzoo: {name} cannot be imported: {_words(error)}") from error
-
-
-def _words(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(
+            f"env.pettingzoo: {name} cannot be imported: {error_words(error)}"
+        ) from error
 
 
 def _classic_names() -> list[str]:

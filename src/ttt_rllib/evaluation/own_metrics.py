@@ -16,9 +16,9 @@ from typing import Any
 from ttt_rllib.agents.lookahead import BundledPolicy
 from ttt_rllib.agents.untrained import untrained_policy
 from ttt_rllib.config.experiment import Experiment
-from ttt_rllib.config.own_code import error_words, import_own, make_findable
+from ttt_rllib.config.own_code import import_own, make_findable
 from ttt_rllib.config.stopping import METRIC_NAME
-from ttt_rllib.errors import InputError, did_you_mean
+from ttt_rllib.errors import InputError, did_you_mean, error_words
 from ttt_rllib.metrics import CUSTOM
 
 __all__ = ["OwnMetrics", "check_own_metrics", "own_metric_paths"]

@@ -13,7 +13,7 @@ from ttt_rllib.evaluation.evaluate_agent import Report
 from ttt_rllib.evaluation.matches import Record
 from ttt_rllib.evaluation.sampled import SampledReport
 from ttt_rllib.exact.certificate import Certificate
-from ttt_rllib.exact.evaluation import NOT_PROVABLE
+from ttt_rllib.exact.evaluation import NOT_EXACT
 from ttt_rllib.exact.walks import SEATS, Seat
 from ttt_rllib.metrics import (
     OPTIMAL_RATE_DECISIVE,
@@ -90,7 +90,7 @@ def verdict(report: Report) -> str:
     """Return the verdict in one sentence."""
     certificate = report.certificate
     if certificate is None:
-        return f"not proved: {NOT_PROVABLE}{_sampled_scores(report.sampled)}"
+        return f"not proved: {NOT_EXACT}{_sampled_scores(report.sampled)}"
     as_seat = f" as {report.seat.upper()}" if report.seat else ""
     if certificate.perfect:
         turn = f" with {report.seat.upper()} to move" if report.seat else " of the game"

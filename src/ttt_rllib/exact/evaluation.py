@@ -38,7 +38,7 @@ from ttt_rllib.metrics import (
 
 __all__ = [
     "NOTHING_KNOWN",
-    "NOT_PROVABLE",
+    "NOT_EXACT",
     "ExactReport",
     "SolvedGame",
     "TableFacts",
@@ -49,7 +49,7 @@ __all__ = [
     "solved_game",
 ]
 
-NOT_PROVABLE = "the game has too many positions for exact evaluation"
+NOT_EXACT = "the game has too many positions for exact evaluation"
 
 
 class SolvedGame(NamedTuple):

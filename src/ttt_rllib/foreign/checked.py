@@ -14,11 +14,11 @@ import numpy.typing as npt
 
 from ttt_envs.boards import Boards
 from ttt_envs.game import Game
-from ttt_rllib.errors import InputError
+from ttt_rllib.errors import InputError, error_words
 from ttt_rllib.exact.tables import TOLERANCE, Table
 from ttt_rllib.foreign.lines import place
 
-__all__ = ["Ask", "CheckedPolicy", "Foreign", "as_array", "error_words"]
+__all__ = ["Ask", "CheckedPolicy", "Foreign", "as_array"]
 
 Ask = Callable[[Boards], Any]
 """From `[B]` positions to probabilities `[B, A]`, or to moves `[B]`; nothing of it is trusted."""
@@ -174,11 +174,6 @@ REMEDIES = {
     "mask": "mask illegal moves before the softmax, or set them to 0 and divide by the sum",
     "same": "return probabilities instead of drawing a move, without exploration or dropout",
 }
-
-
-def error_words(error: BaseException) -> str:
-    """Return what an exception says, in one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
 
 
 def as_array(given: Any) -> npt.NDArray[Any]:

@@ -16,7 +16,7 @@ from ttt_rllib.errors import file_error
 from ttt_rllib.evaluation.evaluate_agent import Report, evaluate_agent
 from ttt_rllib.evaluation.text import format_figures
 from ttt_rllib.evaluation.walk_lines import WalkLines
-from ttt_rllib.exact.evaluation import NOT_PROVABLE
+from ttt_rllib.exact.evaluation import NOT_EXACT
 from ttt_rllib.exact.walks import MAX_POSITIONS
 from ttt_rllib.foreign.checked import CheckedPolicy
 from ttt_rllib.foreign.games import game_named
@@ -109,9 +109,7 @@ def _judge(name: str, report: Report, require: Requirement | None) -> int:
     is_proved = getattr(report.certificate, require, None)
     if is_proved:
         return EXIT_DONE
-    reason = (
-        f"cannot be proved {require}: {NOT_PROVABLE}" if is_proved is None else f"not {require}"
-    )
+    reason = f"cannot be proved {require}: {NOT_EXACT}" if is_proved is None else f"not {require}"
     warn(f"{name}: {reason}")
     return EXIT_FAILED
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ttt_rllib.errors import InputError, did_you_mean
-from ttt_rllib.foreign.checked import error_words
+from ttt_rllib.errors import InputError, did_you_mean, error_words
 from ttt_rllib.foreign.onnx_file import ONNX_SUFFIX
 
 __all__ = ["FORM", "load"]

@@ -17,8 +17,8 @@ import numpy.typing as npt
 from ttt_envs.boards import Boards
 from ttt_envs.game import Game
 from ttt_rllib.agents.onnx import INSTALL
-from ttt_rllib.errors import InputError
-from ttt_rllib.foreign.checked import Foreign, error_words
+from ttt_rllib.errors import InputError, error_words
+from ttt_rllib.foreign.checked import Foreign
 from ttt_rllib.foreign.games import agreed_game
 from ttt_rllib.foreign.observations import ACTION_MASK, OBSERVATION
 

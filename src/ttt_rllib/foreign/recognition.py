@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ttt_envs.game import Game
-from ttt_rllib.errors import InputError
-from ttt_rllib.foreign.checked import CheckedPolicy, Foreign, error_words
+from ttt_rllib.errors import InputError, error_words
+from ttt_rllib.foreign.checked import CheckedPolicy, Foreign
 from ttt_rllib.foreign.functions import function_agent, parameters_of, policy_agent
 from ttt_rllib.foreign.onnx_file import ONNX_SUFFIX, onnx_agent
 from ttt_rllib.foreign.openspiel import is_openspiel, openspiel_agent

@@ -16,7 +16,7 @@ import torch
 from ray.rllib.core import Columns
 from ray.rllib.core.rl_module import MultiRLModule, RLModule
 
-from ttt_rllib.errors import InputError
+from ttt_rllib.errors import InputError, error_words
 
 __all__ = ["answer", "load_module", "only_module"]
 
@@ -45,8 +45,9 @@ def load_module(path: Path, name: str) -> RLModule:
         ) from error
     except Exception as error:
         # What is unpickled there may raise anything.
-        words = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError(f"{name}: the checkpoint cannot be loaded: {words}") from error
+        raise InputError(
+            f"{name}: the checkpoint cannot be loaded: {error_words(error)}"
+        ) from error
     return only_module(module, name, path)
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ttt_rllib.config.experiment import Experiment
-from ttt_rllib.config.own_code import error_words, import_own, make_findable
-from ttt_rllib.errors import InputError
+from ttt_rllib.config.own_code import import_own, make_findable
+from ttt_rllib.errors import InputError, error_words
 from ttt_rllib.metrics import CUSTOM_GROUP
 
 __all__ = [
