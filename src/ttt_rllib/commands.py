@@ -23,10 +23,12 @@ __all__ = [
     "EXIT_FAILED",
     "EXIT_INTERRUPTED",
     "call",
+    "check_games",
     "load_environment_file",
     "one_line",
     "output_is_optional",
     "run_command",
+    "shortened",
     "warn",
     "warn_of_skipped",
 ]
@@ -36,6 +38,9 @@ EXIT_FAILED = 1
 """The run failed, or the agent does not meet what was required."""
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
+
+MAX_GAMES = 1_000_000
+"""Games of a pair that fit the memory, as all of them are played at once."""
 
 ENVIRONMENT_FILE = "TTT_ENV_FILE"
 """The environment variable that names a file of further variables, such as a mounted Secret."""
@@ -123,6 +128,25 @@ def one_line(error: Exception) -> str:
         return str(error)
     place = f"{error.filename}: " if error.filename is not None else ""
     return f"{place}{error.strerror}"
+
+
+def check_games(games: int) -> None:
+    """Check an option `--games`.
+
+    Raises:
+        InputError: If it is odd, below 2 or above `MAX_GAMES`: half of the games are played in
+            each seat.
+    """
+    if games % 2 or not 2 <= games <= MAX_GAMES:
+        raise InputError(
+            f"--games is {games}; half are played in each seat: give an even number, 2 to "
+            f"{MAX_GAMES}"
+        )
+
+
+def shortened(name: str, room: int) -> str:
+    """Return a name cut to so many characters; its end stays, which tells runs apart."""
+    return name if len(name) <= room else "…" + name[1 - room :]
 
 
 def warn(sentence: str) -> None:

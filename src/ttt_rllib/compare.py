@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ttt_rllib.commands import one_line, run_command, warn_of_skipped
+from ttt_rllib.commands import one_line, run_command, shortened, warn_of_skipped
 from ttt_rllib.errors import InputError, file_error
 from ttt_rllib.metrics import CONSECUTIVE_UNEXPLOITABLE_EVALS, METRICS, MOVES_PER_S
 from ttt_rllib.report.charts.axes import short
@@ -173,7 +173,7 @@ def _shortened(name: str, room: int) -> str:
     """Leave the group of a metric out where there is no room for it, then its beginning."""
     if len(name) > room:
         name = name.rpartition("/")[2]
-    return name if len(name) <= room else "…" + name[1 - room :]
+    return shortened(name, room)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,11 +11,19 @@ import typer
 
 from ttt_rllib.agents.bundle import Bundle, BundleError
 from ttt_rllib.agents.lookahead import LookaheadPolicy
-from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run_command, warn
+from ttt_rllib.commands import (
+    EXIT_BAD_INPUT,
+    EXIT_DONE,
+    EXIT_FAILED,
+    check_games,
+    run_command,
+    warn,
+)
 from ttt_rllib.config.completion import complete_run
 from ttt_rllib.errors import InputError
 from ttt_rllib.evaluation.evaluate_agent import Report, evaluate_agent
-from ttt_rllib.evaluation.sampled import MAX_GAMES, NUM_GAMES, SEED
+from ttt_rllib.evaluation.requirement import Requirement, shortfall
+from ttt_rllib.evaluation.sampled import NUM_GAMES, SEED
 from ttt_rllib.evaluation.text import format_report
 from ttt_rllib.evaluation.walk_lines import WalkLines
 from ttt_rllib.exact.evaluation import NOT_EXACT
@@ -31,13 +38,6 @@ from ttt_rllib.runs.certificate_json import (
 )
 
 __all__ = ["evaluate"]
-
-
-class Requirement(StrEnum):
-    """What an agent can be required to be."""
-
-    unexploitable = "unexploitable"
-    perfect = "perfect"
 
 
 def evaluate(
@@ -79,7 +79,7 @@ def evaluate(
     Exit codes: 0 done, 1 the agent falls short or its certificate is wrong, 2 no agent.
     """
     try:
-        _check_games(games)
+        check_games(games)
         bundle = find_bundle(agent)
         stored = read_certificate(_certificate_file(agent))
     except (BundleError, InputError) as error:
@@ -118,23 +118,11 @@ def _judge(
             wrong.append(f"{_certificate_file(agent)}: cannot be checked: {NOT_EXACT}")
         elif fault := certificate_fault(bundle, certificate_of(bundle, certificate), stored):
             wrong.append(f"{_certificate_file(agent)}: {fault}")
-    if require is not None:
-        is_proved = None if certificate is None else getattr(certificate, require)
-        if is_proved is None:
-            wrong.append(f"{agent}: cannot be proved {require}: {NOT_EXACT}")
-        elif not is_proved:
-            wrong.append(f"{agent}: not {require}")
+    if require is not None and (short := shortfall(certificate, require)):
+        wrong.append(f"{agent}: {short}")
     for sentence in wrong:
         warn(sentence)
     return EXIT_FAILED if wrong else EXIT_DONE
-
-
-def _check_games(games: int) -> None:
-    if games % 2 or not 2 <= games <= MAX_GAMES:
-        raise InputError(
-            f"--games is {games}; half are played in each seat: give an even number, 2 to "
-            f"{MAX_GAMES}"
-        )
 
 
 def _as_json(bundle: Bundle, report: Report) -> dict[str, Any]:

@@ -15,10 +15,9 @@ from ttt_envs.positions import too_many_positions
 from ttt_rllib.agents.bundle import BundleError
 from ttt_rllib.agents.fixed_players import FIXED_PLAYERS, PERFECT, RANDOM
 from ttt_rllib.agents.policies import GreedyPolicy
-from ttt_rllib.commands import EXIT_DONE, run_command
+from ttt_rllib.commands import EXIT_DONE, check_games, run_command, shortened
 from ttt_rllib.config.completion import complete_run
 from ttt_rllib.errors import InputError, file_error
-from ttt_rllib.evaluation.sampled import MAX_GAMES
 from ttt_rllib.league.members import Member, find_player
 from ttt_rllib.league.payoffs import PAIR_GAMES, payoffs
 from ttt_rllib.league.standing import Standing, rated, standing_as_json
@@ -59,11 +58,7 @@ def tournament(
     """
     if as_json and as_markdown:
         raise InputError("--json and --markdown: choose one")
-    if games % 2 or not 2 <= games <= MAX_GAMES:
-        raise InputError(
-            f"--games is {games}; half are played in each seat: give an even number, 2 to "
-            f"{MAX_GAMES}"
-        )
+    check_games(games)
     members = _members(agents)
     game = members[0].policy.game
     results = payoffs([member.policy for member in members], seed=seed, num_games=games)
@@ -140,7 +135,7 @@ def _text(game: Game, standing: Standing, games: int, width: int) -> list[str]:
     order = standing.order
     means = standing.payoffs.scores.mean(axis=1)
     room = max(8, width - len(" 1   rating  score   Nash") - 1)
-    names = {number: _shortened(standing.players[number].name, room) for number in order}
+    names = {number: shortened(standing.players[number].name, room) for number in order}
     longest = max(map(len, names.values()))
     lines = [
         f"{game.title}, {how}, {len(order)} players",
@@ -172,11 +167,6 @@ def _text(game: Game, standing: Standing, games: int, width: int) -> list[str]:
 def _signed(score: float) -> str:
     """Return a score in six places; 0 has a plus, whatever its last digits say."""
     return f"{round(float(score), 2) + 0.0:+6.2f}"
-
-
-def _shortened(name: str, room: int) -> str:
-    """Keep the end of a path, which tells runs apart."""
-    return name if len(name) <= room else "…" + name[1 - room :]
 
 
 if __name__ == "__main__":

@@ -249,7 +249,8 @@ def _rehearsals(env: AECEnv[str, Any, Any], name: str) -> Iterator[list[_Turn]]:
         except Exception as error:
             # A foreign environment may raise anything.
             raise InputError(
-                f"env.pettingzoo: {name} fails in a game of random legal moves: {error_words(error)}"
+                f"env.pettingzoo: {name} fails in a game of random legal moves: "
+                f"{error_words(error)}"
             ) from error
         yield turns
         if time.monotonic() > deadline_s:

@@ -16,11 +16,9 @@ from ttt_rllib.agents.policies import Policy, RandomPolicy
 from ttt_rllib.evaluation.matches import MatchResult, play_match
 from ttt_rllib.metrics import SCORE_VS_ALPHA_BETA, SCORE_VS_ONE_PLY, SCORE_VS_RANDOM
 
-__all__ = ["MAX_GAMES", "NUM_GAMES", "SEED", "SampledReport", "sampled_report"]
+__all__ = ["NUM_GAMES", "SEED", "SampledReport", "sampled_report"]
 
 NUM_GAMES = 64
-MAX_GAMES = 1_000_000
-"""Games of a pair that fit the memory, as all of them are played at once."""
 """Games against each player; the 95 % interval of an even match is then +-0.24 wide."""
 
 SEED = 0

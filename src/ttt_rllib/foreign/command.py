@@ -14,9 +14,9 @@ import typer
 from ttt_rllib.commands import EXIT_DONE, EXIT_FAILED, warn
 from ttt_rllib.errors import file_error
 from ttt_rllib.evaluation.evaluate_agent import Report, evaluate_agent
+from ttt_rllib.evaluation.requirement import Requirement, shortfall
 from ttt_rllib.evaluation.text import format_figures
 from ttt_rllib.evaluation.walk_lines import WalkLines
-from ttt_rllib.exact.evaluation import NOT_EXACT
 from ttt_rllib.exact.walks import MAX_POSITIONS
 from ttt_rllib.foreign.checked import CheckedPolicy
 from ttt_rllib.foreign.games import game_named
@@ -26,13 +26,6 @@ from ttt_rllib.report.proof_page import proof_page
 from ttt_rllib.runs.files import write_atomic
 
 __all__ = ["prove"]
-
-
-class Requirement(StrEnum):
-    """What an agent can be required to be."""
-
-    unexploitable = "unexploitable"
-    perfect = "perfect"
 
 
 class SeatOption(StrEnum):
@@ -104,13 +97,10 @@ def prove(
 
 
 def _judge(name: str, report: Report, require: Requirement | None) -> int:
-    if require is None:
+    short = None if require is None else shortfall(report.certificate, require)
+    if short is None:
         return EXIT_DONE
-    is_proved = getattr(report.certificate, require, None)
-    if is_proved:
-        return EXIT_DONE
-    reason = f"cannot be proved {require}: {NOT_EXACT}" if is_proved is None else f"not {require}"
-    warn(f"{name}: {reason}")
+    warn(f"{name}: {short}")
     return EXIT_FAILED
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ttt_rllib.commands import one_line, warn_of_skipped
+from ttt_rllib.commands import one_line, shortened, warn_of_skipped
 from ttt_rllib.errors import InputError
 from ttt_rllib.runs.listing import RunRow, find_runs, read_row
 
@@ -108,7 +108,7 @@ def _table(rows: Sequence[RunRow], width: int | None) -> list[str]:
     if width is not None and (excess := _room(columns) - width) > 0:
         longest = max(map(len, columns["run"]))
         room = max(SHORTEST_NAME, longest - excess)
-        columns["run"] = [_shortened(name, room) for name in columns["run"]]
+        columns["run"] = [shortened(name, room) for name in columns["run"]]
     return [_line(columns, None), *(_line(columns, number) for number in range(len(rows)))]
 
 
@@ -129,11 +129,6 @@ def _line(columns: dict[str, list[str]], number: int | None) -> str:
         width = _widest(name, cells)
         parts.append(text.rjust(width) if name in RIGHT else text.ljust(width))
     return GAP.join(parts).rstrip()
-
-
-def _shortened(name: str, room: int) -> str:
-    """Keep the end of a name, which tells runs apart."""
-    return name if len(name) <= room else "…" + name[1 - room :]
 
 
 def _seeds(seeds: Sequence[int]) -> str:
