@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
@@ -24,6 +23,7 @@ from pydantic import (
 
 from ttt_envs.game import GAMES
 from ttt_rllib.config.cluster import Ray
+from ttt_rllib.config.combinations import refusals
 from ttt_rllib.config.env import (
     NO_OPENING,
     Env,
@@ -48,14 +48,7 @@ from ttt_rllib.config.training import (
     Training,
 )
 from ttt_rllib.errors import did_you_mean
-from ttt_rllib.metrics import (
-    BETTER,
-    CUSTOM,
-    EXACT_GROUPS,
-    NASH_CONV,
-    OF_THE_TABLE,
-    PENALISED_MOVES,
-)
+from ttt_rllib.metrics import BETTER, EXACT_GROUPS, NASH_CONV, OF_THE_TABLE, PENALISED_MOVES
 
 __all__ = ["Experiment", "env_kind", "named_env"]
 
@@ -66,15 +59,6 @@ PETTINGZOO_TRAINING: dict[type[Training], dict[str, Any]] = {
     DQNTraining: {"zero_sum_targets": False},
 }
 """Defaults that differ where RLlib's own learner learns from an environment of any kind."""
-
-OF_THE_RUN = (
-    *("stop.", "checkpoint.", "tracking.", "ray."),
-    *("evaluation.certificate", "evaluation.max_positions"),
-)
-"""Settings that decide nothing in a single trial, so that to search them would do nothing."""
-
-LEAST_KEPT_BY_PBT = 3
-"""Checkpoints to keep, so that none is removed while another trial copies it."""
 
 
 def named_env(name: str) -> dict[str, Any]:
@@ -106,7 +90,7 @@ class Experiment(Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Seed from which all randomness follows."""
     env: Env | PettingZooEnv | OwnGameEnv = Env()
-    """The game: its name (tic_tac_toe, connect_four) or rows, cols, connect and gravity; or your
+    """The game: its name (tic_tac_toe, connect_four) or rows, cols, connect and gravity; or one's
     own, such as my_module:Class; or pettingzoo, the name of an environment."""
     multi_agent: MultiAgent = MultiAgent()
     opening: Opening = Opening()
@@ -130,7 +114,7 @@ class Experiment(Section):
     search: Search | None = None
     """Many trials instead of one."""
     callbacks: tuple[str, ...] = ()
-    """Your own callbacks: module:Class each, derived from RLlib's RLlibCallback."""
+    """Callbacks of one's own: module:Class each, derived from RLlib's RLlibCallback."""
     tracking: Tracking = Tracking()
     ray: Ray = Ray()
 
@@ -189,27 +173,10 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Experiment:
-        for name in ("consecutive_unexploitable_evals", "optimal_move_rate"):
-            if getattr(self.stop, name) and not self.evaluation.evaluation_interval:
-                raise ValueError(
-                    f"stop.{name} needs exact evaluation; "
-                    "set evaluation.evaluation_interval to 1 or more"
-                )
-        if self.opening.refuted_starts and not self.evaluation.evaluation_interval:
-            raise ValueError(
-                f"opening.refuted_starts is {self.opening.refuted_starts:g}, but only evaluations "
-                "find such positions; set evaluation.evaluation_interval to 1 or more"
-            )
-        self._check_search()
-        if not any(limit for _, limit in self.stop):
-            raise ValueError("stop has no limit at all; set one of " + ", ".join(Stop.model_fields))
-        self._check_own_network()
-        if self.model.symmetry_average and self.algorithm != "td":
-            raise ValueError(
-                f"model.symmetry_average is true; {self.algorithm} chooses moves, and only td "
-                "values positions: set it to false, or algorithm to td"
-            )
-        return self._check_pettingzoo() if self.on_pettingzoo else self._check_opening()
+        for refusal in refusals(self):
+            raise ValueError(refusal)
+        opening = self._opening_of_the_game()
+        return self if opening is self.opening else self.model_copy(update={"opening": opening})
 
     @property
     def num_trials(self) -> int:
@@ -247,201 +214,13 @@ class Experiment(Section):
         """Whether RLlib's own env runner plays in a PettingZoo environment."""
         return isinstance(self.env, PettingZooEnv)
 
-    def _check_own_network(self) -> None:
-        """Refuse what a network of one's own cannot do."""
-        if self.model.class_ is None:
-            return
-        own = f"with model.class {self.model.class_}"
-        if self.algorithm != "ppo":
-            raise ValueError(
-                f"algorithm is {self.algorithm}; {own} only ppo trains: set algorithm to ppo"
-            )
+    def _opening_of_the_game(self) -> Opening:
+        """Return the opening, its default cut to what the environment or a small board allows."""
         if self.on_pettingzoo:
-            raise ValueError(
-                f"env.pettingzoo is set; {own} the game is one of our boards: set env to one"
-            )
-        if self.self_play.is_on:
-            raise ValueError(
-                f"self_play.matchmaking is {self.self_play.matchmaking}; {own} there is no league, "
-                "whose players are asked without torch: set it to none"
-            )
-        if self.initialize_from is not None:
-            raise ValueError(
-                f"initialize_from is {self.initialize_from}; {own} training starts from the "
-                "weights that the class gives itself: leave it out"
-            )
-
-    def _check_search(self) -> None:
-        search, (objective, _) = self.search, self.objective
-        if search is None:
-            return
-        for key in ("initialize_from", "self_play.members"):
-            if key in search.space:
-                raise ValueError(
-                    f"search.{key}: agents are not searched, as a run has one copy of each; set "
-                    f"{key} for all trials"
-                )
-        of_the_run = next((key for key in search.space if key.startswith(OF_THE_RUN)), None)
-        if of_the_run is not None:
-            raise ValueError(
-                f"search.{of_the_run}: all trials of a run have the same; set {of_the_run} for all"
-            )
-        if any(key.split(".")[:2] == ["evaluation", "metrics"] for key in search.space):
-            raise ValueError(
-                "search.evaluation.metrics: trials that measure different things cannot be "
-                "compared; set evaluation.metrics for all trials"
-            )
-        if objective.startswith(CUSTOM):
-            self._check_own_objective(objective)
-        self._check_searched_network(search)
-        if objective == PENALISED_MOVES and not self.stops_by_proof:
-            raise ValueError(
-                f"search.objective {PENALISED_MOVES} needs both "
-                "stop.consecutive_unexploitable_evals and stop.moves"
-            )
-        if objective.startswith(EXACT_GROUPS) and not self.evaluation.evaluation_interval:
-            raise ValueError(
-                f"search.objective {objective} needs exact evaluation; "
-                "set evaluation.evaluation_interval to 1 or more"
-            )
-        kept = self.checkpoint.num_to_keep
-        if search.algorithm == "pbt" and kept is not None and kept < LEAST_KEPT_BY_PBT:
-            raise ValueError(
-                f"checkpoint.num_to_keep is {kept}; with pbt it is {LEAST_KEPT_BY_PBT} or more, or "
-                "null: a checkpoint must not be gone before it is copied"
-            )
-
-    def _check_own_objective(self, objective: str) -> None:
-        """Refuse an objective that nothing reports; what a callback reports nobody can tell."""
-        known = [f"{CUSTOM}{name}" for name in self.evaluation.metrics]
-        if not self.callbacks and not f"{objective}/".startswith(
-            tuple(f"{name}/" for name in known)
-        ):
-            meant = did_you_mean(objective, known) or "; name it in evaluation.metrics"
-            raise ValueError(f"search.objective: there is no metric {objective!r}{meant}")
-
-    def _check_searched_network(self, search: Search) -> None:
-        """Refuse to search what a given agent decides: most of the trials would not start."""
-        given = {
-            "initialize_from": ("model.", "env.") if self.initialize_from else (),
-            "self_play.members": ("env.",) if self.self_play.members else (),
-        }
-        for setting, sections in given.items():
-            for key in search.space:
-                if key.startswith(sections):
-                    raise ValueError(
-                        f"search.{key}: {setting} names an agent with its own game and network; "
-                        f"search neither, or leave {setting} out"
-                    )
-
-    def _check_pettingzoo(self) -> Experiment:
-        for refusal in self._refused_on_pettingzoo():
-            raise ValueError(refusal)
-        if self.opening.random_plies == NO_OPENING.random_plies:
-            return self
-        if "random_plies" in self.opening.model_fields_set:
-            raise ValueError(
-                f"opening.random_plies is {list(self.opening.random_plies)}; with env.pettingzoo "
-                "games begin as the environment begins them: leave it out"
-            )
-        return self.model_copy(update={"opening": NO_OPENING})
-
-    def _refused_on_pettingzoo(self) -> Iterator[str]:
-        """Yield a sentence for every setting that RLlib's own path has nothing for."""
-        yield from self._refused_learning_on_pettingzoo()
-        if self.self_play.is_on:
-            yield (
-                f"self_play.matchmaking is {self.self_play.matchmaking}; with env.pettingzoo "
-                "RLlib's own env runner plays, which knows no league: set it to none"
-            )
-        if self.initialize_from is not None:
-            yield (
-                f"initialize_from is {self.initialize_from}; with env.pettingzoo RLlib's own "
-                "learner learns, which starts from random weights: leave it out"
-            )
-        if self.env_runners.sample_beside_learning:
-            yield (
-                "env_runners.sample_beside_learning is true; with env.pettingzoo RLlib's own env "
-                "runner plays, which learns and samples in turns: set it to false"
-            )
-        if self.learners.num_learners > 1:
-            yield (
-                f"learners.num_learners is {self.learners.num_learners}; with env.pettingzoo "
-                "RLlib's own learner learns, which fails where its shards of a batch differ in "
-                "their numbers of games: set it to 0 or 1"
-            )
-        if self.opening.refuted_starts:
-            yield (
-                f"opening.refuted_starts is {self.opening.refuted_starts:g}; with env.pettingzoo "
-                "games begin as the environment begins them: set it to 0"
-            )
-
-    def _refused_learning_on_pettingzoo(self) -> Iterator[str]:
-        training = self.training
-        if isinstance(training, TDTraining):
-            yield (
-                "algorithm is td; with env.pettingzoo RLlib's own learners learn, and nothing "
-                "knows what follows a move without playing it: set it to ppo or dqn"
-            )
-        if self.model.threat_planes:
-            yield (
-                "model.threat_planes is true; with env.pettingzoo the network sees what the "
-                "environment shows it, and its lines may not be ours: set it to false"
-            )
-        if self.model.tactical_rule:
-            yield (
-                "model.tactical_rule is true; with env.pettingzoo the environment's own mask says "
-                "which moves may be chosen: set it to false"
-            )
-        if self.model.lookahead:
-            yield (
-                f"model.lookahead is {self.model.lookahead}; with env.pettingzoo nothing knows "
-                "what follows a move without playing it: set it to 0"
-            )
-        if isinstance(training, DQNTraining) and training.zero_sum_targets:
-            yield (
-                "training.zero_sum_targets is true; with env.pettingzoo RLlib's own DQN learns, "
-                "whose targets are the mover's own next turn: set it to false"
-            )
-        if isinstance(training, PPOTraining) and training.exploring_starts:
-            yield (
-                f"training.exploring_starts is {training.exploring_starts}; with "
-                "env.pettingzoo RLlib's own env runner plays, which has none: set it to 0"
-            )
-
-    def _check_own_game(self) -> None:
-        """Refuse what needs squares and lines, or a position from what the network sees of it."""
-        refused = {"threat_planes": False, "tactical_rule": False, "lookahead": 0}
-        for name, plain in refused.items():
-            if getattr(self.model, name) != plain:
-                raise ValueError(
-                    f"model.{name} knows lines on a board, and env.own_game has none: set it to "
-                    f"{json.dumps(plain)}"
-                )
-        if self.algorithm == "td":
-            raise ValueError(
-                "algorithm is td, which plays moves to value what follows them; with env.own_game "
-                "set it to ppo or dqn"
-            )
-
-    def _check_opening(self) -> Experiment:
-        if self.multi_agent.policies != "shared":
-            raise ValueError(
-                f"multi_agent.policies is {self.multi_agent.policies}; one network plays both "
-                "seats of our own boards: set it to shared, or play on env.pettingzoo"
-            )
+            return NO_OPENING if any(self.opening.random_plies) else self.opening
         if not isinstance(self.env, Env):
-            # How long its games are is known once it is enumerated; a random opening ends before
-            # the game does.
-            self._check_own_game()
-            return self
+            return self.opening
         most = self.env.game.num_squares - 1
         if self.opening.random_plies[1] <= most:
-            return self
-        if "random_plies" in self.opening.model_fields_set:
-            raise ValueError(
-                f"opening.random_plies is {list(self.opening.random_plies)}; a game of "
-                f"{most + 1} squares takes at most {most}"
-            )
-        opening = self.opening.model_copy(update={"random_plies": (0, most)})
-        return self.model_copy(update={"opening": opening})
+            return self.opening
+        return self.opening.model_copy(update={"random_plies": (0, most)})
