@@ -6,22 +6,13 @@ policy that can be evaluated, but not how they are trained.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import fmean
 from typing import Any, ClassVar
 
-from ray.rllib.utils.metrics import (
-    ALL_MODULES,
-    ENV_RUNNER_RESULTS,
-    LEARNER_RESULTS,
-    NUM_ENV_STEPS_SAMPLED,
-    NUM_ENV_STEPS_SAMPLED_LIFETIME,
-    NUM_EPISODES,
-)
+from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME
 
 from ttt_envs.boards import Boards
 from ttt_envs.game import Game
@@ -50,33 +41,22 @@ from ttt_rllib.exact.evaluation import (
 from ttt_rllib.exact.reached import not_walkable_reason
 from ttt_rllib.metrics import (
     CONSECUTIVE_UNEXPLOITABLE_EVALS,
-    CPU_S,
     CUSTOM_GROUP,
-    DRAW_RATE,
     ENV_RUNNER_RESTARTS,
     EVAL_S,
     ITERATION,
-    LEARNER_CPU_S,
-    LEARNER_MEMORY_MB,
-    MEMORY_MB,
     MOVES,
-    MOVES_PER_GAME,
     MOVES_PER_S,
-    O_WIN_RATE,
-    RETURN_MEAN,
-    RUNNER_CPU_S,
-    RUNNER_MEMORY_MB,
     TRAIN_S,
-    X_WIN_RATE,
     nest,
 )
-from ttt_rllib.rl.env_runner import DRAWS, O_WINS, RETURNS, X_WINS
 from ttt_rllib.rl.hosts import AlgorithmBase
+from ttt_rllib.rl.iteration_figures import learner_figures, play_figures, usage_figures
 from ttt_rllib.rl.own_actor_critic import OwnActorCritic
 from ttt_rllib.rl.own_callbacks import check_own_figures
 from ttt_rllib.rl.torch_threads import set_torch_threads
 from ttt_rllib.sampling.env_runner import MODULE_ID
-from ttt_rllib.sampling.process_usage import CPU_S_KEY, MEMORY_MB_KEY, ProcessUsage
+from ttt_rllib.sampling.process_usage import ProcessUsage
 
 __all__ = ["ExactEvaluationMixin"]
 
@@ -131,11 +111,11 @@ class ExactEvaluationMixin(AlgorithmBase):
         start_s = time.perf_counter()
         results = super().step()  # type: ignore[safe-super]  # RLlib's
         self.after_training(results)
-        learner_figures = self._learner_figures(results)
+        learned = learner_figures(self, results, self.LEARNER_FIGURES)
         self._train_s += time.perf_counter() - start_s
         figures = {
             **self._figures,
-            **learner_figures,
+            **learned,
             ITERATION: self.iteration + 1,
             TRAIN_S: self._train_s,
         }
@@ -306,7 +286,8 @@ class ExactEvaluationMixin(AlgorithmBase):
         start_s = time.perf_counter()
         measured = {
             **self._exact_figures(),
-            **self._play_figures(totals),
+            MOVES: float(self.moves()),
+            **play_figures(self, totals),
             **self._sampled_figures(),
             **self._own_figures(),
         }
@@ -317,54 +298,14 @@ class ExactEvaluationMixin(AlgorithmBase):
             MOVES_PER_S: moves / total_s,
             **phases,
             EVAL_S: eval_s,
-            **self._usage_figures(),
+            **usage_figures(self, self._usage),
         }
-
-    def _usage_figures(self) -> dict[str, float]:
-        """Return the usage of this process, and what its actors have logged."""
-        figures = {CPU_S: self._usage.cpu_s(), MEMORY_MB: self._usage.memory_mb()}
-        places = {
-            RUNNER_CPU_S: (ENV_RUNNER_RESULTS, CPU_S_KEY),
-            RUNNER_MEMORY_MB: (ENV_RUNNER_RESULTS, MEMORY_MB_KEY),
-            LEARNER_CPU_S: (LEARNER_RESULTS, ALL_MODULES, CPU_S_KEY),
-            LEARNER_MEMORY_MB: (LEARNER_RESULTS, ALL_MODULES, MEMORY_MB_KEY),
-        }
-        for metric, place in places.items():
-            figure = float(self.metrics.peek(place, default=math.nan))
-            if not math.isnan(figure):
-                figures[metric] = figure
         if self.config.num_env_runners > 0:
-            figures[ENV_RUNNER_RESTARTS] = self._restarts()
-        return figures
+            self._figures[ENV_RUNNER_RESTARTS] = self._restarts()
 
     def _restarts(self) -> int:
         """Return how many times an env runner came back, also before the trial was resumed."""
         return self._earlier_restarts + int(self.env_runner_group.num_remote_worker_restarts())
-
-    def _play_figures(self, totals: Mapping[str, Any] | None) -> dict[str, float]:
-        def total(key: str) -> float | None:
-            if totals is not None:
-                return totals.get(key)
-            return float(self.metrics.peek((ENV_RUNNER_RESULTS, key)))
-
-        figures = {MOVES: float(self.moves())}
-        counts = {
-            X_WIN_RATE: X_WINS,
-            DRAW_RATE: DRAWS,
-            O_WIN_RATE: O_WINS,
-            MOVES_PER_GAME: NUM_ENV_STEPS_SAMPLED,
-        }
-        if not self.config.env_config.get("is_zero_sum", True):
-            # Nobody wins a game that both may win.
-            del counts[X_WIN_RATE], counts[O_WIN_RATE]
-        games = total(NUM_EPISODES) or 0.0
-        for name, key in counts.items():
-            count = total(key)
-            if games and count is not None:
-                figures[name] = count / games
-        # There is no mean over the games of an iteration that ended none.
-        returns = (totals or {}).get(RETURNS, {}) if games else {}
-        return {**figures, **{f"{RETURN_MEAN}{a}": one / games for a, one in returns.items()}}
 
     def _exact_figures(self) -> dict[str, float]:
         """Measure the agent if that is due; otherwise report only the count so far."""
@@ -400,14 +341,3 @@ class ExactEvaluationMixin(AlgorithmBase):
         """Whether the agent is to be evaluated in this iteration."""
         interval = self.config.exact_evaluation_interval
         return bool(interval) and (self.iteration + 1) % interval == 0
-
-    def _learner_figures(self, results: dict[str, Any]) -> dict[str, float]:
-        """Return the figures of the learner, averaged over the modules if there are several."""
-        modules = results.get(LEARNER_RESULTS, {})
-        learned = [modules[module_id] for module_id in self.config.policies if module_id in modules]
-        figures = {}
-        for name, key in self.LEARNER_FIGURES.items():
-            values = [float(one[key]) for one in learned if key in one]
-            if values:
-                figures[name] = fmean(values)
-        return figures
