@@ -9,18 +9,12 @@ from ttt_envs import TIC_TAC_TOE, Game, random_openings
 from ttt_envs.symmetry import symmetries
 from ttt_rllib.agents.fixed_players import fixed_player
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
+from ttt_rllib.sampling.action_samplers import epsilon_greedy_actions
 from ttt_rllib.sampling.columns import td_columns, with_mirrored_copies
 from ttt_rllib.sampling.lambda_returns import lambda_targets
 from ttt_rllib.sampling.network import AfterstateNetwork
 from ttt_rllib.sampling.opponents import OpponentPlayers
-from ttt_rllib.sampling.rollout import (
-    Games,
-    Ply,
-    Versus,
-    epsilon_greedy_actions,
-    flat_observations,
-    play_games,
-)
+from ttt_rllib.sampling.rollout import Games, Ply, Versus, flat_observations, play_games
 
 HALF_RANDOM = partial(epsilon_greedy_actions, epsilon=0.5)
 

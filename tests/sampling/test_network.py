@@ -14,8 +14,9 @@ from ttt_rllib.rl.actor_critic import BoardActorCritic
 from ttt_rllib.rl.env_runner import board_spaces
 from ttt_rllib.rl.q_network import BoardQNetwork
 from ttt_rllib.rl.value_network import BoardValueNetwork
+from ttt_rllib.sampling.action_samplers import greedy_actions
 from ttt_rllib.sampling.network import AfterstateNetwork, NumpyNetwork
-from ttt_rllib.sampling.rollout import flat_observations, greedy_actions
+from ttt_rllib.sampling.rollout import flat_observations
 
 
 def module_of(kind, game, *, hidden_sizes=(128, 128), activation="relu", inputs=PLAIN_INPUTS):

@@ -13,6 +13,8 @@ from ttt_rllib.agents.bundle import policy_sha256
 from ttt_rllib.agents.fixed_players import fixed_player
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.policies import GreedyPolicy
+from ttt_rllib.sampling.action_samplers import sample_actions
+from ttt_rllib.sampling.advantages import advantages_and_targets
 from ttt_rllib.sampling.board_sampler import BoardSampler, SamplerSettings
 from ttt_rllib.sampling.columns import (
     dqn_columns,
@@ -22,15 +24,7 @@ from ttt_rllib.sampling.columns import (
 )
 from ttt_rllib.sampling.network import NumpyNetwork
 from ttt_rllib.sampling.opponents import OpponentPlayers, ReceivedOpponents
-from ttt_rllib.sampling.rollout import (
-    Games,
-    Ply,
-    Versus,
-    advantages_and_targets,
-    flat_observations,
-    play_games,
-    sample_actions,
-)
+from ttt_rllib.sampling.rollout import Games, Ply, Versus, flat_observations, play_games
 from ttt_rllib.sampling.transitions import transitions
 
 GAMMA, LAMBDA = 0.9, 0.8

@@ -9,17 +9,15 @@ import torch
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game, random_openings
 from ttt_rllib.agents.inputs import Inputs
-from ttt_rllib.sampling.network import ILLEGAL_LOGIT
-from ttt_rllib.sampling.rollout import (
-    Evaluation,
-    advantages_and_targets,
+from ttt_rllib.sampling.action_samplers import (
     epsilon_greedy_actions,
     exploring_start_actions,
-    flat_observations,
     greedy_actions,
-    play_games,
     sample_actions,
 )
+from ttt_rllib.sampling.advantages import advantages_and_targets
+from ttt_rllib.sampling.network import ILLEGAL_LOGIT
+from ttt_rllib.sampling.rollout import Evaluation, flat_observations, play_games
 
 
 def uniform(num_actions):

@@ -28,10 +28,11 @@ from ttt_rllib.rl.exact_evaluation import ExactEvaluationMixin
 from ttt_rllib.rl.hosts import ConfigBase
 from ttt_rllib.rl.move_requests import MoveRequests, current_weights
 from ttt_rllib.rl.own_actor_critic import OwnActorCritic
+from ttt_rllib.sampling.action_samplers import ActionSampler
 from ttt_rllib.sampling.board_sampler import SamplerSettings
 from ttt_rllib.sampling.columns import Columns
 from ttt_rllib.sampling.env_runner import MODULE_ID
-from ttt_rllib.sampling.rollout import ActionSampler, Games
+from ttt_rllib.sampling.rollout import Games
 
 __all__ = ["SelfPlayConfig", "SelfPlayMixin", "scheduled"]
 

@@ -20,19 +20,16 @@ from ttt_envs.game import Game
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.mlp import Head
 from ttt_rllib.agents.policies import Policy
+from ttt_rllib.sampling.action_samplers import (
+    ActionSampler,
+    exploring_start_actions,
+    greedy_actions,
+    sample_actions,
+)
 from ttt_rllib.sampling.columns import Columns
 from ttt_rllib.sampling.network import ILLEGAL_LOGIT
 from ttt_rllib.sampling.opponents import OpponentPlayers
-from ttt_rllib.sampling.rollout import (
-    ActionSampler,
-    Evaluation,
-    Games,
-    Versus,
-    exploring_start_actions,
-    greedy_actions,
-    play_games,
-    sample_actions,
-)
+from ttt_rllib.sampling.rollout import Evaluation, Games, Versus, play_games
 
 __all__ = ["BoardSampler", "SampledGames", "SamplerSettings"]
 

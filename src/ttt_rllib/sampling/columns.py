@@ -14,14 +14,10 @@ import numpy.typing as npt
 from ttt_envs.game import Game
 from ttt_envs.symmetry import symmetries
 from ttt_rllib.agents.inputs import Inputs, has_choice
+from ttt_rllib.sampling.action_samplers import ActionSampler, epsilon_greedy_actions, sample_actions
+from ttt_rllib.sampling.advantages import advantages_and_targets
 from ttt_rllib.sampling.lambda_returns import lambda_targets
-from ttt_rllib.sampling.rollout import (
-    ActionSampler,
-    Games,
-    advantages_and_targets,
-    epsilon_greedy_actions,
-    sample_actions,
-)
+from ttt_rllib.sampling.rollout import Games
 from ttt_rllib.sampling.transitions import transitions
 
 __all__ = [

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ttt_rllib.sampling.rollout import Floats, Games
+from ttt_rllib.sampling.action_samplers import Floats
+from ttt_rllib.sampling.rollout import Games
 
 __all__ = ["lambda_targets"]
 

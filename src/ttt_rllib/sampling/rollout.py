@@ -1,7 +1,8 @@
-"""Play whole games on many boards in lockstep, and turn them into training columns.
+"""Play whole games on many boards in lockstep.
 
-The module is pure numpy: it takes a function that evaluates positions and a generator, and
-knows neither RLlib nor torch. Both players of every game feed the learner, but for opponents.
+The module is pure numpy: it takes a function that evaluates positions, one that picks moves, and a
+generator, and knows neither RLlib nor torch. Both players of every game feed the learner, except
+opponents.
 Shapes: `G` games, `n` games still under way at a ply, `M` moves of all games, `A` actions,
 `width` inputs of the network (`Inputs.width`).
 """
@@ -10,33 +11,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ttt_envs.boards import Boards
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
+from ttt_rllib.sampling.action_samplers import ActionSampler, Floats, Mask
 
 __all__ = [
-    "ActionSampler",
     "Evaluation",
     "Games",
     "Opponents",
     "Ply",
-    "SampledActions",
     "Versus",
-    "advantages_and_targets",
-    "epsilon_greedy_actions",
-    "exploring_start_actions",
     "flat_observations",
-    "greedy_actions",
     "play_games",
-    "sample_actions",
 ]
-
-Floats = npt.NDArray[np.floating[Any]]
-Mask = npt.NDArray[np.bool_]
 
 
 class Evaluation(NamedTuple):
@@ -49,24 +41,6 @@ class Evaluation(NamedTuple):
 
     logits: Floats
     values: Floats
-
-
-class SampledActions(NamedTuple):
-    """The moves picked in `n` positions.
-
-    Attributes:
-        actions: `[n]` int64.
-        logp: `[n]` float32 log-probabilities.
-        explored: `[n]` bool, the move was drawn at random, and is not the policy's by chance.
-    """
-
-    actions: npt.NDArray[np.int64]
-    logp: Floats
-    explored: Mask
-
-
-ActionSampler = Callable[[Floats, Mask, np.random.Generator], SampledActions]
-"""From logits `[n, A]` and legal mask `[n, A]` to moves."""
 
 
 class Opponents(Protocol):
@@ -261,153 +235,3 @@ def _evaluate_either(
     if len(own):
         logits[own], values[own] = evaluate(observations[own])
     return Evaluation(logits, values)
-
-
-def sample_actions(logits: Floats, legal: Mask, rng: np.random.Generator) -> SampledActions:
-    """Draw an action from the softmax of each row, by inverting its distribution function.
-
-    Args:
-        logits: `[n, A]` float32; an illegal action's odds must underflow to 0.
-        legal: Not used: the logits tell which moves are legal.
-        rng: The source of randomness.
-
-    Returns:
-        The moves, with their log-probabilities under the softmax.
-
-    Raises:
-        FloatingPointError: If a logit is not a number, since no choice would be right.
-    """
-    shifted, cumulative = _softmax_sums(logits)
-    total = cumulative[:, -1]
-    # The product is rounded in float64, so it stays below `total`, and the first entry
-    # above it belongs to an action whose odds are greater than 0.
-    level = rng.random(len(logits)) * total
-    actions = (cumulative > level[:, None]).argmax(axis=1)
-    return _chosen(actions, shifted, total, np.zeros(len(actions), np.bool_))
-
-
-def greedy_actions(logits: Floats, legal: Mask, rng: np.random.Generator) -> SampledActions:
-    """Take the action with the greatest logit; the log-probability is that of the softmax.
-
-    Raises:
-        FloatingPointError: If a logit is not a number.
-    """
-    shifted, cumulative = _softmax_sums(logits)
-    actions = logits.argmax(axis=1)
-    return _chosen(actions, shifted, cumulative[:, -1], np.zeros(len(actions), np.bool_))
-
-
-def epsilon_greedy_actions(
-    logits: Floats, legal: Mask, rng: np.random.Generator, *, epsilon: float
-) -> SampledActions:
-    """Take the greatest logit, or with probability `epsilon` any legal action.
-
-    Args:
-        logits: `[n, A]` float32 Q-values, below all others where illegal.
-        legal: `[n, A]` bool, True where legal.
-        rng: The source of randomness.
-        epsilon: Share of uniformly random actions, in [0, 1].
-
-    Returns:
-        The moves, with the log-probabilities of having made them.
-
-    Raises:
-        FloatingPointError: If a logit is not a number.
-    """
-    _softmax_sums(logits)
-    greedy = logits.argmax(axis=1)
-    explored = rng.random(len(logits)) < epsilon
-    actions = np.where(explored, _random_actions(legal, rng), greedy)
-    is_greedy = actions == greedy
-    odds = epsilon / legal.sum(axis=1) + np.where(is_greedy, 1.0 - epsilon, 0.0)
-    return SampledActions(actions, np.log(odds).astype(np.float32), explored & ~is_greedy)
-
-
-def exploring_start_actions(
-    logits: Floats, legal: Mask, rng: np.random.Generator, *, share: float
-) -> SampledActions:
-    """Draw from the softmax, or with probability `share` take any legal action.
-
-    Exploring starts as in Sutton and Barto, "Reinforcement Learning: An Introduction", 2nd
-    edition, section 5.3: the random opening chooses the state, this the action.
-
-    Args:
-        logits: `[n, A]` float32; an illegal action's odds must underflow to 0.
-        legal: `[n, A]` bool, True where legal.
-        rng: The source of randomness.
-        share: Of uniformly random actions, in [0, 1].
-
-    Returns:
-        The moves, with their log-probabilities under the softmax, random ones too.
-
-    Raises:
-        FloatingPointError: If a logit is not a number.
-    """
-    shifted, cumulative = _softmax_sums(logits)
-    drawn = sample_actions(logits, legal, rng).actions
-    explored = rng.random(len(logits)) < share
-    actions = np.where(explored, _random_actions(legal, rng), drawn)
-    return _chosen(actions, shifted, cumulative[:, -1], explored)
-
-
-def _random_actions(legal: Mask, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    return np.where(legal, rng.random(legal.shape), -1.0).argmax(axis=1)
-
-
-def _chosen(
-    actions: npt.NDArray[np.int64], shifted: Floats, total: Floats, explored: Mask
-) -> SampledActions:
-    logp = shifted[np.arange(len(actions)), actions] - np.log(total)
-    return SampledActions(actions, logp, explored)
-
-
-def _softmax_sums(logits: Floats) -> tuple[Floats, Floats]:
-    """Return logits shifted to a maximum of 0, and the running sums of their odds."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    cumulative = np.exp(shifted).cumsum(axis=1)
-    if not np.isfinite(cumulative[:, -1]).all():
-        raise FloatingPointError("the network's outputs are not finite")
-    return shifted, cumulative
-
-
-def advantages_and_targets(
-    games: Games, *, gamma: float, lambda_: float
-) -> tuple[list[Floats], list[Floats]]:
-    """Return generalised advantage estimates and value targets, in the mover's view.
-
-    GAE (Schulman et al., "High-Dimensional Continuous Control Using Generalized Advantage
-    Estimation", 2016, eq. 11-16) for a zero-sum game of alternating moves, where the
-    successor belongs to the opponent and so counts negatively:
-    `delta_t = r_t - gamma V(s_t+1) - V(s_t)`, `A_t = delta_t - gamma lambda A_t+1`, with
-    `r_t = 1` for the winning move and 0 otherwise. The target is `A_t + V(s_t)`.
-
-    Where an opponent replies, the position after the learner's move is worth to it what its reply
-    leads to, so the learner bootstraps from its own next turn: two plies in the formulas are
-    `delta_t = r_t - gamma r_t+1 + gamma^2 V(s_t+2) - V(s_t)`,
-    `A_t = delta_t + (gamma lambda)^2 A_t+2`. Rows of an opponent's moves mean nothing.
-
-    Args:
-        games: Complete games.
-        gamma: Discount per ply, in [0, 1].
-        lambda_: Weight of longer returns, in [0, 1].
-
-    Returns:
-        For each ply `[n]` float32 advantages and `[n]` float32 value targets.
-    """
-    next_values = np.zeros(games.num_games, np.float32)
-    next_advantages = np.zeros(games.num_games, np.float32)
-    advantages, targets = [], []
-    for ply in reversed(games.plies):
-        # A finished game has no successor: its entries are still 0 at its last move, which is
-        # the first one visited here.
-        outlook = ply.won - gamma * next_values[ply.games]
-        values = ply.values
-        if ply.is_learners is not None:
-            values = np.where(ply.is_learners, values, outlook).astype(np.float32)
-        delta = outlook - values
-        advantage = (delta - gamma * lambda_ * next_advantages[ply.games]).astype(np.float32)
-        next_values[ply.games] = values
-        next_advantages[ply.games] = advantage
-        advantages.append(advantage)
-        targets.append((advantage + values).astype(np.float32))
-    return advantages[::-1], targets[::-1]

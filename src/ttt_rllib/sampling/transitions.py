@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ttt_rllib.sampling.rollout import Games, Mask, Ply
+from ttt_rllib.sampling.action_samplers import Mask
+from ttt_rllib.sampling.rollout import Games, Ply
 
 __all__ = ["Transitions", "transitions"]
 
