@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from ttt_rllib.cluster.connection import available_cpus
+from ttt_rllib.cluster.machine import available_cpus
 
 __all__ = ["machine", "one_core", "versions"]
 

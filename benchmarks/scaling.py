@@ -42,7 +42,8 @@ ERROR = "error of the model's moves per second on the largest setting, which was
 
 def scaling(quick: bool) -> list[Row]:
     """Measure everything; in a hurry three settings, without learners, trials and strength."""
-    from ttt_rllib.cluster.connection import available_cpus, connect, disconnect
+    from ttt_rllib.cluster.connection import connect, disconnect
+    from ttt_rllib.cluster.machine import available_cpus
 
     connect(None)  # before anything imports ray
     import torch

@@ -10,7 +10,8 @@ import pytest
 
 from tests.commands import run_program
 from ttt_rllib.cluster import connection as cluster
-from ttt_rllib.cluster.connection import available_cpus
+from ttt_rllib.cluster import head, machine
+from ttt_rllib.cluster.machine import available_cpus
 from ttt_rllib.cluster.placement import ResourceRequest
 from ttt_rllib.errors import InputError, NotReadyError
 
@@ -21,13 +22,13 @@ from ttt_rllib.errors import InputError, NotReadyError
 )
 def test_cpus_are_those_of_the_cgroup_and_at_least_one(tmp_path, monkeypatch, quota, expected):
     (tmp_path / "cpu.max").write_text(quota)
-    monkeypatch.setattr(cluster, "CGROUP_V2", tmp_path / "cpu.max")
-    monkeypatch.setattr(cluster.os, "sched_getaffinity", lambda pid: set(range(8)))
+    monkeypatch.setattr(machine, "CGROUP_V2", tmp_path / "cpu.max")
+    monkeypatch.setattr(machine.os, "sched_getaffinity", lambda pid: set(range(8)))
     assert available_cpus() == expected
 
 
 def test_gpus_are_those_of_the_machine_that_cuda_would_see(monkeypatch, tmp_path):
-    monkeypatch.setattr(cluster, "GPUS", tmp_path)
+    monkeypatch.setattr(machine, "GPUS", tmp_path)
     for number in range(4):
         (tmp_path / f"0000:0{number}:00.0").mkdir()
     named = {
@@ -47,7 +48,7 @@ def test_gpus_are_those_of_the_machine_that_cuda_would_see(monkeypatch, tmp_path
         assert cluster.cluster_nodes(None)[0].gpus == expected, visible
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     assert cluster.cluster_nodes(None)[0].gpus == 4
-    monkeypatch.setattr(cluster, "GPUS", tmp_path / "none")
+    monkeypatch.setattr(machine, "GPUS", tmp_path / "none")
     assert cluster.cluster_nodes(None)[0].gpus == 0
 
 
@@ -55,13 +56,13 @@ def test_gpus_are_those_of_the_machine_that_cuda_would_see(monkeypatch, tmp_path
 def shell(monkeypatch, tmp_path):
     """A shell whose environment tells Ray nothing, and with a separate home."""
     environment = {"HOME": str(tmp_path)}
-    monkeypatch.setattr(cluster.os, "environ", environment)
-    monkeypatch.setattr(cluster.Path, "home", lambda: Path(environment["HOME"]))
+    monkeypatch.setattr(head.os, "environ", environment)
+    monkeypatch.setattr(head.Path, "home", lambda: Path(environment["HOME"]))
     return environment
 
 
 def test_a_cluster_of_our_own_has_token_authentication(shell):
-    cluster._secure(None)
+    head.agree_on_token(None)
     assert shell["RAY_AUTH_MODE"] == "token"
     assert "RAY_AUTH_TOKEN" not in shell, "Ray makes one and keeps it in the home"
     assert not Path(shell["HOME"], ".ray").exists(), "a plan writes nothing"
@@ -69,23 +70,23 @@ def test_a_cluster_of_our_own_has_token_authentication(shell):
 
 def test_without_a_home_the_token_is_made_for_this_run_only(shell):
     shell["HOME"] = "/proc/no/home"
-    cluster._secure(None)
+    head.agree_on_token(None)
     assert shell["RAY_AUTH_MODE"] == "token"
     assert len(shell["RAY_AUTH_TOKEN"]) == 64
 
 
 def test_an_explicit_choice_is_respected(shell):
     shell["RAY_AUTH_MODE"] = "disabled"
-    cluster._secure(None)
+    head.agree_on_token(None)
     assert shell["RAY_AUTH_MODE"] == "disabled"
 
 
 def test_a_cluster_of_others_is_asked_with_the_token_if_there_is_one(shell, tmp_path):
-    cluster._secure("somewhere:6379")
+    head.agree_on_token("somewhere:6379")
     assert "RAY_AUTH_MODE" not in shell
     (tmp_path / ".ray").mkdir()
     (tmp_path / ".ray" / "auth_token").write_text("0" * 64)
-    cluster._secure("somewhere:6379")
+    head.agree_on_token("somewhere:6379")
     assert shell["RAY_AUTH_MODE"] == "token"
     assert "RAY_AUTH_TOKEN" not in shell
 
@@ -94,13 +95,13 @@ def test_a_cluster_is_asked_whether_it_wants_a_token(ray_cluster):
     import ray
 
     # The cluster of these tests does; one that does not is in tests/field/test_runs.py.
-    assert cluster.asks_for_token(ray.get_runtime_context().gcs_address) is True
+    assert head.asks_for_token(ray.get_runtime_context().gcs_address) is True
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "somewhere", "auto"])
 def test_where_no_cluster_answers_nothing_is_known_of_a_token(address, monkeypatch, tmp_path):
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
-    assert cluster.asks_for_token(address) is None
+    assert head.asks_for_token(address) is None
 
 
 @pytest.mark.parametrize(
@@ -115,9 +116,9 @@ def test_where_no_cluster_answers_nothing_is_known_of_a_token(address, monkeypat
     ],
 )
 def test_the_authentication_is_that_of_the_cluster(shell, monkeypatch, asks, given, expected):
-    monkeypatch.setattr(cluster, "asks_for_token", lambda address: asks)
+    monkeypatch.setattr(head, "asks_for_token", lambda address: asks)
     shell.update(given)
-    cluster._secure("somewhere:6379")
+    head.agree_on_token("somewhere:6379")
     assert shell.get("RAY_AUTH_MODE") == expected
 
 
@@ -132,10 +133,10 @@ def test_the_authentication_is_that_of_the_cluster(shell, monkeypatch, asks, giv
 def test_what_the_cluster_would_not_understand_is_refused_before_ray_starts(
     shell, monkeypatch, asks, given, sentence
 ):
-    monkeypatch.setattr(cluster, "asks_for_token", lambda address: asks)
+    monkeypatch.setattr(head, "asks_for_token", lambda address: asks)
     shell.update(given)
     with pytest.raises(InputError, match=rf"^--address somewhere:6379: .*{sentence}"):
-        cluster._secure("somewhere:6379")
+        head.agree_on_token("somewhere:6379")
 
 
 @pytest.fixture
@@ -152,7 +153,7 @@ def web_page():
 
 def test_a_port_of_something_else_is_refused_before_ray_is_asked(web_page):
     with pytest.raises(NotReadyError, match=f"^--address {web_page}: no Ray .*: something listens"):
-        cluster._check_answers(web_page)
+        head.check_answers(web_page)
 
 
 def test_a_note_of_a_cluster_that_has_ended_is_refused_with_its_address(monkeypatch, tmp_path):
@@ -161,19 +162,19 @@ def test_a_note_of_a_cluster_that_has_ended_is_refused_with_its_address(monkeypa
     note.write_text("127.0.0.1:1\n")
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
     # Other processes of this machine may have started Ray, and "auto" would find them.
-    monkeypatch.setattr(cluster, "HEAD_PROCESS", "nobody's")
+    monkeypatch.setattr(head, "HEAD_PROCESS", "nobody's")
     with pytest.raises(
         NotReadyError, match=r"^--address auto: no Ray .*: 127\.0\.0\.1:1: .*refused"
     ):
-        cluster._check_answers("auto")
+        head.check_answers("auto")
     note.unlink()
-    cluster._check_answers("auto")
+    head.check_answers("auto")
 
 
 def test_the_head_of_a_cluster_answers(ray_cluster):
     import ray
 
-    cluster._check_answers(ray.get_runtime_context().gcs_address)
+    head.check_answers(ray.get_runtime_context().gcs_address)
 
 
 def test_waiting_for_room_ends_when_there_is_some_or_the_time_is_up(ray_cluster, monkeypatch):

@@ -22,7 +22,7 @@ from tests.commands import (
     start_program,
     wait_until,
 )
-from ttt_rllib.cluster.connection import asks_for_token
+from ttt_rllib.cluster.head import asks_for_token
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.runs.directory import RunDir
 from ttt_rllib.runs.metrics_csv import MetricsCsv
