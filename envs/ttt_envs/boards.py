@@ -26,6 +26,7 @@ __all__ = [
     "has_line",
     "random_openings",
     "unpack_bits",
+    "unpack_mask",
 ]
 
 Bits = npt.NDArray[np.uint64]
@@ -100,7 +101,7 @@ class Boards:
 
     def legal_mask(self) -> Mask:
         """`[N, A]` bool, True where legal."""
-        return unpack_bits(self.legal_bits(), self.game.num_actions).view(np.bool_)
+        return unpack_mask(self.legal_bits(), self.game.num_actions)
 
     def lost(self) -> Mask:
         """`[N]` bool, the mover has lost: the opponent has just completed a line."""
@@ -220,6 +221,11 @@ def unpack_bits(bits: Bits, count: int) -> npt.NDArray[np.uint8]:
     return np.unpackbits(
         little.view(np.uint8).reshape(-1, 8), axis=1, count=count, bitorder="little"
     )
+
+
+def unpack_mask(bits: Bits, count: int) -> Mask:
+    """`[N, count]` bool: as `unpack_bits`, True where a bit is set."""
+    return unpack_bits(bits, count).view(np.bool_)
 
 
 def _pack_bits(squares: npt.NDArray[np.int8]) -> Bits:

@@ -14,11 +14,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ttt_envs.rules_table import NO_CHILD
 from ttt_envs.table_game import (
     DRAW,
     MAX_ACTIONS,
     MAX_POSITIONS,
-    NO_CHILD,
     ONGOING,
     OwnGameError,
     StateGraph,

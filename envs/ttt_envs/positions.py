@@ -19,11 +19,11 @@ from ttt_envs.boards import Bits, Boards, Mask, has_line
 from ttt_envs.game import Game
 from ttt_envs.keys import HALF, boards_of_keys, position_keys
 from ttt_envs.position_count import MAX_COUNTED_SQUARES, position_counts
-from ttt_envs.rules_table import RulesTable
+from ttt_envs.rules_table import NO_CHILD, RulesTable
 
 __all__ = [
+    "MAX_ENUMERATED_SQUARES",
     "MAX_POSITIONS",
-    "MAX_SQUARES",
     "Positions",
     "TooManyPositionsError",
     "enumerate_positions",
@@ -33,10 +33,8 @@ __all__ = [
 MAX_POSITIONS = 4_000_000
 """By default, games with more positions are not enumerated; with 15 actions these take 0.3 GB."""
 
-MAX_SQUARES = HALF
-"""On larger boards positions of different plies may have the same key, and `find` needs the ply."""
-
-NO_CHILD = -1
+MAX_ENUMERATED_SQUARES = HALF
+"""Larger boards have no keys, or with gravity nearly always too many positions."""
 
 
 class TooManyPositionsError(ValueError):
@@ -187,10 +185,10 @@ def _check_size(game: Game, max_positions: int) -> None:
     Raises:
         TooManyPositionsError: If they are.
     """
-    if game.num_squares > MAX_SQUARES:
+    if game.num_squares > MAX_ENUMERATED_SQUARES:
         raise TooManyPositionsError(
             f"a {game.rows} x {game.cols} board has {game.num_squares} squares; "
-            f"exact evaluation takes at most {MAX_SQUARES}"
+            f"exact evaluation takes at most {MAX_ENUMERATED_SQUARES}"
         )
     for ply, least in enumerate(accumulate(position_counts(game) or ())):
         if least > max_positions:

@@ -14,7 +14,10 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["RulesTable"]
+__all__ = ["NO_CHILD", "RulesTable"]
+
+NO_CHILD = -1
+"""Instead of the row of the position after an action."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +25,8 @@ class RulesTable:
     """All positions, each after every position from which it can be reached; row 0 is the start.
 
     Attributes:
-        children: `[P, A]` int32, row of the position after an action, -1 where it is illegal.
+        children: `[P, A]` int32, row of the position after an action; `NO_CHILD` where it is
+            illegal, or the game is over.
         lost: `[P]` bool, the game is over and the player to move has lost it.
         planes: `[P, W]` int8, what the player to move sees.
         ply: `[P]` uint8, the greatest number of plies after which a game can come here; it is even
@@ -38,7 +42,9 @@ class RulesTable:
     def legal_bits(self) -> npt.NDArray[np.uint64]:
         """`[P]` bitboards whose bit `a` is set where action `a` is legal; 0 once a game is over."""
         weights = np.uint64(1) << np.arange(self.children.shape[1], dtype=np.uint64)
-        return np.where(self.children >= 0, weights, np.uint64(0)).sum(axis=1, dtype=np.uint64)
+        return np.where(self.children != NO_CHILD, weights, np.uint64(0)).sum(
+            axis=1, dtype=np.uint64
+        )
 
     @cached_property
     def starts(self) -> tuple[int, ...]:

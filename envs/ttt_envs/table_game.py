@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ttt_envs.game import Game
-from ttt_envs.rules_table import RulesTable
+from ttt_envs.rules_table import NO_CHILD, RulesTable
 
 __all__ = [
     "DRAW",
@@ -47,7 +47,6 @@ MAX_ACTIONS = MAX_PLIES = 64
 """As many as the largest board has; with a pass, one action fewer."""
 
 PASS = "pass"  # noqa: S105 - no password
-NO_CHILD = -1
 CHUNK = 1 << 16
 """Positions that are shown at a time."""
 

@@ -21,7 +21,6 @@ __all__ = [
     "winning_actions",
 ]
 
-
 ONE = np.uint64(1)
 NOTHING = np.uint64(0)
 

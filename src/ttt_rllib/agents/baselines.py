@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ttt_envs.boards import Boards, Mask
+from ttt_envs.boards import Boards, Mask, unpack_mask
 from ttt_envs.game import Game
 from ttt_envs.threats import threat_actions, winning_actions
-from ttt_rllib.agents.search import action_mask, move_values
+from ttt_rllib.agents.search import move_values
 from ttt_rllib.exact.tables import Table
 
 __all__ = ["AlphaBetaPolicy", "OnePlyPolicy"]
@@ -35,7 +35,7 @@ class OnePlyPolicy:
         """Return probabilities `[B, A]`."""
         wins, threats = winning_actions(boards), threat_actions(boards)
         moves = np.where(threats != 0, threats, boards.legal_bits())
-        return _uniform(action_mask(np.where(wins != 0, wins, moves), self.game))
+        return _uniform(unpack_mask(np.where(wins != 0, wins, moves), self.game.num_actions))
 
 
 @dataclass(frozen=True)

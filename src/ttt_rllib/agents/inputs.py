@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ttt_envs.boards import Bits, Boards, Mask, unpack_bits
+from ttt_envs.boards import Bits, Boards, Mask, unpack_bits, unpack_mask
 from ttt_envs.game import Game
 from ttt_envs.symmetry import Permutation, symmetries
 from ttt_envs.threats import (
@@ -116,7 +116,7 @@ class Inputs:
         completing = _completing(boards)
         planes = _with_threats(boards, *completing) if self.threat_planes else _stones(boards)
         allowed = tactical_actions(boards, completing)
-        return planes, unpack_bits(allowed, boards.game.num_actions).view(np.bool_)
+        return planes, unpack_mask(allowed, boards.game.num_actions)
 
     def planes_of_choices(self, boards: Boards) -> tuple[Planes, Mask]:
         """Return what the network sees where more than one move is allowed, and the mask of all.
@@ -132,7 +132,7 @@ class Inputs:
             return self.planes(boards[has_choice(allowed)]), allowed
         completing = _completing(boards)
         bits = tactical_actions(boards, completing)
-        allowed = unpack_bits(bits, boards.game.num_actions).view(np.bool_)
+        allowed = unpack_mask(bits, boards.game.num_actions)
         rows = has_choice(allowed)
         if not self.threat_planes:
             return _stones(boards[rows]), allowed

@@ -14,12 +14,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ttt_envs.boards import Bits, Boards, Mask
-from ttt_envs.game import Game
-from ttt_envs.keys import has_keys, position_keys
+from ttt_envs.boards import Bits, Boards, unpack_mask
+from ttt_envs.keys import distinct
 from ttt_envs.threats import safe_actions, winning_actions
 
-__all__ = ["MAX_ESTIMATE", "Estimator", "action_mask", "move_values"]
+__all__ = ["MAX_ESTIMATE", "Estimator", "move_values"]
 
 Values = npt.NDArray[np.float64]
 
@@ -35,7 +34,6 @@ MAX_ESTIMATE = 30.0
 WIN_NOW, LOSS_NEXT = WIN - 1, -(WIN - 2)
 ILLEGAL = -WIN
 NOTHING = np.uint64(0)
-ONE = np.uint64(1)
 
 POSITIONS_AT_ONCE = 2_000_000
 MAX_BOARDS_AT_ONCE = 512
@@ -82,12 +80,6 @@ def move_values(boards: Boards, depth: int, estimate: Estimator | None = None) -
     return values
 
 
-def action_mask(actions: Bits, game: Game) -> Mask:
-    """`[B, A]` bool, True where the action is in the set."""
-    numbers = np.arange(game.num_actions, dtype=np.uint64)
-    return (actions[:, None] >> numbers & ONE).astype(np.bool_)
-
-
 class _Outlook(NamedTuple):
     """What can be told about positions without playing a move.
 
@@ -122,8 +114,8 @@ class _Search:
         """`[n, A]` values of the moves; `ILLEGAL` is below all others."""
         outlook = _look(boards, depth)
         values = np.where(boards.legal_mask(), LOSS_NEXT, ILLEGAL).astype(np.float64)
-        values[action_mask(outlook.candidates, boards.game)] = 0
-        values[action_mask(outlook.wins, boards.game)] = WIN_NOW
+        values[unpack_mask(outlook.candidates, boards.game.num_actions)] = 0
+        values[unpack_mask(outlook.wins, boards.game.num_actions)] = WIN_NOW
         if depth >= self._min_depth:
             found = self._expand(boards, outlook, depth)
             values[found.rows, found.actions] = found.values
@@ -131,13 +123,13 @@ class _Search:
 
     def _expand(self, boards: Boards, outlook: _Outlook, depth: int) -> _Found:
         """Play every candidate and search below it."""
-        rows, actions = np.nonzero(action_mask(outlook.candidates, boards.game))
+        rows, actions = np.nonzero(unpack_mask(outlook.candidates, boards.game.num_actions))
         after, _, drawn = boards[rows].step(actions)
         values = np.zeros(len(rows))
         playing = np.flatnonzero(~drawn)
         # A network cannot be asked about no position at all.
         if len(playing):
-            children, same = _merged(after[playing])
+            children, same = distinct(after[playing])
             below = self._values(children, depth - 1, rows[playing], same, len(boards))
             values[playing] = below[same]
         return _Found(rows, actions, _seen_from_above(values))
@@ -195,24 +187,3 @@ def _best(found: _Found, num_boards: int) -> Values:
     best = np.full(num_boards, ILLEGAL, np.float64)
     np.maximum.at(best, found.rows, found.values)
     return best
-
-
-def _merged(boards: Boards) -> tuple[Boards, npt.NDArray[np.intp]]:
-    """Return the distinct positions, and which of them each position is."""
-    if has_keys(boards.game):
-        keys = position_keys(boards)
-        order = keys.argsort()
-        differs = _differs(keys[order])
-    else:
-        order = np.lexsort((boards.opponent, boards.mover))
-        differs = _differs(boards.mover[order]) | _differs(boards.opponent[order])
-    same = np.empty(len(boards), np.intp)
-    same[order] = differs.cumsum() - 1
-    return boards[order[differs]], same
-
-
-def _differs(ordered: Bits) -> Mask:
-    """`[n]` bool, the entries that are not equal to the one before."""
-    differs = np.ones(len(ordered), np.bool_)
-    np.not_equal(ordered[1:], ordered[:-1], out=differs[1:])
-    return differs

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ttt_envs.boards import Bits, Boards, Mask, has_line, unpack_bits
+from ttt_envs.keys import distinct
 from ttt_envs.threats import safe_actions, winning_actions
 
 __all__ = ["MAX_POSITIONS", "PositionBounds", "bound_moves", "plies_of_merit"]
@@ -119,7 +120,7 @@ class _Layer:
         """
         places, actions = np.nonzero(unpack_bits(moves, self.boards.game.num_actions))
         self.searched, self.parents = rows, rows[places]
-        after, self.children = _merged(self.boards[self.parents].place(actions))
+        after, self.children = distinct(self.boards[self.parents].place(actions))
         return _Layer(after)
 
     def bound_by(self, below: _Layer) -> None:
@@ -173,14 +174,3 @@ def _bounds_at_sight(boards: Boards, has_safe_move: Mask) -> tuple[Merits, Merit
     ):
         lower[rows] = upper[rows] = merit
     return lower, upper
-
-
-def _merged(boards: Boards) -> tuple[Boards, Rows]:
-    """Return the different ones among positions `[e]` of a ply, and `[e]` their rows."""
-    order = np.lexsort((boards.opponent, boards.mover))
-    ordered = boards[order]
-    is_new = np.ones(len(boards), np.bool_)
-    is_new[1:] = (np.diff(ordered.mover) != 0) | (np.diff(ordered.opponent) != 0)
-    rows = np.empty(len(boards), np.intp)
-    rows[order] = is_new.cumsum() - 1
-    return ordered[is_new], rows

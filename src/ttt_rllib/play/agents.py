@@ -16,7 +16,7 @@ import numpy as np
 
 from ttt_envs.boards import Boards
 from ttt_envs.game import GAMES, TIC_TAC_TOE, Game
-from ttt_envs.positions import MAX_SQUARES, too_many_positions
+from ttt_envs.positions import MAX_ENUMERATED_SQUARES, too_many_positions
 from ttt_rllib.agents.bundle import SAVED_AT, Bundle, BundleError, load_bundle
 from ttt_rllib.agents.fixed_players import (
     ALPHA_BETA_DEPTH,
@@ -216,7 +216,7 @@ def choose_agent(choice: str | None, results: Path) -> Agent:
         known = [
             slug
             for slug, (name, game) in fixed.items()
-            if name != PERFECT or game.num_squares <= MAX_SQUARES
+            if name != PERFECT or game.num_squares <= MAX_ENUMERATED_SQUARES
         ]
         raise InputError(
             f"{choice}: neither an agent nor a run, checkpoint or bundle"
