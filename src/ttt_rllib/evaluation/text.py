@@ -12,7 +12,7 @@ from ttt_rllib.agents.lookahead import knowledge
 from ttt_rllib.evaluation.evaluate_agent import Report
 from ttt_rllib.evaluation.matches import Record
 from ttt_rllib.evaluation.sampled import SampledReport
-from ttt_rllib.exact.certificate import Certificate
+from ttt_rllib.exact.certificate import Certificate, SeatProof
 from ttt_rllib.exact.evaluation import NOT_EXACT
 from ttt_rllib.exact.walks import SEATS, Seat
 from ttt_rllib.metrics import (
@@ -21,7 +21,14 @@ from ttt_rllib.metrics import (
     OPTIMAL_RATE_QUIET,
 )
 
-__all__ = ["GUARANTEED", "format_figures", "format_report", "seat_words", "verdict"]
+__all__ = [
+    "ALL_REACHED",
+    "format_figures",
+    "format_report",
+    "guaranteed_words",
+    "seat_words",
+    "verdict",
+]
 
 WIDTH = 80
 LABEL = "{:<22}"
@@ -102,7 +109,7 @@ def verdict(report: Report) -> str:
     if certificate.losing_positions is not None:
         return (
             f"exploitable{as_seat}: opponents can bring about {certificate.losing_positions} "
-            f"positions that give the game away"
+            "positions worth less to it than the game's value"
         )
     return f"exploitable: {seat_words(certificate, _seats(report))}"
 
@@ -133,39 +140,27 @@ def seat_words(certificate: Certificate, seats: Sequence[Seat] = SEATS) -> str:
 
 
 def _seat_words(certificate: Certificate, seat: Seat) -> str:
-    guaranteed, positions, _ = _of_seat(certificate, seat)
-    if guaranteed is not None:
+    proof = certificate.of_seat(seat)
+    if proof.guaranteed is not None:
         shortest = [line for line in certificate.losing_lines if line.seat == seat]
-        after = f" in {len(shortest[0].moves)} plies" if shortest and guaranteed < 0 else ""
-        return f"as {seat.upper()} it {GUARANTEED[guaranteed]}{after}"
-    return f"as {seat.upper()} nothing is proved, {positions:,} positions were not all"
-
-
-def _of_seat(certificate: Certificate, seat: Seat) -> tuple[int | None, int, str]:
-    """Return what a seat guarantees, the positions reached in it, and why these are not all."""
-    if seat == "x":
-        guaranteed = certificate.guaranteed_as_x
-        return guaranteed, certificate.positions_as_x, certificate.incomplete_as_x
-    return (
-        certificate.guaranteed_as_o,
-        certificate.positions_as_o,
-        certificate.incomplete_as_o,
-    )
+        after = f" in {len(shortest[0].moves)} plies" if shortest and proof.guaranteed < 0 else ""
+        return f"as {seat.upper()} it {guaranteed_words(proof)}{after}"
+    return f"as {seat.upper()} nothing is proved, {proof.positions:,} positions were not all"
 
 
 def _proof(certificate: Certificate, seats: Sequence[Seat], *, is_solved: bool) -> list[str]:
-    found = {seat: _of_seat(certificate, seat) for seat in seats}
-    if not any(reason for _, _, reason in found.values()):
-        counts = ", ".join(f"{count:,} as {seat.upper()}" for seat, (_, count, _) in found.items())
+    proofs = {seat.upper(): certificate.of_seat(seat) for seat in seats}
+    if not any(proof.incomplete for proof in proofs.values()):
+        counts = ", ".join(f"{proof.positions:,} as {seat}" for seat, proof in proofs.items())
         lines = _wrapped("positions checked", f"{counts}: {ALL_REACHED}")
     else:
         lines = []
-        for seat, (_, positions, reason) in found.items():
-            words = f"{positions:,}: {reason or ALL_REACHED}"
-            lines += _wrapped(f"positions as {seat.upper()}", words)
+        for seat, proof in proofs.items():
+            words = f"{proof.positions:,}: {proof.incomplete or ALL_REACHED}"
+            lines += _wrapped(f"positions as {seat}", words)
     if not is_solved:
-        for seat, (guaranteed, _, _) in found.items():
-            lines += _wrapped(f"against all as {seat.upper()}", _guaranteed_words(guaranteed))
+        for seat, proof in proofs.items():
+            lines += _wrapped(f"against all as {seat}", guaranteed_words(proof))
     if not is_solved and certificate.replies and certificate.losing_replies is not None:
         kept = 1.0 - certificate.losing_replies / certificate.replies
         lines += _wrapped(
@@ -174,8 +169,9 @@ def _proof(certificate: Certificate, seats: Sequence[Seat], *, is_solved: bool) 
     return lines
 
 
-def _guaranteed_words(guaranteed: int | None) -> str:
-    return "not known" if guaranteed is None else GUARANTEED[guaranteed]
+def guaranteed_words(proof: SeatProof) -> str:
+    """Return what an agent is proved to get in a seat, such as "never loses"."""
+    return "not known" if proof.guaranteed is None else GUARANTEED[proof.guaranteed]
 
 
 def _exact(report: Report) -> list[str]:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from ttt_rllib.exact.evaluation import TableFacts
 from ttt_rllib.exact.reached import ReachedSet
 from ttt_rllib.exact.walks import Seat, Walks
 
-__all__ = ["MAX_LOSING_LINES", "Certificate", "LosingLine", "certify"]
+__all__ = ["MAX_LOSING_LINES", "Certificate", "LosingLine", "SeatProof", "certify"]
 
 MAX_LOSING_LINES = 50
 """A certificate lists at most this many losing lines; it counts all of them."""
@@ -35,6 +36,15 @@ class LosingLine:
     seat: Seat
     moves: tuple[int, ...]
     result: int
+
+
+class SeatProof(NamedTuple):
+    """What a certificate says of one seat; its fields are those that end in `_as_x` and `_as_o`."""
+
+    guaranteed: int | None
+    positions: int
+    incomplete: str
+    moves_sha256: str | None
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,10 @@ class Certificate:
     mistakes: int | None
     losing_line_count: int | None
     losing_lines: tuple[LosingLine, ...]
+
+    def of_seat(self, seat: Seat) -> SeatProof:
+        """Return what is proved about one seat."""
+        return SeatProof(*(getattr(self, f"{name}_as_{seat}") for name in SeatProof._fields))
 
 
 def certify(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.resources import files
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
 
 from ttt_rllib.metrics import (
     CONSECUTIVE_UNEXPLOITABLE_EVALS,
@@ -25,6 +23,7 @@ from ttt_rllib.report.charts.axes import short
 from ttt_rllib.report.charts.figure import Figure, Gallery, Tone, stylesheet
 from ttt_rllib.report.charts.line_chart import Band, Line, line_chart
 from ttt_rllib.report.columns import NONE, filled_columns
+from ttt_rllib.report.template import render
 from ttt_rllib.runs.comparison import ComparedRun, Group, SeedCurve, remarks
 from ttt_rllib.runs.seed_statistics import Estimate
 
@@ -61,12 +60,9 @@ def comparison_page(groups: Sequence[Group]) -> str:
     Args:
         groups: At least one.
     """
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    source = files("ttt_rllib.report").joinpath(TEMPLATE).read_text(encoding="utf-8")
     measured, others = _figures(groups)
-    return environment.from_string(source).render(
+    return render(
+        TEMPLATE,
         stylesheet=stylesheet(),
         sentence=_sentence(groups),
         remarks=tuple(remarks(groups)),
@@ -182,8 +178,9 @@ def _metrics(groups: Sequence[Group]) -> tuple[str, ...]:
 def _figure(groups: Sequence[Group], metric: str) -> Figure | None:
     """Draw a metric of all groups; None if none has it."""
     curves = [(group, group.curve(metric)) for group in groups[:MAX_DRAWN]]
-    known = [(number, *one) for number, one in enumerate(curves) if one[1] is not None]
-    drawn = [(number, group, curve) for number, group, curve in known if curve is not None]
+    drawn = [
+        (number, group, curve) for number, (group, curve) in enumerate(curves) if curve is not None
+    ]
     if not drawn:
         return None
     lines = [_line(number, group, curve) for number, group, curve in drawn]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ttt_rllib.evaluation.text import GUARANTEED
+from ttt_rllib.evaluation.text import ALL_REACHED, guaranteed_words
+from ttt_rllib.exact.certificate import Certificate
 from ttt_rllib.exact.evaluation import solved_game
+from ttt_rllib.exact.walks import SEATS, Seat
 from ttt_rllib.metrics import (
     MOVES,
     NASH_CONV,
@@ -26,7 +28,7 @@ from ttt_rllib.report.charts.axes import in_percent
 from ttt_rllib.report.repetition import quoted_folder
 from ttt_rllib.runs.record import RunRecord
 
-__all__ = ["Tile", "next_steps", "sentence", "status_note", "tiles", "tone"]
+__all__ = ["Tile", "next_steps", "seat_tile", "sentence", "status_note", "tiles", "tone"]
 
 UNMEASURED = "Unmeasured: the rules of this environment are not known here, so nothing is proved."
 ANOTHER_AGENT = "No verdict: agent/ is not the agent that this run trained."
@@ -132,7 +134,7 @@ def _exact_tiles(record: RunRecord) -> list[Tile]:
         found.append(Tile("Optimal moves", in_percent(metrics[OPTIMAL_MOVE_RATE], 2), mistakes))
     if certificate:
         as_x, as_o = certificate.positions_as_x, certificate.positions_as_o
-        detail = f"{as_x:,} as X, {as_o:,} as O: all that any opponent can reach"
+        detail = f"{as_x:,} as X, {as_o:,} as O: {ALL_REACHED}"
         found.append(Tile("Positions checked", f"{as_x + as_o:,}", detail))
     truth = solved_game(record.bundle.policy.game) if record.bundle else None
     ceilings = truth.ceilings if truth else (None, None)
@@ -153,13 +155,7 @@ def _walk_tiles(record: RunRecord) -> list[Tile]:
     tiles = []
     if NASH_CONV_GREEDY in metrics:
         tiles.append(Tile("NashConv", f"{metrics[NASH_CONV_GREEDY]:.3f}", "of its best moves"))
-    for seat, guaranteed, positions, reason in (
-        ("X", certificate.guaranteed_as_x, certificate.positions_as_x, certificate.incomplete_as_x),
-        ("O", certificate.guaranteed_as_o, certificate.positions_as_o, certificate.incomplete_as_o),
-    ):
-        claim = "not known" if guaranteed is None else GUARANTEED[guaranteed]
-        known = f"{positions:,} positions: {reason or 'all that any opponent can reach'}"
-        tiles.append(Tile(f"As {seat}", claim[0].upper() + claim[1:], known))
+    tiles += [seat_tile(certificate, seat) for seat in SEATS]
     if certificate.replies and certificate.losing_replies is not None:
         kept = 1.0 - certificate.losing_replies / certificate.replies
         of_all = f"of the opponents' {certificate.replies:,} moves"
@@ -168,6 +164,14 @@ def _walk_tiles(record: RunRecord) -> list[Tile]:
         rate = in_percent(record.metrics[OPTIMAL_RATE_DECISIVE], 1)
         tiles.append(Tile("Right moves", rate, "in labelled positions where they differ in value"))
     return tiles
+
+
+def seat_tile(certificate: Certificate, seat: Seat) -> Tile:
+    """Return the tile that says what is proved about a seat."""
+    proof = certificate.of_seat(seat)
+    claim = guaranteed_words(proof)
+    detail = f"{proof.positions:,} positions: {proof.incomplete or ALL_REACHED}"
+    return Tile(f"As {seat.upper()}", claim[0].upper() + claim[1:], detail)
 
 
 def _sampled_tiles(metrics: dict[str, float]) -> list[Tile]:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.resources import files
 from typing import Any
-
-from jinja2 import Environment, StrictUndefined
 
 from ttt_rllib.agents.lookahead import knowledge
 from ttt_rllib.exact.evaluation import solved_game
@@ -27,6 +24,7 @@ from ttt_rllib.report.losing_section import losing_section
 from ttt_rllib.report.openings import opening_cards
 from ttt_rllib.report.repetition import repeat_command
 from ttt_rllib.report.search_section import search_section
+from ttt_rllib.report.template import render
 from ttt_rllib.runs.extensions_json import read_extensions
 from ttt_rllib.runs.record import RunRecord
 from ttt_rllib.runs.search_record import read_search
@@ -46,13 +44,7 @@ def page(record: RunRecord) -> str:
     Raises:
         InputError: If a file of the run is damaged.
     """
-    # Everything without `__html__` is escaped; an unknown name is an error.
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = files("ttt_rllib.report").joinpath(TEMPLATE)
-    source = template.read_text(encoding="utf-8")
-    return environment.from_string(source).render(**_content(record))
+    return render(TEMPLATE, **_content(record))
 
 
 def _content(record: RunRecord) -> dict[str, Any]:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.resources import files
-
-from jinja2 import Environment, StrictUndefined
 
 import ttt_rllib
 from ttt_rllib.agents.policies import Policy
 from ttt_rllib.evaluation.evaluate_agent import Report
-from ttt_rllib.evaluation.text import GUARANTEED, verdict
+from ttt_rllib.evaluation.text import verdict
 from ttt_rllib.exact.certificate import Certificate
 from ttt_rllib.exact.walks import SEATS
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.report import losing_games, opening_cards
 from ttt_rllib.report.charts.axes import in_percent
 from ttt_rllib.report.charts.figure import stylesheet
-from ttt_rllib.report.headline import Tile
+from ttt_rllib.report.headline import Tile, seat_tile
+from ttt_rllib.report.template import render
 
 __all__ = ["proof_page"]
 
@@ -35,13 +33,10 @@ def proof_page(name: str, kind: str, policy: Policy, report: Report) -> str:
         policy: The agent. The openings are left out if it plays one seat only, as they take both.
         report: Its figures and their proof.
     """
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    source = files("ttt_rllib.report").joinpath(TEMPLATE).read_text(encoding="utf-8")
     certificate, words = report.certificate, verdict(report)
     lines = certificate.losing_lines[:LOSING_GAMES_SHOWN] if certificate else ()
-    return environment.from_string(source).render(
+    return render(
+        TEMPLATE,
         stylesheet=stylesheet(),
         name=name,
         subject=", ".join([kind[0].upper() + kind[1:], policy.game.title]),
@@ -77,12 +72,7 @@ def _seat_tiles(report: Report) -> Iterator[Tile]:
     certificate = report.certificate
     for seat in SEATS if report.seat is None else (report.seat,):
         if certificate is not None:
-            guaranteed = getattr(certificate, f"guaranteed_as_{seat}")
-            claim = "not known" if guaranteed is None else GUARANTEED[guaranteed]
-            reason = getattr(certificate, f"incomplete_as_{seat}")
-            positions = getattr(certificate, f"positions_as_{seat}")
-            detail = f"{positions:,} positions: {reason or 'all that any opponent can reach'}"
-            yield Tile(f"As {seat.upper()}", claim[0].upper() + claim[1:], detail)
+            yield seat_tile(certificate, seat)
         score = getattr(report, f"score_vs_random_{seat}")
         if score is not None:
             best = getattr(report.ceilings, f"as_{seat}", None)
@@ -101,7 +91,9 @@ def _losing_words(certificate: Certificate | None) -> str:
 def _facts(name: str, certificate: Certificate | None) -> Iterator[tuple[str, str]]:
     yield "agent", name
     yield "ttt_rllib", ttt_rllib.__version__
+    if certificate is None:
+        return
     for seat in SEATS:
-        digest = getattr(certificate, f"moves_sha256_as_{seat}", None)
+        digest = certificate.of_seat(seat).moves_sha256
         if digest:
             yield f"moves as {seat.upper()}", f"sha256 {digest}"
