@@ -27,6 +27,7 @@ from ttt_rllib.agents.bundle import Bundle
 from ttt_rllib.agents.lookahead import LookaheadPolicy
 from ttt_rllib.agents.onnx_graph import Graph
 from ttt_rllib.agents.onnx_inputs import add_planes_and_mask
+from ttt_rllib.agents.onnx_session import onnx_session
 from ttt_rllib.agents.own_network import OwnNetworkPolicy, export_model
 from ttt_rllib.agents.policies import AgentPolicy, NetworkPolicy, SeatPolicies
 from ttt_rllib.exact.evaluation import solved_game
@@ -152,13 +153,9 @@ def compare(path: Path, bundle: Bundle) -> Difference:
 
     Raises:
         ModuleNotFoundError: If onnxruntime is not installed.
+        InputError: If the file is no ONNX model.
     """
-    import onnxruntime
-
-    # One thread: the network is small, and other processes may need the cores.
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = onnx_session(path)
     boards = _positions(bundle.policy.game)
     observation = boards.observe().reshape(len(boards), -1).astype(np.float32)
 

@@ -26,6 +26,7 @@ import numpy.typing as npt
 from ttt_envs.boards import Boards
 from ttt_envs.game import Game
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
+from ttt_rllib.agents.onnx_session import onnx_session
 from ttt_rllib.agents.policies import Weights
 from ttt_rllib.config.own_code import import_own, source_of, source_sha256
 from ttt_rllib.errors import InputError, error_words
@@ -364,19 +365,8 @@ class _FromModel:
 
     @cached_property
     def _session(self) -> Any:
-        import onnxruntime
-
         path = self._model.path
-        # One thread: the network is small, and other processes may need the cores.
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        try:
-            session = onnxruntime.InferenceSession(
-                path, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:
-            # onnxruntime has a dozen exceptions for a damaged file, with no base of their own.
-            raise InputError(f"{path}: is no ONNX model: {error_words(error)}") from error
+        session = onnx_session(path)
         about = session.get_modelmeta().custom_metadata_map
         if about.get("weights_sha256") != self._model.weights_sha256:
             raise InputError(f"{path}: is the model of another agent; export this one again")

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from ttt_envs.boards import Boards
 from ttt_envs.game import Game
 from ttt_rllib.agents.onnx import INSTALL
+from ttt_rllib.agents.onnx_session import onnx_session
 from ttt_rllib.errors import InputError, error_words
 from ttt_rllib.foreign.checked import Foreign
 from ttt_rllib.foreign.games import agreed_game
@@ -67,17 +68,9 @@ def onnx_agent(path: Path, wanted: Game | None, name: str) -> Foreign:
 
 def _session(path: Path, name: str) -> Any:
     try:
-        import onnxruntime
+        return onnx_session(path, name)
     except ModuleNotFoundError:
         raise InputError(f"{name}: needs onnxruntime, which is not installed; {INSTALL}") from None
-    # One thread: such networks are small, and other processes may need the cores.
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        # onnxruntime has an exception of its own for every way of being damaged.
-        raise InputError(f"{name}: is no ONNX model: {error_words(error)}") from error
 
 
 def _declared_game(session: Any, name: str) -> Game | None:
