@@ -17,15 +17,14 @@ from ray.rllib.policy.sample_batch import MultiAgentBatch
 from ttt_envs.game import TIC_TAC_TOE, Game
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.mlp import Head
-from ttt_rllib.exact.walks import MAX_POSITIONS
 from ttt_rllib.league.league import League, LeagueSettings
 from ttt_rllib.league.standing import LEAGUE_FILE, write_standing
-from ttt_rllib.metrics import LATE_ENV_RUNNERS, LEAGUE_S, LEARN_S, SAMPLE_S, SYNC_S, RunLabels
+from ttt_rllib.metrics import LATE_ENV_RUNNERS, LEAGUE_S, LEARN_S, SAMPLE_S, SYNC_S
 from ttt_rllib.rl.eager_torch import eager_determinism
 from ttt_rllib.rl.env_runner import TorchBoardEnvRunner, board_spaces
 from ttt_rllib.rl.env_runner_group import board_env_runner_group, merge_samples
+from ttt_rllib.rl.evaluated_config import EvaluatedConfig
 from ttt_rllib.rl.exact_evaluation import ExactEvaluationMixin
-from ttt_rllib.rl.hosts import ConfigBase
 from ttt_rllib.rl.move_requests import MoveRequests, current_weights
 from ttt_rllib.rl.own_actor_critic import OwnActorCritic
 from ttt_rllib.sampling.action_samplers import ActionSampler
@@ -151,7 +150,7 @@ class SelfPlayMixin(ExactEvaluationMixin):
         self._requests.set_state(state.get(SAMPLING, {}))
 
 
-class SelfPlayConfig(ConfigBase):
+class SelfPlayConfig(EvaluatedConfig):
     """An AlgorithmConfig for board games on `TorchBoardEnvRunner`; call `self_play` for the game.
 
     A subclass names its `MODULE` and `LEARNER` classes, the `HEAD` by which that module chooses its
@@ -166,19 +165,9 @@ class SelfPlayConfig(ConfigBase):
 
     def set_up_self_play(self) -> None:
         """Set what RLlib needs to know; a subclass calls this at the end of its constructor."""
-        self.exact_evaluation_interval = 1
-        self.certificate_interval = 0
-        self.needs_table = False
-        self.own_metrics: dict[str, str] = {}
-        self.own_code: Path | None = None
-        self.max_walk_positions = MAX_POSITIONS
-        self.lookahead = 0
-        self.refuted_starts = 0.0
+        self.set_up_evaluation()
         self.sample_beside_learning = False
         self.league: LeagueSettings | None = None
-        self.run_labels = RunLabels()
-        # Tune would overwrite our "perf" with the machine's load under that name.
-        self.debugging(log_sys_usage=False)
         self.rl_module(model_config={"hidden_sizes": (128, 128), "activation": "relu"})
         self.env_runners(
             env_runner_cls=TorchBoardEnvRunner,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -26,12 +25,12 @@ from ttt_rllib.agents.own_network import OwnNetworkPolicy
 from ttt_rllib.agents.policies import AgentPolicy, SeatPolicies
 from ttt_rllib.config.pettingzoo_envs import check_policies, traits_of
 from ttt_rllib.exact.walks import MAX_POSITIONS
-from ttt_rllib.metrics import EPSILON, LEARN_S, SAMPLE_S, SYNC_S, RunLabels
+from ttt_rllib.metrics import EPSILON, LEARN_S, SAMPLE_S, SYNC_S
 from ttt_rllib.rl.actor_critic import BoardActorCritic
 from ttt_rllib.rl.dqn import REPLAY_BUFFER, SelfPlayDQN
 from ttt_rllib.rl.env_runner import DRAWS, O_WINS, RETURNS, X_WINS
+from ttt_rllib.rl.evaluated_config import EvaluatedConfig
 from ttt_rllib.rl.exact_evaluation import ExactEvaluationMixin
-from ttt_rllib.rl.hosts import ConfigBase
 from ttt_rllib.rl.pettingzoo_adapter import GameResult, MaskedAECEnv
 from ttt_rllib.rl.ppo import SelfPlayPPO
 from ttt_rllib.rl.self_play import shared_policy_mapping_fn
@@ -92,23 +91,12 @@ class CountResults(RLlibCallback):
             metrics_logger.log_value(key, int(occurred), reduce="sum")
 
 
-class StockConfig(ConfigBase):
+class StockConfig(EvaluatedConfig):
     """An AlgorithmConfig for RLlib's own env runner; call `pettingzoo` for the environment."""
 
     def set_up_stock(self) -> None:
         """Set what every environment needs; a subclass calls this at the end of its constructor."""
-        self.exact_evaluation_interval = 1
-        self.certificate_interval = 0
-        self.needs_table = False
-        self.own_metrics: dict[str, str] = {}
-        self.own_code: Path | None = None
-        self.max_walk_positions = MAX_POSITIONS
-        # Games begin as the environment begins them.
-        self.refuted_starts = 0.0
-        self.lookahead = 0
-        self.run_labels = RunLabels()
-        # Tune would overwrite our "perf" with the machine's load under that name.
-        self.debugging(log_sys_usage=False)
+        self.set_up_evaluation()
         # RLlib's check plays random moves, most of which are illegal.
         self.environment(disable_env_checking=True)
         self.rl_module(model_config={"hidden_sizes": (128, 128), "activation": "relu"})
