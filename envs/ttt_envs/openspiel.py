@@ -1,6 +1,6 @@
 """OpenSpiel's deterministic games of two players who see everything, enumerated through pyspiel.
 
-OpenSpiel is an optional package, imported when a game of its is asked for.
+OpenSpiel is an optional package, imported when one of its games is asked for.
 Shapes: `S` states, `A` actions, `W` numbers of an observation.
 """
 

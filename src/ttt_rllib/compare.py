@@ -50,9 +50,9 @@ def compare(
     """Compare runs, those that differ in their seed alone as one group.
 
     Per group: how many proved their agent unexploitable, the medians of moves and seconds until
-    the first evaluation with NashConv 0, even if it was lost again (a run whose agent is not proved
-    at the end counts as longer than all others), and the final metrics as
-    interquartile means with 95 % bootstrap intervals. The page also has curves over moves.
+    the first evaluation with NashConv 0, even if it is lost again (a run whose agent is not proved
+    at the end counts as longer than all others), and the final metrics as interquartile means with
+    95 % bootstrap intervals. The page also has curves over moves.
 
     Exit codes: 0 done, 2 there is no such run.
     """

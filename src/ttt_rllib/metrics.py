@@ -615,7 +615,7 @@ BETTER = {metric.name: metric.better for metric in METRICS}
 """Whether lower or higher is better, by the name of the metric."""
 
 EXACT_GROUPS = ("exact/", "search/")
-"""Metrics that exist only where the game is solved."""
+"""Groups of metrics that only exact evaluation yields: from the table of the game, or a walk."""
 
 OF_THE_TABLE = (
     NASH_CONV,

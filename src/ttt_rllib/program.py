@@ -58,7 +58,7 @@ NARROW = 60
 
 
 class _Readable:
-    """What our commands do in another way than Typer's.
+    """What our commands do differently from Typer's.
 
     Help can be read at any width, a flag is shown as `--plan`, without `<bool>`, an argument as
     `KEY=VALUE`, without `<list[str]>`, and an option that does not exist is answered with the one

@@ -124,9 +124,7 @@ class AfterstatePolicy(NetworkPolicy):
         values[rows] = np.where(exact >= best - EQUAL, best, exact)
         return values
 
-    def _action_values(
-        self, boards: Boards, allowed: Mask, dtype: Any
-    ) -> npt.NDArray[np.floating[Any]]:
+    def _action_values(self, boards: Boards, allowed: Mask, dtype: Any) -> Floats:
         mlp = MLP(self.weights, self.activation, dtype)
         values = np.empty(allowed.shape, dtype)
         for start in range(0, len(boards), ROWS):

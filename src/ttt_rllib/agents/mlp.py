@@ -66,7 +66,7 @@ class MLP:
         return len(self._heads[1]) - (self.head == "policy")
 
     def __call__(self, planes: npt.NDArray[np.int8]) -> Array:
-        """Return the heads' outputs, float32.
+        """Return the heads' outputs.
 
         They are `[n, A]` Q-values, or `[n, A + 1]` logits and, in the last column, values, or
         `[n, 1]` values.

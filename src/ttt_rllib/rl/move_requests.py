@@ -252,7 +252,7 @@ class MoveRequests:
         return self._algorithm.env_runner_group.num_healthy_remote_workers() > len(self._late)
 
     def _answers(self, deadline_s: float) -> dict[int, Sampled]:
-        """Wait for the answers; leave out who takes much longer than the slowest of the others."""
+        """Return the answers, but those that take much longer than the slowest of the others."""
         answers: dict[int, Sampled] = {}
         start_s = time.monotonic()
         while self._asked:
@@ -261,7 +261,7 @@ class MoveRequests:
                 slowest_s = max(answer.sample_s for answer in answers.values())
                 patience_s = max(self._algorithm.config.sample_timeout_s, SLOWEST * slowest_s)
                 until_s = min(until_s, start_s + patience_s)
-            # First for the first of them, since nobody else knows how long they take.
+            # At first until one has come, which tells how long the others may take.
             ready, _ = ray.wait(
                 list(self._asked),
                 num_returns=len(self._asked) if answers else 1,

@@ -163,7 +163,7 @@ class Feed:
     def _leading(self) -> str | None:
         """Return the run's best trial once it names one; else the first with the best objective.
 
-        The search itself may find another one than the last objectives do: it compares medians
+        The search itself may find another one than the last objectives do: it compares means
         over seeds, and only trials that have an agent.
         """
         if self._ending is not None and self._ending.best_trial in self._trials:

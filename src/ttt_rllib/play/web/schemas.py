@@ -151,7 +151,7 @@ class ActionReply(_Reply):
     action: Action
     square: Annotated[
         Square,
-        Field(description="Where the stone comes to lie; without a board, the action itself."),
+        Field(description="Where the stone lands; without a board, the action itself."),
     ]
     outlook: Annotated[
         OutlookReply | None, Field(description="For the mover, after the move; null: unknown.")
@@ -262,7 +262,7 @@ class PuzzlesReply(_Reply):
 
     game: GameReply
     agent_sha256: Annotated[
-        str | None, Field(description="Tells agents apart; null: the agent is no trained one.")
+        str | None, Field(description="Tells agents apart; null: the agent is not a trained one.")
     ]
     puzzles: list[PuzzleReply]
     reason: Annotated[
