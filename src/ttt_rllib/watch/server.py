@@ -12,12 +12,11 @@ import time
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
-from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from ttt_rllib.analysis.palette import PALETTE_FILE, palette
+from ttt_rllib.analysis.page_files import HTML_TYPE, page_files
 from ttt_rllib.errors import InputError
 from ttt_rllib.watch.feed import Feed
 
@@ -42,12 +41,6 @@ REPORT_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'self'"
 )
-MEDIA_TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
 JSON_TYPE = "application/json"
 REPORT_PATH = "/report"
 SHARED = ("draw.js", "icon.svg")
@@ -190,7 +183,7 @@ class _Handler(BaseHTTPRequestHandler):
         if report is None:
             self.send_error(404, "there is no report yet")
             return
-        self._send(report.read_bytes(), MEDIA_TYPES[".html"], policy=REPORT_POLICY)
+        self._send(report.read_bytes(), HTML_TYPE, policy=REPORT_POLICY)
         self.server.page.note_report()
 
     def _send(
@@ -229,12 +222,6 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _page_files() -> dict[str, tuple[bytes, str]]:
     """Return content and media type of every file of the page by its path."""
-    own = list(files("ttt_rllib.watch").joinpath("static").iterdir())
+    own = files("ttt_rllib.watch").joinpath("static").iterdir()
     played = files("ttt_rllib.play.web").joinpath("static")
-    pages = {
-        f"/static/{file.name}": (file.read_bytes(), MEDIA_TYPES[Path(file.name).suffix])
-        for file in (*own, *(played.joinpath(name) for name in SHARED))
-    }
-    pages[f"/static/{PALETTE_FILE}"] = palette().encode(), MEDIA_TYPES[Path(PALETTE_FILE).suffix]
-    pages["/"] = pages.pop("/static/watch.html")
-    return pages
+    return page_files((*own, *(played.joinpath(name) for name in SHARED)), "watch.html")

@@ -24,7 +24,7 @@ from starlette.routing import BaseRoute, Route
 
 import ttt_rllib
 from ttt_rllib.analysis.game_record import IllegalMoveError
-from ttt_rllib.analysis.palette import PALETTE_FILE, palette
+from ttt_rllib.analysis.page_files import page_files
 from ttt_rllib.commands import warn
 from ttt_rllib.errors import InputError
 from ttt_rllib.play.agents import AgentList, choose_agent, list_agents
@@ -54,13 +54,6 @@ EVERY_INTERFACE = ("", "0.0.0.0", "::")  # noqa: S104 - recognised, never a defa
 
 SEARCHES_AT_ONCE = 2
 """Threads for agents of large games, whose moves take longer."""
-
-MEDIA_TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -233,12 +226,8 @@ def _json(content: bytes) -> Response:
 
 def _page_routes() -> list[BaseRoute]:
     """Return a route for each file of the page; no other files are served."""
-    pages = {
-        f"/static/{file.name}": (file.read_bytes(), MEDIA_TYPES[Path(file.name).suffix])
-        for file in files("ttt_rllib.play.web").joinpath("static").iterdir()
-    }
-    pages[f"/static/{PALETTE_FILE}"] = palette().encode(), MEDIA_TYPES[Path(PALETTE_FILE).suffix]
-    pages["/"] = pages.pop("/static/index.html")
+    static = files("ttt_rllib.play.web").joinpath("static")
+    pages = page_files(static.iterdir(), "index.html")
     return [Route(path, _page(*page)) for path, page in sorted(pages.items())]
 
 
