@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ttt_rllib.config import pettingzoo_envs
+from ttt_rllib.config import pettingzoo_traits
 from ttt_rllib.config.exact_settings import not_exact_reason
 from ttt_rllib.config.loading import dump_experiment, load_experiment, load_saved_experiment
 from ttt_rllib.config.reported_metrics import LABELLED_GAMES
@@ -57,7 +57,7 @@ def unknown_rules(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     yield
     sys.modules.pop("unknown_rules", None)
-    pettingzoo_envs._env_traits.cache_clear()
+    pettingzoo_traits._env_traits.cache_clear()
 
 
 @pytest.mark.parametrize(

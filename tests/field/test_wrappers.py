@@ -6,7 +6,7 @@ import pytest
 
 from tests.field.envs.wrapped import WRAPPERS
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE
-from ttt_rllib.config.pettingzoo_envs import env_traits
+from ttt_rllib.config.pettingzoo_traits import env_traits
 from ttt_rllib.runs.metrics_csv import read_curves
 
 

@@ -20,7 +20,8 @@ from ray.rllib.env.env_context import EnvContext
 from ray.rllib.env.multi_agent_env_runner import MultiAgentEnvRunner
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, aec
-from ttt_rllib.config.pettingzoo_envs import check_env, make_env, traits_of
+from ttt_rllib.config.pettingzoo_envs import check_env, make_env
+from ttt_rllib.config.pettingzoo_traits import traits_of
 from ttt_rllib.errors import EnvironmentFailedError, InputError
 from ttt_rllib.rl.pettingzoo_adapter import MaskedAECEnv, flat_space
 from ttt_rllib.rl.stock import StockPPOConfig

@@ -13,7 +13,7 @@ from ttt_rllib.config.section import Section, Share
 from ttt_rllib.errors import InputError
 
 if TYPE_CHECKING:
-    from ttt_rllib.config.pettingzoo_envs import Traits
+    from ttt_rllib.config.pettingzoo_traits import Traits
 
 __all__ = ["NO_OPENING", "Env", "MultiAgent", "Opening", "OwnGameEnv", "PettingZooEnv"]
 
@@ -56,7 +56,7 @@ class PettingZooEnv(Section):
         Raises:
             InputError: If the environment does not exist or cannot be trained on.
         """
-        from ttt_rllib.config.pettingzoo_envs import env_traits
+        from ttt_rllib.config.pettingzoo_traits import env_traits
 
         return env_traits(self.pettingzoo, self.kwargs)
 

@@ -25,7 +25,7 @@ def check_env_settings(experiment: Experiment) -> None:
     if isinstance(experiment.env, OwnGameEnv):
         _ = experiment.env.game
     if isinstance(experiment.env, PettingZooEnv):
-        from ttt_rllib.config.pettingzoo_envs import check_policies
+        from ttt_rllib.config.pettingzoo_traits import check_policies
 
         check_policies(experiment.env.traits, experiment.multi_agent.policies)
 

@@ -23,7 +23,7 @@ from ray.rllib.utils.schedules.scheduler import Scheduler
 
 from ttt_rllib.agents.own_network import OwnNetworkPolicy
 from ttt_rllib.agents.policies import AgentPolicy, SeatPolicies
-from ttt_rllib.config.pettingzoo_envs import check_policies, traits_of
+from ttt_rllib.config.pettingzoo_traits import check_policies, traits_of
 from ttt_rllib.exact.walks import MAX_POSITIONS
 from ttt_rllib.metrics import EPSILON, LEARN_S, SAMPLE_S, SYNC_S
 from ttt_rllib.rl.actor_critic import BoardActorCritic
