@@ -19,7 +19,7 @@ from ttt_envs.boards import Boards, Mask
 from ttt_envs.game import Game
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs, ValuesOf, has_choice
 from ttt_rllib.agents.mlp import MLP
-from ttt_rllib.agents.policies import CLOSE, EQUAL, NetworkPolicy, Weights
+from ttt_rllib.agents.policies import NetworkPolicy, Weights, decide_close
 from ttt_rllib.exact.tables import Table
 
 __all__ = ["AfterstatePolicy", "action_values", "network_policy"]
@@ -117,11 +117,9 @@ class AfterstatePolicy(NetworkPolicy):
         # The tactical rule often leaves only one move, which needs no value.
         rows = np.flatnonzero(allowed.sum(axis=1) > 1)
         values[rows] = self._action_values(boards[rows], allowed[rows], np.float32)
-        best = values[rows].max(axis=1, keepdims=True)
-        rows = rows[(values[rows] >= best - CLOSE).sum(axis=1) > 1]
-        exact = self._action_values(boards[rows], allowed[rows], np.float64)
-        best = exact.max(axis=1, keepdims=True)
-        values[rows] = np.where(exact >= best - EQUAL, best, exact)
+        decide_close(
+            values, lambda close: self._action_values(boards[close], allowed[close], np.float64)
+        )
         return values
 
     def _action_values(self, boards: Boards, allowed: Mask, dtype: Any) -> Floats:

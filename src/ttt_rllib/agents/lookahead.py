@@ -16,7 +16,7 @@ from ttt_envs.boards import Boards
 from ttt_envs.game import Game
 from ttt_rllib.agents.inputs import Inputs
 from ttt_rllib.agents.own_network import OwnNetworkPolicy
-from ttt_rllib.agents.policies import CLOSE, EQUAL, AgentPolicy, NetworkPolicy, Weights
+from ttt_rllib.agents.policies import AgentPolicy, NetworkPolicy, Weights, decide_close
 from ttt_rllib.agents.search import move_values
 from ttt_rllib.exact.tables import Table
 
@@ -78,12 +78,7 @@ class LookaheadPolicy:
     def greedy_actions(self, boards: Boards) -> npt.NDArray[np.intp]:
         """Return the moves `[B]` with the greatest value, the lowest number of equals."""
         values = self.move_values(boards)
-        best = values.max(axis=1, keepdims=True)
-        close = (values >= best - CLOSE).sum(axis=1) > 1
-        if close.any():
-            exact = self.move_values(boards[close], np.float64)
-            best = exact.max(axis=1, keepdims=True)
-            values[close] = np.where(exact >= best - EQUAL, best, exact)
+        decide_close(values, lambda close: self.move_values(boards[close], np.float64))
         return values.argmax(axis=1)
 
     def values(self, boards: Boards) -> npt.NDArray[np.float64]:

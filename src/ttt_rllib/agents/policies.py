@@ -5,6 +5,7 @@ They know nothing of training and need numpy only. Shapes: `B` positions, `A` ac
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
@@ -30,6 +31,7 @@ __all__ = [
     "Policy",
     "RandomPolicy",
     "SeatPolicies",
+    "decide_close",
     "policy_table",
 ]
 
@@ -41,6 +43,28 @@ EQUAL = 1e-9
 """Logits this close are equal; float64 is off by about 1e-14."""
 
 Weights = dict[str, npt.NDArray[np.float32]]
+
+
+def decide_close(
+    values: npt.NDArray[np.float64],
+    exact: Callable[[npt.NDArray[np.intp]], npt.NDArray[np.floating[Any]]],
+) -> None:
+    """Let float64 decide in rows whose best values are close, and make equal ones equal.
+
+    float32's rounding differs from processor to processor, and with the number of rows.
+
+    Args:
+        values: `[B, A]` from float32 arithmetic, -inf where a move may not be chosen; changed.
+        exact: From rows `[m]` to their values `[m, A]` from float64 arithmetic.
+    """
+    best = values.max(axis=1, keepdims=True)
+    is_close = values >= best - CLOSE * np.maximum(1.0, np.abs(best))
+    rows = np.flatnonzero(is_close.sum(axis=1) > 1)
+    if not len(rows):
+        return
+    found = exact(rows)
+    best = found.max(axis=1, keepdims=True)
+    values[rows] = np.where(found >= best - EQUAL, best, found)
 
 
 class Policy(Protocol):
@@ -145,21 +169,16 @@ class NetworkPolicy:
         return self._choices(boards).argmax(axis=1)
 
     def _choices(self, boards: Boards) -> npt.NDArray[np.float64]:
-        """`[B, A]` logits, -inf where the move may not be chosen; equal ones of the best are equal.
-
-        They are computed in float32, whose rounding differs from processor to processor, and with
-        the number of rows. So where the best two are close, float64 decides.
-        """
+        """`[B, A]` logits, -inf where the move may not be chosen; the best are equal or apart."""
         planes, allowed = self.inputs.planes_and_mask(boards)
         logits = self._outputs(planes)[:, : self.game.num_actions].astype(np.float64)
         logits[~allowed] = -np.inf
-        best = logits.max(axis=1, keepdims=True)
-        close = (logits >= best - CLOSE * np.maximum(1.0, np.abs(best))).sum(axis=1) > 1
-        if close.any():
-            exact = MLP(self.weights, self.activation, np.float64)(planes[close])
-            exact = np.where(allowed[close], exact[:, : self.game.num_actions], -np.inf)
-            best = exact.max(axis=1, keepdims=True)
-            logits[close] = np.where(exact >= best - EQUAL, best, exact)
+
+        def exact(rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+            outputs = MLP(self.weights, self.activation, np.float64)(planes[rows])
+            return np.where(allowed[rows], outputs[:, : self.game.num_actions], -np.inf)
+
+        decide_close(logits, exact)
         return logits
 
     def logits(self, boards: Boards) -> npt.NDArray[np.float32]:

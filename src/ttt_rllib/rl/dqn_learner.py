@@ -22,13 +22,12 @@ from torch import Tensor
 
 from ttt_rllib.rl.learner import ColumnsLearner, Tensors
 from ttt_rllib.rl.mlp_gradients import MLPGradients
+from ttt_rllib.rl.td_error_loss import td_error_derivative, td_error_loss
 from ttt_rllib.sampling.env_runner import MODULE_ID
 
 __all__ = ["DQNLoss", "SelfPlayDQNLearner", "dqn_loss", "dqn_loss_gradient"]
 
 LAST_TARGET_UPDATE = "last_target_update"
-
-LOSSES = {"huber": torch.nn.functional.smooth_l1_loss, "mse": torch.nn.functional.mse_loss}
 
 
 class DQNLoss(NamedTuple):
@@ -73,8 +72,6 @@ def dqn_loss_gradient(
 ) -> tuple[DQNLoss, Tensor]:
     """Return `dqn_loss` and its derivative by the Q-values of the positions `[B, A]`.
 
-    That of the Huber loss is the error, cut to [-1, 1]; that of the square is twice the error.
-
     Args:
         out: As for `dqn_loss`.
         batch: As for `dqn_loss`.
@@ -83,10 +80,9 @@ def dqn_loss_gradient(
         loss: As for `dqn_loss`.
     """
     q, targets = _q_and_targets(out, batch, gamma=gamma, double_q=double_q)
-    errors = q - targets
-    by_move = errors.clamp(-1.0, 1.0) if loss == "huber" else 2.0 * errors
+    by_move = td_error_derivative(q, targets, loss)
     gradient = torch.zeros_like(out[QF_PREDS])
-    gradient.scatter_(1, batch[Columns.ACTIONS].unsqueeze(1), by_move.unsqueeze(1) / len(q))
+    gradient.scatter_(1, batch[Columns.ACTIONS].unsqueeze(1), by_move.unsqueeze(1))
     return _dqn_loss(q, targets, loss), gradient
 
 
@@ -106,7 +102,7 @@ def _q_and_targets(
 
 
 def _dqn_loss(q: Tensor, targets: Tensor, loss: str) -> DQNLoss:
-    return DQNLoss(LOSSES[loss](q, targets), q.mean(), (q - targets).abs().mean())
+    return DQNLoss(td_error_loss(q, targets, loss), q.mean(), (q - targets).abs().mean())
 
 
 class SelfPlayDQNLearner(ColumnsLearner, DQNTorchLearner):

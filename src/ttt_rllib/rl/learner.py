@@ -3,8 +3,8 @@
 RLlib's loop spends most of its time on bookkeeping for every minibatch (slicing SampleBatches,
 building distributions, checking gradients twice, logging). This one keeps the Learner's
 contract - LearnerGroup, DDP, optimizers, schedules, checkpoints, metrics - and does the
-bookkeeping once per update. The losses are in `ppo_learner` and `dqn_learner`, with their
-derivatives, so that our own networks need no autograd.
+bookkeeping once per update. The losses are in `ppo_learner`, `dqn_learner` and `td_learner`, with
+their derivatives, so that our own networks need no autograd.
 Shapes: `B` moves of a minibatch, `M` moves of a batch.
 """
 

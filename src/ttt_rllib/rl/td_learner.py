@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import torch
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.learner.learner import VF_LOSS_KEY
 from ray.rllib.core.learner.torch.torch_learner import TorchLearner
@@ -16,13 +15,12 @@ from torch import Tensor
 
 from ttt_rllib.rl.learner import ColumnsLearner, Tensors
 from ttt_rllib.rl.mlp_gradients import MLPGradients
+from ttt_rllib.rl.td_error_loss import td_error_derivative, td_error_loss
 from ttt_rllib.sampling.env_runner import MODULE_ID
 
 __all__ = ["TD_ERROR_KEY", "SelfPlayTDLearner", "TDLoss", "td_loss", "td_loss_gradient"]
 
 TD_ERROR_KEY = "td_error_mean"
-
-LOSSES = {"huber": torch.nn.functional.smooth_l1_loss, "mse": torch.nn.functional.mse_loss}
 
 
 class TDLoss(NamedTuple):
@@ -48,22 +46,18 @@ def td_loss(values: Tensor, targets: Tensor, *, loss: str) -> TDLoss:
         targets: `[B]`, see `ttt_rllib.sampling.lambda_returns`.
         loss: "huber" or "mse".
     """
-    return TDLoss(LOSSES[loss](values, targets), (values - targets).abs().mean())
+    return TDLoss(td_error_loss(values, targets, loss), (values - targets).abs().mean())
 
 
 def td_loss_gradient(values: Tensor, targets: Tensor, *, loss: str) -> tuple[TDLoss, Tensor]:
     """Return `td_loss` and its derivative by the values `[B]`.
-
-    That of the Huber loss is the error, cut to [-1, 1]; that of the square is twice the error.
 
     Args:
         values: As for `td_loss`.
         targets: As for `td_loss`.
         loss: As for `td_loss`.
     """
-    errors = values - targets
-    gradient = errors.clamp(-1.0, 1.0) if loss == "huber" else 2.0 * errors
-    return td_loss(values, targets, loss=loss), gradient / len(values)
+    return td_loss(values, targets, loss=loss), td_error_derivative(values, targets, loss)
 
 
 class SelfPlayTDLearner(ColumnsLearner, TorchLearner):
