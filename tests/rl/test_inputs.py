@@ -1,7 +1,5 @@
 """Training of agents that see threats and obey the tactical rule, on real env runners."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -43,14 +41,12 @@ def columns_played(algorithm, epsilon):
 def test_the_saved_agent_plays_the_moves_of_the_trained_module(
     build, tmp_path, kind, num_env_runners
 ):
-    inputs = replace(BOTH, symmetry_average=kind == "td")
-    model = {**MODEL, "symmetry_average": inputs.symmetry_average}
-    algorithm = build(kind, env=ENV, model=model, num_env_runners=num_env_runners)
+    algorithm = build(kind, env=ENV, model=MODEL, num_env_runners=num_env_runners)
     for _ in range(3):
         algorithm.train()
     algorithm.save_to_path(tmp_path / "checkpoint")
     agent = load_bundle(tmp_path / "checkpoint" / "agent").policy
-    assert agent.inputs == inputs
+    assert agent.inputs == BOTH
     boards = some_boards()
     runner = algorithm.env_runner_group.local_env_runner
     logits, values = runner.evaluate(flat_observations(boards, BOTH))

@@ -7,6 +7,7 @@ from ttt_envs import TIC_TAC_TOE
 from ttt_envs.positions import enumerate_positions
 from ttt_rllib.agents.afterstates import AfterstatePolicy
 from ttt_rllib.agents.bundle import load_bundle, policy_sha256, weights_sha256
+from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.lookahead import MAX_PLIES, LookaheadPolicy
 from ttt_rllib.config.training import Model, TDTraining
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
@@ -141,6 +142,32 @@ def test_an_agent_that_looks_ahead_is_measured_saved_and_trained_further_as_one(
         model={**model, "lookahead": 0},
     )
     assert policy_sha256(further.agent_policy()) == policy_sha256(agent.policy)
+
+
+@pytest.mark.parametrize("plies", [0, 1])
+def test_an_agent_that_averages_is_measured_and_saved_as_one_and_trains_without(
+    build, tmp_path, plies
+):
+    model = {"hidden_sizes": [16, 16], "symmetry_average": True, "lookahead": plies}
+    algorithm, plain = (
+        build("td", model=one, seed=3) for one in (model, {"hidden_sizes": [16, 16]})
+    )
+    measured, without = (one.train()["exact"] for one in (algorithm, plain))
+    algorithm.save_to_path(tmp_path / "checkpoint")
+    agent = load_bundle(tmp_path / "checkpoint" / "agent").policy
+    assert agent.inputs == Inputs(symmetry_average=True)
+    figures = evaluate_agent(agent).metrics()
+    assert figures["exact/optimal_move_rate"] == measured["optimal_move_rate"]
+    assert measured["optimal_move_rate"] != without["optimal_move_rate"]
+    # The same games were played, and the same weights learnt.
+    assert algorithm.env_runner.config.sampler_settings().inputs == PLAIN_INPUTS
+    assert policy_sha256(algorithm.network_policy()) == policy_sha256(plain.network_policy())
+    further = build(
+        "td",
+        initialize_from=str(tmp_path / "checkpoint" / "agent"),
+        model={**model, "symmetry_average": False, "lookahead": 0},
+    )
+    assert policy_sha256(further.network_policy()) == policy_sha256(plain.network_policy())
 
 
 def test_the_schema_allows_as_many_plies_as_agents_do():

@@ -8,7 +8,7 @@ Shapes: `n` positions, `S` squares, `A` actions.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
 
@@ -47,7 +47,8 @@ class Inputs:
         symmetry_average: Whether the value of a position is the mean of the network's values over
             all rotations and reflections that keep the rules, as in the explicit symmetry ensemble
             of Silver et al., "Mastering the game of Go with deep neural networks and tree search",
-            2016. Only for networks that value positions.
+            2016. Only for networks that value positions, and only where the agent plays:
+            training games are played by the network as it is.
     """
 
     threat_planes: bool = False
@@ -76,6 +77,11 @@ class Inputs:
     def names(self) -> tuple[str, ...]:
         """The names of the settings that are on."""
         return tuple(name for name in INPUTS if getattr(self, name))
+
+    @property
+    def one_sided(self) -> Inputs:
+        """The same without `symmetry_average`."""
+        return replace(self, symmetry_average=False)
 
     @property
     def described(self) -> str:

@@ -55,8 +55,8 @@ class Model(Section):
     cannot win at once, if there are any. Knowledge of the game that is not learnt."""
     symmetry_average: bool = False
     """Value a position by the mean over all rotations and reflections of the board that keep the
-    rules: 2 with gravity, else 4, or 8 on a square board. Only for algorithm td; sampling asks the
-    network so many times."""
+    rules (2 with gravity, else 4, or 8 on a square board) where the agent is evaluated and saved;
+    training games are played without. Only for algorithm td."""
     lookahead: int = Field(default=0, ge=0, le=6)
     """Plies that the agent looks ahead where it is evaluated and saved; training games are played
     without. An evaluation takes several times as long for every ply."""

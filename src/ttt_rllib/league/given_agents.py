@@ -118,7 +118,7 @@ def initial_policy(experiment: Experiment, copies: Path | None = None) -> Networ
             f"model {list(model.hidden_sizes)} with {model.activation}; set model.hidden_sizes and "
             "model.activation to those of the agent"
         )
-    _check_inputs(given, policy.inputs, model_inputs(experiment))
+    _check_inputs(given, policy.inputs.one_sided, model_inputs(experiment).one_sided)
     return policy
 
 

@@ -94,7 +94,8 @@ def algorithm_config(
 def _self_play(experiment: Experiment, copies: Path | None) -> AlgorithmConfig:
     config: AlgorithmConfig = CONFIGS[experiment.algorithm]().self_play(
         game=experiment.env.game,
-        inputs=model_inputs(experiment),
+        inputs=model_inputs(experiment).one_sided,
+        symmetry_average=experiment.model.symmetry_average,
         lookahead=experiment.model.lookahead,
         random_plies=experiment.opening.random_plies,
         exploring_starts=getattr(experiment.training, "exploring_starts", 0.0),

@@ -22,6 +22,7 @@ class EvaluatedConfig(ConfigBase):
         self.own_metrics: dict[str, str] = {}
         self.own_code: Path | None = None
         self.max_walk_positions = MAX_POSITIONS
+        self.symmetry_average = False
         self.lookahead = 0
         self.refuted_starts = 0.0
         self.run_labels = RunLabels()

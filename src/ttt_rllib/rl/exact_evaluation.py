@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -172,10 +173,12 @@ class ExactEvaluationMixin(AlgorithmBase):
     def agent_policy(self) -> BundledPolicy:
         """Return the current agent as it is saved and evaluated, in numpy."""
         policy = self.network_policy()
-        plies = self.config.lookahead
-        if not plies or isinstance(policy, (SeatPolicies, OwnNetworkPolicy)):
+        if isinstance(policy, (SeatPolicies, OwnNetworkPolicy)):
             return policy
-        return LookaheadPolicy(policy, plies)
+        if self.config.symmetry_average:
+            policy = replace(policy, inputs=replace(policy.inputs, symmetry_average=True))
+        plies = self.config.lookahead
+        return LookaheadPolicy(policy, plies) if plies else policy
 
     def network_policy(self) -> AgentPolicy | OwnNetworkPolicy:
         """Return what the networks alone play: a policy in numpy, or a user's own network."""

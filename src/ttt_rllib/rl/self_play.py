@@ -192,6 +192,7 @@ class SelfPlayConfig(EvaluatedConfig):
         *,
         game: Game | None = None,
         inputs: Inputs | None = None,
+        symmetry_average: bool | None = None,
         lookahead: int | None = None,
         random_plies: tuple[int, int] | None = None,
         exploring_starts: float | None = None,
@@ -207,6 +208,8 @@ class SelfPlayConfig(EvaluatedConfig):
         Args:
             game: The rules.
             inputs: What the network sees and may choose.
+            symmetry_average: Whether the agent averages over symmetries where it is evaluated and
+                saved; see `Inputs`.
             lookahead: Plies that the agent looks ahead where it is evaluated and saved, 0 to 6; 0 =
                 it plays as the network says.
             random_plies: Least and greatest number of uniformly random opening plies.
@@ -238,6 +241,7 @@ class SelfPlayConfig(EvaluatedConfig):
         )
         self.environment(observation_space=observation_space, action_space=action_space)
         settings: dict[str, Any] = {
+            "symmetry_average": symmetry_average,
             "lookahead": lookahead,
             "refuted_starts": refuted_starts,
             "exact_evaluation_interval": exact_evaluation_interval,
