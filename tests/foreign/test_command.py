@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from markupsafe import escape
 
 from tests.commands import run_module
 from tests.in_process import call
@@ -103,7 +104,7 @@ def test_the_page_says_what_the_text_says_and_loads_nothing(folder):
     assert (done.code, done.errors) == (0, ())
     verdict, page = done.stdout.splitlines()[0], (folder / "first.html").read_text()
     assert done.stdout.endswith("\npage: first.html\n")
-    assert f"<h1>{verdict[0].upper()}{verdict[1:]}.</h1>" in page
+    assert f"<h1>{escape(verdict[0].upper() + verdict[1:])}.</h1>" in page
     assert "How it loses" in page
     assert "Openings" in page
     assert "487 games in which it gets less than its seat could have; the shortest:" in page

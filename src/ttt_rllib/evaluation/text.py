@@ -109,7 +109,7 @@ def verdict(report: Report) -> str:
     if certificate.losing_positions is not None:
         return (
             f"exploitable{as_seat}: opponents can bring about {certificate.losing_positions} "
-            "positions worth less to it than the game's value"
+            "positions below the game's value"
         )
     return f"exploitable: {seat_words(certificate, _seats(report))}"
 
