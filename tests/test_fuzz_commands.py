@@ -32,7 +32,7 @@ from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.runs.checkpoints import write_manifest
 
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
-QUICK, LONG = 40, 600 if THOROUGH else 300
+QUICK, LONG = 40, 600 if THOROUGH else 200
 """Inputs of each of the four kinds."""
 
 SAMPLE = 5

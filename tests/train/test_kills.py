@@ -21,7 +21,7 @@ from ttt_rllib.runs.metrics_csv import MetricsCsv
 
 pytestmark = pytest.mark.long
 
-KILLS = 10 if THOROUGH else 5
+KILLS = 10 if THOROUGH else 3
 ITERATIONS = 24
 MAX_DELAY_S = 4.0
 """The latest moment of a kill after the rows it waits for, where it waits for none."""

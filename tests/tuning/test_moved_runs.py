@@ -2,7 +2,7 @@
 
 A copy of the run directory at any moment is what a kill leaves. What happens, and when, is random
 but the same each time; `MOVES_SEED=$RANDOM pytest -m long tests/tuning/test_moved_runs.py` tries
-other sequences, `THOROUGH=1` twice as many.
+other sequences, `THOROUGH=1` four times as many.
 """
 
 import csv
@@ -39,7 +39,7 @@ from ttt_rllib.tuning import run as tuning_run
 
 pytestmark = pytest.mark.long
 
-SEQUENCES = 100 if THOROUGH else 50
+SEQUENCES = 100 if THOROUGH else 25
 ITERATIONS = 6
 KEPT = 2
 SEARCH = f"""
