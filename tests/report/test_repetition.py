@@ -22,6 +22,7 @@ CHANGES = {
     "text that YAML reads as none": ("ppo", "initialize_from='null'"),
     "limit removed": ("pbt_ppo", "checkpoint.num_to_keep=null"),
     "search removed": ("search_ppo", "search=null"),
+    "search without a scheduler": ("search_ppo", "search.scheduler=none"),
     "search": ("search_ppo", "search.num_samples=3", "search.training.lr={uniform: [0.1, 0.2]}"),
     "environment": ("ppo_pettingzoo", "env={pettingzoo: my.game, kwargs: {size: 4}}"),
     "default of another kind": ("ppo_pettingzoo", "training.vf_clip_param=10.0"),

@@ -60,6 +60,9 @@ def settings_yaml(experiment: Experiment) -> str:
     full = experiment.model_dump(mode="json")
     changed = experiment.model_dump(mode="json", exclude_defaults=True)
     data = {name: full[name] for name in ALWAYS_WRITTEN} | changed
+    if experiment.search is not None:
+        # `asha` beside no scheduler is allowed where somebody wrote that there is none.
+        data["search"]["scheduler"] = experiment.search.scheduler
     again = Experiment.model_validate_json(json.dumps(data), strict=True).model_dump(mode="json")
     # A few defaults depend on other settings: such a section is written as a whole.
     data |= {name: section for name, section in full.items() if again[name] != section}
