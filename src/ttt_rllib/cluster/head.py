@@ -28,7 +28,7 @@ HEAD_PROCESS = "gcs_server"
 
 
 def check_answers(address: str) -> None:
-    """Try to connect once: Ray itself would retry for many minutes, and print lines of its own.
+    """Try once to connect; Ray itself would retry for minutes and print messages of its own.
 
     Raises:
         NotReadyError: If nothing listens at `host:port` or `ray://host:port`, or no Ray; or if

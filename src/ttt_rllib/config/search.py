@@ -174,7 +174,7 @@ class Search(Section):
                 f"algorithm is {self.algorithm} and scheduler {self.scheduler}; "
                 "pbt is both or neither"
             )
-        # Whoever writes that there is none has switched it off.
+        # A file that says `scheduler: none` has switched its scheduler off on purpose.
         is_off = self.scheduler == "none" and "scheduler" in self.model_fields_set
         for name, default in (("asha", ASHA()), ("pbt", PBT())):
             if getattr(self, name) != default and self.scheduler != name and not is_off:

@@ -72,7 +72,7 @@ class CheckedPolicy:
         return table
 
     def _answer(self, boards: Boards) -> Table:
-        # The agent may change what it is shown, and the proof goes on with these positions.
+        # The agent may modify the boards it is given; the proof needs its own unchanged.
         shown = Boards(boards.game, boards.mover.copy(), boards.opponent.copy())
         try:
             given = as_array(self.ask(shown))
