@@ -196,6 +196,17 @@ def test_what_is_wrong_in_the_file_is_not_laid_to_an_override(tmp_path):
         load(tmp_path, "seed: x", "seed=y", "env.connect=3")
 
 
+def test_an_override_that_the_file_makes_wrong_is_named_and_those_beside_it_are_not(tmp_path):
+    text = "{algorithm: td, model: {symmetry_average: true}}"
+    with pytest.raises(InputError) as found:
+        load(tmp_path, text, "seed=1", "algorithm=ppo")
+    place = f"{tmp_path / 'bad.yaml'} with algorithm=ppo: model.symmetry_average is true; "
+    assert str(found.value).startswith(place)
+    # Whatever is written beside it, this file is wrong.
+    with pytest.raises(InputError, match=r"bad\.yaml: model\.symmetry_average is true"):
+        load(tmp_path, "{algorithm: ppo, model: {symmetry_average: true}}", "seed=1")
+
+
 def test_overrides_are_yaml_and_win_over_the_file(tmp_path):
     experiment = load(
         tmp_path, "{seed: 1, env: connect_four}", "seed=7", "env.cols=8", "training.lr=1e-4"

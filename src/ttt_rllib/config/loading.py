@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import random
@@ -71,13 +72,7 @@ def resolve_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experimen
     Raises:
         InputError: If anything else in it is wrong.
     """
-    data = {"name": path.stem, **_read_yaml(path)}
-    for override in overrides:
-        _apply(data, override)
-    renamed = find_renamed(data)
-    if renamed is not None:
-        raise InputError(_complaint(renamed.complaint, path, overrides))
-    experiment = _validated(data, str(path), overrides)
+    experiment = _validated({"name": path.stem, **_read_yaml(path)}, str(path), overrides)
     _check_search(experiment, str(path))
     return experiment
 
@@ -125,13 +120,7 @@ def with_overrides(saved: Experiment, overrides: tuple[str, ...]) -> Experiment:
     Raises:
         InputError: If anything in it is wrong.
     """
-    data = saved.model_dump(mode="json")
-    for override in overrides:
-        _apply(data, override)
-    renamed = find_renamed(data)
-    if renamed is not None:
-        raise InputError(_complaint(renamed.complaint, "--set", overrides))
-    return _validated(data, "--set", overrides)
+    return _validated(saved.model_dump(mode="json"), "--set", overrides)
 
 
 def differing_settings(saved: Experiment, given: Experiment) -> list[tuple[str, Any, Any]]:
@@ -183,13 +172,20 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return data
 
 
-def _complaint(problem: str, source: Path | str, overrides: tuple[str, ...]) -> str:
+def _complaint(
+    problem: str,
+    source: Path | str,
+    overrides: tuple[str, ...],
+    base: dict[str, Any] | None = None,
+) -> str:
     """Say where a wrong setting stands: in an override, which is then named, or in the file.
 
     Args:
         problem: What is wrong; it begins with the setting's key.
         source: The file.
         overrides: Those that were applied to it.
+        base: What the file holds; where it is given, overrides that only its settings make wrong
+            are named.
     """
     key = problem.partition(" ")[0].rstrip(":")
     for override in reversed(overrides):
@@ -197,23 +193,47 @@ def _complaint(problem: str, source: Path | str, overrides: tuple[str, ...]) -> 
         if given == key or key.startswith(f"{given}."):
             return f"{override[:MAX_SHOWN]}: {problem.removeprefix(f'{given}: ')}"
     # What a section makes of several settings; those in the file may have been right.
-    inside = [one for one in overrides if one.strip().startswith(f"{key}.")]
-    return f"{source}{' with ' if inside else ''}{' '.join(inside)[:MAX_SHOWN]}: {problem}"
+    named = [one for one in overrides if one.strip().startswith(f"{key}.")]
+    if not named and base is not None:
+        named = [one for one in overrides if _is_valid_without(one, overrides, base)]
+    return f"{source}{' with ' if named else ''}{' '.join(named)[:MAX_SHOWN]}: {problem}"
 
 
-def _validated(data: dict[str, Any], source: str, overrides: tuple[str, ...] = ()) -> Experiment:
+def _is_valid_without(override: str, overrides: tuple[str, ...], base: dict[str, Any]) -> bool:
+    others = tuple(other for other in overrides if other != override)
     try:
-        # Validated as JSON, although YAML was read: pydantic's strict mode, which refuses "1" for
-        # 1, takes a list for a tuple only there, and YAML has no tuples.
-        as_json = json.dumps(data)
+        _parsed(_overridden(base, others))
+    except (TypeError, ValidationError):
+        return False
+    return True
+
+
+def _validated(base: dict[str, Any], source: str, overrides: tuple[str, ...] = ()) -> Experiment:
+    data = _overridden(base, overrides)
+    renamed = find_renamed(data)
+    if renamed is not None:
+        raise InputError(_complaint(renamed.complaint, source, overrides))
+    try:
+        return _parsed(data)
     except TypeError as error:
         raise InputError(
             f"{source}: holds a value of a type that no setting has: {error}"
         ) from None
-    try:
-        return Experiment.model_validate_json(as_json, strict=True)
     except ValidationError as error:
-        raise InputError(_complaint(explain(error, data), source, overrides)) from None
+        raise InputError(_complaint(explain(error, data), source, overrides, base)) from None
+
+
+def _parsed(data: dict[str, Any]) -> Experiment:
+    # As JSON, though YAML was read: pydantic's strict mode, which refuses "1" for 1, takes a list
+    # for a tuple only there, and YAML has no tuples.
+    return Experiment.model_validate_json(json.dumps(data), strict=True)
+
+
+def _overridden(base: dict[str, Any], overrides: tuple[str, ...]) -> dict[str, Any]:
+    data = copy.deepcopy(base)
+    for override in overrides:
+        _apply(data, override)
+    return data
 
 
 def _with(experiment: Experiment, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -237,7 +257,7 @@ def _check_search(experiment: Experiment, source: str) -> None:
         settings = dict(zip(space, combination, strict=True))
         data = _with(experiment, settings)
         try:
-            Experiment.model_validate_json(json.dumps(data), strict=True)
+            _parsed(data)
         except ValidationError as error:
             values = ", ".join(f"{key}={abbreviated(value)}" for key, value in settings.items())
             raise InputError(f"{source}: search: with {values}: {explain(error, data)}") from None
