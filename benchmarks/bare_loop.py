@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from benchmarks.race import Standing, run_contestant
 from ttt_envs.boards import Boards, random_openings
 from ttt_envs.game import TIC_TAC_TOE
-from ttt_rllib.exact.evaluation import solve_or_raise
+from ttt_rllib.exact.solved_game import solve_or_raise
 
 __all__ = ["Network", "adam", "loss", "update"]
 

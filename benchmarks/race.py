@@ -18,8 +18,8 @@ import typer
 
 from ttt_envs.game import TIC_TAC_TOE
 from ttt_rllib.commands import run_command
-from ttt_rllib.exact.evaluation import solve_or_raise
 from ttt_rllib.exact.exploitability import nash_conv
+from ttt_rllib.exact.solved_game import solve_or_raise
 from ttt_rllib.exact.tables import Table, greedy_table
 
 __all__ = ["Finish", "Standing", "race", "run_contestant"]

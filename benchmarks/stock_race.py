@@ -35,7 +35,7 @@ def train(seed: int) -> Iterator[Standing]:
     from benchmarks.stock import stock_config
     from ttt_envs.game import TIC_TAC_TOE
     from ttt_rllib.agents.policies import NetworkPolicy, policy_table
-    from ttt_rllib.exact.evaluation import solve_or_raise
+    from ttt_rllib.exact.solved_game import solve_or_raise
     from ttt_rllib.exact.tables import Table
     from ttt_rllib.sampling.env_runner import MODULE_ID
 

@@ -16,7 +16,7 @@ from open_spiel.python.algorithms.tabular_qlearner import QLearner
 from benchmarks.race import Standing, run_contestant
 from ttt_envs.game import TIC_TAC_TOE
 from ttt_envs.positions import Positions
-from ttt_rllib.exact.evaluation import solve_or_raise
+from ttt_rllib.exact.solved_game import solve_or_raise
 from ttt_rllib.exact.tables import Table
 
 GAMES_BETWEEN_MEASUREMENTS = 2_000

@@ -21,7 +21,7 @@ from tianshou.utils.net.common import Net
 
 from benchmarks.race import Standing, run_contestant
 from ttt_envs.game import TIC_TAC_TOE
-from ttt_rllib.exact.evaluation import solve_or_raise
+from ttt_rllib.exact.solved_game import solve_or_raise
 from ttt_rllib.exact.tables import Table
 
 HIDDENS = (128, 128, 128, 128)

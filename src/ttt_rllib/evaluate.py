@@ -26,7 +26,7 @@ from ttt_rllib.evaluation.requirement import Requirement, shortfall
 from ttt_rllib.evaluation.sampled import NUM_GAMES, SEED
 from ttt_rllib.evaluation.text import format_report
 from ttt_rllib.evaluation.walk_lines import WalkLines
-from ttt_rllib.exact.evaluation import NOT_EXACT
+from ttt_rllib.exact.solved_game import NOT_EXACT
 from ttt_rllib.exact.walks import MAX_POSITIONS
 from ttt_rllib.runs.bundles import find_bundle
 from ttt_rllib.runs.certificate_check import certificate_fault

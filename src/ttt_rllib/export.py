@@ -26,7 +26,7 @@ from ttt_rllib.commands import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, run_comma
 from ttt_rllib.config.completion import complete_run
 from ttt_rllib.errors import InputError, file_error
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
-from ttt_rllib.exact.evaluation import solved_game
+from ttt_rllib.exact.solved_game import solved_game
 from ttt_rllib.runs.bundles import find_bundle
 from ttt_rllib.runs.certificate_json import (
     CERTIFICATE_FILE,

@@ -16,7 +16,7 @@ from ttt_rllib.agents.afterstates import (
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.policies import NetworkPolicy
 from ttt_rllib.exact import solve
-from ttt_rllib.exact.evaluation import solved_game
+from ttt_rllib.exact.solved_game import solved_game
 
 GRAVITY = Game(4, 4, 4, gravity=True)
 KNOWING = Inputs(threat_planes=True, tactical_rule=True)

@@ -9,7 +9,7 @@ from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game, random_openings
 from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
 from ttt_rllib.agents.policies import policy_table
 from ttt_rllib.exact import nash_conv
-from ttt_rllib.exact.evaluation import solve_or_raise
+from ttt_rllib.exact.solved_game import solve_or_raise
 
 WIN = 1000
 

@@ -11,7 +11,7 @@ from ttt_rllib.agents.baselines import AlphaBetaPolicy
 from ttt_rllib.agents.lookahead import LookaheadPolicy
 from ttt_rllib.agents.policies import NetworkPolicy, SeatPolicies, policy_table
 from ttt_rllib.evaluation.matches import greedy_actions, play_match
-from ttt_rllib.exact.evaluation import solve_or_raise
+from ttt_rllib.exact.solved_game import solve_or_raise
 
 FOUR_BY_FOUR = Game(4, 4, 4, gravity=True)
 WIN = 1000.0

@@ -13,7 +13,7 @@ from benchmarks.stock import FlatTicTacToe
 from ttt_envs import TIC_TAC_TOE
 from ttt_envs.boards import Boards
 from ttt_rllib.agents.policies import PerfectPolicy, policy_table
-from ttt_rllib.exact.evaluation import solve_or_raise
+from ttt_rllib.exact.solved_game import solve_or_raise
 from ttt_rllib.rl.ppo_learner import ppo_loss
 from ttt_rllib.sampling.env_runner import MODULE_ID
 from ttt_rllib.sampling.rollout import flat_observations

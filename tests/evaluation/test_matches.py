@@ -11,7 +11,7 @@ from ttt_rllib.agents.baselines import AlphaBetaPolicy, OnePlyPolicy
 from ttt_rllib.agents.policies import PerfectPolicy, RandomPolicy, policy_table
 from ttt_rllib.evaluation.matches import MatchResult, Record, play_match, sampled_actions
 from ttt_rllib.exact import greedy_table, match
-from ttt_rllib.exact.evaluation import solve_or_raise
+from ttt_rllib.exact.solved_game import solve_or_raise
 
 GAMES = (TIC_TAC_TOE, Game(4, 3, 3, gravity=True))
 

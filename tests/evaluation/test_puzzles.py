@@ -7,7 +7,7 @@ import numpy as np
 from ttt_envs import TIC_TAC_TOE, Boards
 from ttt_envs.game import CONNECT_FOUR, Game
 from ttt_rllib.evaluation.puzzles import MAX_PUZZLES, find_puzzles, no_puzzles_reason
-from ttt_rllib.exact.evaluation import solve_or_raise
+from ttt_rllib.exact.solved_game import solve_or_raise
 
 X_WINS = Game(4, 4, 3, gravity=True)
 WINS_BY_FORCE, DRAWS = 1, 0

@@ -27,7 +27,7 @@ from ttt_rllib.evaluation.sampled import sampled_report
 from ttt_rllib.evaluation.test_positions import optimal_rates
 from ttt_rllib.evaluation.text import format_report, verdict
 from ttt_rllib.exact import evaluate_walks, greedy_table, match, walk_both_seats
-from ttt_rllib.exact.evaluation import solve_or_raise, solved_game
+from ttt_rllib.exact.solved_game import solve_or_raise, solved_game
 from ttt_rllib.metrics import METRICS
 from ttt_rllib.runs.certificate_json import CERTIFICATE_FILE, certificate_of, write_certificate
 

@@ -17,7 +17,7 @@ from ttt_rllib.evaluation.test_positions import (
     labelled_positions,
     optimal_rates,
 )
-from ttt_rllib.exact.evaluation import solve_or_raise
+from ttt_rllib.exact.solved_game import solve_or_raise
 from ttt_rllib.metrics import BETTER, METRICS
 
 DECISIVE, QUIET, ONLY_MOVE = (

@@ -13,7 +13,7 @@ import pytest
 from open_spiel.python import policy
 
 from ttt_envs import TIC_TAC_TOE
-from ttt_rllib.exact.evaluation import solve_or_raise
+from ttt_rllib.exact.solved_game import solve_or_raise
 
 
 class NaiveGame:

@@ -12,7 +12,7 @@ from ttt_envs.threats import winning_actions
 from ttt_rllib.evaluation.test_positions import ILLEGAL, labelled_positions
 from ttt_rllib.exact.bounds import bound_moves, plies_of_merit
 from ttt_rllib.exact.distance import plies_to_end
-from ttt_rllib.exact.evaluation import solve_or_raise
+from ttt_rllib.exact.solved_game import solve_or_raise
 
 BANDS = {(0, 7): 0.0, (8, 11): 0.1, (12, 15): 0.35, (16, 19): 0.6, (20, 23): 0.8, (24, 41): 0.95}
 """Plies, and the share of the positions whose value is known at least."""

@@ -4,10 +4,9 @@ from fractions import Fraction
 
 import pytest
 
-from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Game, TooManyPositionsError
+from ttt_envs import Game
 from ttt_rllib.exact import evaluate
-from ttt_rllib.exact import evaluation as evaluation_module
-from ttt_rllib.exact.evaluation import solve_or_raise
+from ttt_rllib.exact.solved_game import solve_or_raise
 from ttt_rllib.metrics import NORMALIZED_SCORE_O, NORMALIZED_SCORE_X, SCORE_VS_RANDOM_X
 
 EXACT = 1e-12
@@ -52,15 +51,6 @@ def test_a_perfect_policy_scores_zero_nash_conv_and_the_full_rate(truth, naive):
     assert report.vs_random_x.o_wins == report.vs_random_o.x_wins == 0.0
 
 
-def test_the_truth_is_computed_once():
-    assert solve_or_raise(TIC_TAC_TOE) is solve_or_raise(TIC_TAC_TOE)
-
-
-def test_connect_four_has_no_exact_truth():
-    with pytest.raises(TooManyPositionsError, match="42 squares"):
-        solve_or_raise(CONNECT_FOUR)
-
-
 def test_a_normalised_score_is_left_out_where_its_ceiling_is_not_above_zero():
     # 2 x 3, connect 3: only rows win, and no player can do better than 0 as O against random.
     truth = solve_or_raise(Game(2, 3, 3))
@@ -68,15 +58,3 @@ def test_a_normalised_score_is_left_out_where_its_ceiling_is_not_above_zero():
     assert truth.ceilings.as_o <= 0.0 < truth.ceilings.as_x
     assert NORMALIZED_SCORE_O not in figures
     assert figures[NORMALIZED_SCORE_X] == figures[SCORE_VS_RANDOM_X] / truth.ceilings.as_x
-
-
-def test_a_game_too_large_is_known_to_be_without_being_solved(monkeypatch):
-    calls = []
-    monkeypatch.setattr(
-        evaluation_module, "solve_or_raise", lambda game: calls.append(game) or solve_or_raise(game)
-    )
-    game = Game(5, 7, 4)
-    assert [evaluation_module.solved_game(game) for _ in range(3)] == [None, None, None]
-    assert calls == []
-    assert evaluation_module.solved_game(TIC_TAC_TOE) is not None
-    assert calls == [TIC_TAC_TOE]

@@ -7,8 +7,8 @@ import pytest
 
 from ttt_envs import TIC_TAC_TOE, Game
 from ttt_rllib.exact.certificate import certify
-from ttt_rllib.exact.evaluation import solve_or_raise
 from ttt_rllib.exact.losing_games import find_losing_games
+from ttt_rllib.exact.solved_game import solve_or_raise
 from ttt_rllib.exact.walks import walk_both_seats
 
 FIRST_PLAYER_WINS = Game(3, 3, 2, gravity=True)

@@ -19,10 +19,10 @@ from ttt_rllib.agents.baselines import OnePlyPolicy
 from ttt_rllib.agents.policies import RandomPolicy
 from ttt_rllib.evaluation.matches import greedy_actions
 from ttt_rllib.exact import greedy_table, match, walk_both_seats
-from ttt_rllib.exact.evaluation import solve_or_raise
 from ttt_rllib.exact.exploitability import sweep
 from ttt_rllib.exact.reached import WalkLimits, not_walkable_reason, walk_reached
 from ttt_rllib.exact.refutations import find_refutations
+from ttt_rllib.exact.solved_game import solve_or_raise
 
 GAMES = (
     TIC_TAC_TOE,

@@ -5,7 +5,7 @@ import pytest
 from ttt_envs import Game, enumerate_positions
 from ttt_rllib.agents.policies import PerfectPolicy, policy_table
 from ttt_rllib.exact import evaluate
-from ttt_rllib.exact.evaluation import solve_or_raise, solved_game
+from ttt_rllib.exact.solved_game import solve_or_raise, solved_game
 
 # Counted by this file's `count_positions`; the long test counts all of them again.
 COUNTS = {

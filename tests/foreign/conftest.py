@@ -10,7 +10,7 @@ import pytest
 
 from ttt_envs import TIC_TAC_TOE, Game
 from ttt_envs.boards import Boards
-from ttt_rllib.exact.evaluation import solve_or_raise
+from ttt_rllib.exact.solved_game import solve_or_raise
 from ttt_rllib.exact.tables import Table
 
 

@@ -8,7 +8,7 @@ from ttt_envs import TIC_TAC_TOE, Game
 from ttt_rllib.agents.policies import PerfectPolicy
 from ttt_rllib.errors import InputError
 from ttt_rllib.exact import certify, evaluate, greedy_table, walk_both_seats
-from ttt_rllib.exact.evaluation import solve_or_raise
+from ttt_rllib.exact.solved_game import solve_or_raise
 
 
 def forms(player):

@@ -10,7 +10,7 @@ from tests.in_process import call
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Game
 from ttt_rllib.agents.policies import GreedyPolicy, PerfectPolicy
 from ttt_rllib.evaluation.text import verdict
-from ttt_rllib.exact.evaluation import solve_or_raise
+from ttt_rllib.exact.solved_game import solve_or_raise
 from ttt_rllib.exact.walks import walk_both_seats
 
 MODULE = """

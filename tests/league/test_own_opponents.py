@@ -17,7 +17,7 @@ from ttt_rllib.agents.table_policy import TablePolicy, tabulated
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.own_code import source_sha256
 from ttt_rllib.errors import InputError
-from ttt_rllib.exact.evaluation import solve_or_raise
+from ttt_rllib.exact.solved_game import solve_or_raise
 from ttt_rllib.exact.tables import uniform_table
 from ttt_rllib.foreign.opponents import tabulated_opponents
 from ttt_rllib.league.given_agents import copy_given_agents, given_members

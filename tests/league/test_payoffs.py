@@ -10,8 +10,8 @@ from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game
 from ttt_rllib.agents.fixed_players import FIXED_PLAYERS, fixed_player
 from ttt_rllib.agents.policies import GreedyPolicy, RandomPolicy, policy_table
 from ttt_rllib.evaluation.matches import play_match
-from ttt_rllib.exact.evaluation import solve_or_raise
 from ttt_rllib.exact.scores import outcome
+from ttt_rllib.exact.solved_game import solve_or_raise
 from ttt_rllib.league import payoffs as module
 from ttt_rllib.league.payoffs import exact_results, payoffs, sampled_results
 

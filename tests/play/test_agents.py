@@ -13,7 +13,7 @@ from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.shipped import SHIPPED, shipped_bundle
 from ttt_rllib.errors import InputError
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
-from ttt_rllib.exact.evaluation import solve_or_raise
+from ttt_rllib.exact.solved_game import solve_or_raise
 from ttt_rllib.play.agents import (
     OWN_SLUG,
     agent_at,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ttt_envs import CONNECT_FOUR, TIC_TAC_TOE, Boards, Game, random_openings
-from ttt_rllib.exact.evaluation import solve_or_raise
+from ttt_rllib.exact.solved_game import solve_or_raise
 from ttt_rllib.sampling.action_samplers import sample_actions
 from ttt_rllib.sampling.network import ILLEGAL_LOGIT
 from ttt_rllib.sampling.rollout import Evaluation, flat_observations, play_games

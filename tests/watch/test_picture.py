@@ -6,7 +6,8 @@ from ttt_rllib.agents.policies import PerfectPolicy, policy_table
 from ttt_rllib.analysis.game_record import GameRecord
 from ttt_rllib.analysis.position import analyse
 from ttt_rllib.evaluation.in_training import Evaluated, walk_in_training
-from ttt_rllib.exact.evaluation import evaluate, evaluate_walks, solve_or_raise
+from ttt_rllib.exact.evaluation import evaluate, evaluate_walks
+from ttt_rllib.exact.solved_game import solve_or_raise
 from ttt_rllib.runs.directory import RunDir
 from ttt_rllib.runs.live_json import close_live, live_folder, open_live, read_picture
 from ttt_rllib.watch.picture import picture_of, picture_writer

@@ -30,7 +30,7 @@ from ttt_rllib.agents.onnx_inputs import add_planes_and_mask
 from ttt_rllib.agents.onnx_session import onnx_session
 from ttt_rllib.agents.own_network import OwnNetworkPolicy, export_model
 from ttt_rllib.agents.policies import AgentPolicy, NetworkPolicy, SeatPolicies
-from ttt_rllib.exact.evaluation import solved_game
+from ttt_rllib.exact.solved_game import solved_game
 
 __all__ = ["INSTALL", "OPSET", "TOLERANCE", "Difference", "build_model", "compare"]
 

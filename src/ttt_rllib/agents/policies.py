@@ -18,9 +18,9 @@ from ttt_envs.game import Game
 from ttt_envs.positions import Positions
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.mlp import ACTIVATIONS, MLP, Head, head_of
-from ttt_rllib.exact.evaluation import solve_or_raise
 from ttt_rllib.exact.scores import sharpest_moves
-from ttt_rllib.exact.tables import Table
+from ttt_rllib.exact.solved_game import solve_or_raise
+from ttt_rllib.exact.tables import Table, uniform
 from ttt_rllib.exact.walks import Seat
 
 __all__ = [
@@ -90,8 +90,7 @@ class RandomPolicy:
 
     def __call__(self, boards: Boards) -> Table:
         """Return probabilities `[B, A]`."""
-        legal = boards.legal_mask()
-        return legal / legal.sum(axis=1, keepdims=True)
+        return uniform(boards.legal_mask())
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from ttt_envs.boards import Boards
 from ttt_envs.game import Game
 from ttt_rllib.agents.policies import Policy, policy_table
 from ttt_rllib.errors import InputError
-from ttt_rllib.exact.evaluation import solve_or_raise, solved_game
+from ttt_rllib.exact.solved_game import solve_or_raise, solved_game
 from ttt_rllib.exact.tables import Table
 
 __all__ = ["MAX_TABLE_POSITIONS", "TablePolicy", "tabulated"]

@@ -27,7 +27,7 @@ from ttt_envs.game import Game
 from ttt_envs.symmetry import image, symmetries
 from ttt_rllib.exact.bounds import bound_moves
 from ttt_rllib.exact.certificate import LosingLine
-from ttt_rllib.exact.evaluation import SolvedGame, game_value, solved_game
+from ttt_rllib.exact.solved_game import SolvedGame, game_value, solved_game
 from ttt_rllib.exact.walks import SEATS, Seat
 
 __all__ = ["Kind", "Mistake", "find_mistakes"]

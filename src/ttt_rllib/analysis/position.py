@@ -24,8 +24,8 @@ from ttt_rllib.agents.policies import Policy
 from ttt_rllib.analysis.game_record import GameRecord, Seat
 from ttt_rllib.exact.bounds import PositionBounds, bound_moves, plies_of_merit
 from ttt_rllib.exact.distance import plies_to_end
-from ttt_rllib.exact.evaluation import solved_game
 from ttt_rllib.exact.known_values import known_value
+from ttt_rllib.exact.solved_game import solved_game
 
 __all__ = [
     "OPPONENT",

@@ -8,8 +8,8 @@ from ttt_envs.positions import too_many_positions
 from ttt_rllib.config.experiment import Experiment
 from ttt_rllib.config.reported_metrics import never_reported_reason
 from ttt_rllib.errors import InputError
-from ttt_rllib.exact.evaluation import NOT_EXACT
 from ttt_rllib.exact.reached import not_walkable_reason
+from ttt_rllib.exact.solved_game import NOT_EXACT
 from ttt_rllib.metrics import EXACT_GROUPS, OF_THE_TABLE, PENALISED_MOVES
 
 __all__ = ["check_exact_settings", "not_exact_reason", "not_provable_reason"]

@@ -18,16 +18,9 @@ from ttt_rllib.evaluation.matches import greedy_actions
 from ttt_rllib.evaluation.sampled import NUM_GAMES, SEED, SampledReport, sampled_report
 from ttt_rllib.evaluation.test_positions import optimal_rates
 from ttt_rllib.exact.certificate import Certificate, certify
-from ttt_rllib.exact.evaluation import (
-    NOTHING_KNOWN,
-    ExactReport,
-    SolvedGame,
-    evaluate,
-    evaluate_walks,
-    game_value,
-    solved_game,
-)
+from ttt_rllib.exact.evaluation import NOTHING_KNOWN, ExactReport, evaluate, evaluate_walks
 from ttt_rllib.exact.reached import not_walkable_reason
+from ttt_rllib.exact.solved_game import SolvedGame, game_value, solved_game
 from ttt_rllib.exact.tables import greedy_table
 from ttt_rllib.exact.walks import MAX_POSITIONS, OnPly, Seat, walk_both_seats
 

@@ -9,7 +9,8 @@ import numpy as np
 from ttt_envs.boards import Boards
 from ttt_rllib.agents.policies import Policy
 from ttt_rllib.evaluation.matches import greedy_actions
-from ttt_rllib.exact.evaluation import ExactReport, SolvedGame, game_value
+from ttt_rllib.exact.evaluation import ExactReport
+from ttt_rllib.exact.solved_game import SolvedGame, game_value
 from ttt_rllib.exact.tables import Table
 from ttt_rllib.exact.walks import Walks, walk_both_seats
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ttt_rllib.agents.policies import Policy
 from ttt_rllib.evaluation.matches import greedy_actions
 from ttt_rllib.exact.certificate import Certificate, LosingLine, certify
-from ttt_rllib.exact.evaluation import game_value
+from ttt_rllib.exact.solved_game import game_value
 from ttt_rllib.exact.walks import walk_both_seats
 
 __all__ = ["MAX_LINES", "losing_lines", "walked_losing_lines"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from ttt_rllib.exact.certificate import Certificate
-from ttt_rllib.exact.evaluation import NOT_EXACT
+from ttt_rllib.exact.solved_game import NOT_EXACT
 
 __all__ = ["Requirement", "shortfall"]
 

@@ -13,7 +13,7 @@ from ttt_rllib.evaluation.evaluate_agent import Report
 from ttt_rllib.evaluation.matches import Record
 from ttt_rllib.evaluation.sampled import SampledReport
 from ttt_rllib.exact.certificate import Certificate, SeatProof
-from ttt_rllib.exact.evaluation import NOT_EXACT
+from ttt_rllib.exact.solved_game import NOT_EXACT
 from ttt_rllib.exact.walks import SEATS, Seat
 from ttt_rllib.metrics import (
     OPTIMAL_RATE_DECISIVE,

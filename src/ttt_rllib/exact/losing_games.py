@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ttt_envs.boards import Mask
 from ttt_rllib.exact.certificate import LosingLine
-from ttt_rllib.exact.evaluation import SolvedGame
+from ttt_rllib.exact.solved_game import SolvedGame
 from ttt_rllib.exact.walks import SEATS, Seat
 
 __all__ = ["LosingGames", "find_losing_games"]

@@ -6,9 +6,10 @@ Shapes: `P` positions, `A` actions.
 import numpy as np
 import numpy.typing as npt
 
+from ttt_envs.boards import Mask
 from ttt_envs.positions import Positions
 
-__all__ = ["Table", "check_table", "greedy_table", "uniform_table"]
+__all__ = ["Table", "check_table", "greedy_table", "uniform", "uniform_table"]
 
 Table = npt.NDArray[np.float64]
 
@@ -47,8 +48,19 @@ def check_table(positions: Positions, table: Table) -> None:
 
 def uniform_table(positions: Positions) -> Table:
     """`[P, A]`: every legal move with the same probability."""
-    count = positions.legal.sum(axis=1, keepdims=True)
-    return positions.legal / np.maximum(count, 1)
+    return uniform(positions.legal)
+
+
+def uniform(legal: Mask) -> Table:
+    """Return the uniformly random policy.
+
+    Args:
+        legal: `[n, A]` the moves that are legal.
+
+    Returns:
+        `[n, A]`: every legal move with the same probability; 0 in a row without one.
+    """
+    return legal / np.maximum(legal.sum(axis=1, keepdims=True), 1)
 
 
 def greedy_table(positions: Positions, table: Table) -> Table:

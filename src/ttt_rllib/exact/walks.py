@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Literal
 
-from ttt_envs.boards import Boards
 from ttt_envs.game import Game
 from ttt_rllib.exact.reached import MovesOf, ReachedSet, WalkLimits, not_walked, walk_reached
 from ttt_rllib.exact.refutations import Refutations, find_refutations
 from ttt_rllib.exact.scores import Outcome
-from ttt_rllib.exact.tables import Table
+from ttt_rllib.exact.tables import uniform
 
 __all__ = [
     "LEFT_OUT",
@@ -193,7 +192,7 @@ def walk_both_seats(
                 game,
                 agent,
                 agent_is_x=one == "x",
-                opponents=(_uniform,),
+                opponents=(lambda boards: uniform(boards.legal_mask()),),
                 on_ply=partial(on_ply, one),
             ),
             _target(game_value, one),
@@ -239,8 +238,3 @@ def _guaranteed(reached: ReachedSet) -> int | None:
     worst = min(reached.results, default=1)
     # Nothing is worse than a loss, whatever else there is.
     return None if reached.incomplete_reason and worst > -1 else worst
-
-
-def _uniform(boards: Boards) -> Table:
-    legal = boards.legal_mask()
-    return legal / legal.sum(axis=1, keepdims=True)

@@ -19,8 +19,8 @@ from ttt_rllib.agents.bundle import policy_sha256
 from ttt_rllib.agents.fixed_players import PERFECT, RANDOM
 from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.policies import NetworkPolicy, Policy, Weights, policy_table
-from ttt_rllib.exact.evaluation import solve_or_raise, solved_game
 from ttt_rllib.exact.exploitability import sweep
+from ttt_rllib.exact.solved_game import solve_or_raise, solved_game
 from ttt_rllib.exact.tables import Table
 from ttt_rllib.league.matchmaking import pfsp_odds, shares_of_opponents, uniform_odds
 from ttt_rllib.league.members import Member, find_player, snapshot

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ttt_envs.positions import Positions
 from ttt_rllib.agents.policies import Policy, policy_table
 from ttt_rllib.evaluation.matches import play_match
-from ttt_rllib.exact.evaluation import solved_game
+from ttt_rllib.exact.solved_game import solved_game
 from ttt_rllib.exact.tables import Table, check_table
 
 __all__ = [

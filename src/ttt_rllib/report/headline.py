@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ttt_rllib.evaluation.text import ALL_REACHED, guaranteed_words
 from ttt_rllib.exact.certificate import Certificate
-from ttt_rllib.exact.evaluation import solved_game
+from ttt_rllib.exact.solved_game import solved_game
 from ttt_rllib.exact.walks import SEATS, Seat
 from ttt_rllib.metrics import (
     MOVES,

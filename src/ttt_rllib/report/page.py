@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ttt_rllib.agents.lookahead import knowledge
-from ttt_rllib.exact.evaluation import solved_game
+from ttt_rllib.exact.solved_game import solved_game
 from ttt_rllib.metrics import (
     CUSTOM_MEANING,
     METRICS,

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
-import numpy as np
 from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.algorithms.dqn.dqn import DQN, DQNConfig
 from ray.rllib.algorithms.dqn.dqn_learner import QF_LOSS_KEY, QF_MEAN_KEY, TD_ERROR_MEAN_KEY
@@ -20,11 +19,11 @@ from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 from ray.rllib.utils.from_config import NotProvided
 from ray.rllib.utils.metrics import LEARNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME
 
-from ttt_rllib.metrics import EPSILON, LR, Q_MEAN, TD_ERROR, TD_LOSS
+from ttt_rllib.metrics import LR, Q_MEAN, TD_ERROR, TD_LOSS
 from ttt_rllib.rl.dqn_learner import SelfPlayDQNLearner
 from ttt_rllib.rl.q_network import BoardQNetwork
 from ttt_rllib.rl.replay_buffer import ReplayBuffer
-from ttt_rllib.rl.self_play import SelfPlayConfig, SelfPlayMixin, scheduled
+from ttt_rllib.rl.self_play import EpsilonGreedyMixin, SelfPlayConfig
 from ttt_rllib.sampling.columns import Columns, dqn_columns, epsilon_greedy_exploration
 from ttt_rllib.sampling.env_runner import MODULE_ID
 from ttt_rllib.sampling.rollout import Games
@@ -76,7 +75,7 @@ class SelfPlayDQNConfig(SelfPlayConfig, DQNConfig):
         return partial(dqn_columns, zero_sum=self.zero_sum_targets)
 
 
-class SelfPlayDQN(SelfPlayMixin, DQN):
+class SelfPlayDQN(EpsilonGreedyMixin, DQN):
     """DQN self-play with exact evaluation."""
 
     ALGORITHM = "DQN"
@@ -100,13 +99,11 @@ class SelfPlayDQN(SelfPlayMixin, DQN):
     def training_step(self) -> None:
         """Sample, learn from the replay buffer, send the weights, evaluate."""
         self._moves_before = self.moves()
-        epsilon = self._epsilon()
         super().training_step()
-        self._figures[EPSILON] = epsilon
 
     def moves_to_sample(self) -> tuple[int, float]:
         """Return that every board plays a game, and the share of random moves."""
-        return 0, self._epsilon()
+        return 0, self.epsilon()
 
     def learn(self, batch: MultiAgentBatch) -> None:
         """Keep the batch, and make the gradient steps that are due."""
@@ -136,17 +133,9 @@ class SelfPlayDQN(SelfPlayMixin, DQN):
         learners = max(1, self.config.num_learners)
         return int(self.config.train_batch_size_per_learner * learners)
 
-    def _epsilon(self) -> float:
-        """Return the share of random moves at the moves so far."""
-        return scheduled(self.config.epsilon, self.moves())
-
     def _make_gradient_steps(self, gradient_steps: int) -> None:
-        # As in the env runners, the random numbers depend on the seed and on the moves made, so a
-        # resumed run needs no state of a generator.
-        seed = self.config.seed if self.config.seed is not None else self.moves()
-        rng = np.random.default_rng([seed, self.moves()])
         rows = gradient_steps * self._moves_per_step()
-        drawn = SampleBatch(self.replay_buffer.sample(rows, rng))
+        drawn = SampleBatch(self.replay_buffer.sample(rows, self.rng()))
         results = self.learner_group.update(
             batch=MultiAgentBatch({MODULE_ID: drawn}, rows),
             timesteps={NUM_ENV_STEPS_SAMPLED_LIFETIME: self.moves()},

@@ -32,14 +32,9 @@ from ttt_rllib.evaluation.in_training import (
 from ttt_rllib.evaluation.own_metrics import OwnMetrics
 from ttt_rllib.evaluation.sampled import sampled_report
 from ttt_rllib.evaluation.test_positions import optimal_rates
-from ttt_rllib.exact.evaluation import (
-    ExactReport,
-    SolvedGame,
-    evaluate,
-    evaluate_walks,
-    solved_game,
-)
+from ttt_rllib.exact.evaluation import ExactReport, evaluate, evaluate_walks
 from ttt_rllib.exact.reached import not_walkable_reason
+from ttt_rllib.exact.solved_game import SolvedGame, solved_game
 from ttt_rllib.metrics import (
     CONSECUTIVE_UNEXPLOITABLE_EVALS,
     CUSTOM_GROUP,

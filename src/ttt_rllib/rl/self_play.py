@@ -19,7 +19,7 @@ from ttt_rllib.agents.inputs import PLAIN_INPUTS, Inputs
 from ttt_rllib.agents.mlp import Head
 from ttt_rllib.league.league import League, LeagueSettings
 from ttt_rllib.league.standing import LEAGUE_FILE, write_standing
-from ttt_rllib.metrics import LATE_ENV_RUNNERS, LEAGUE_S, LEARN_S, SAMPLE_S, SYNC_S
+from ttt_rllib.metrics import EPSILON, LATE_ENV_RUNNERS, LEAGUE_S, LEARN_S, SAMPLE_S, SYNC_S
 from ttt_rllib.rl.eager_torch import eager_determinism
 from ttt_rllib.rl.env_runner import TorchBoardEnvRunner, board_spaces
 from ttt_rllib.rl.env_runner_group import board_env_runner_group, merge_samples
@@ -33,23 +33,10 @@ from ttt_rllib.sampling.columns import Columns
 from ttt_rllib.sampling.env_runner import MODULE_ID
 from ttt_rllib.sampling.rollout import Games
 
-__all__ = ["SelfPlayConfig", "SelfPlayMixin", "scheduled"]
+__all__ = ["EpsilonGreedyMixin", "SelfPlayConfig", "SelfPlayMixin"]
 
 SAMPLING, LEAGUE = "sampling", "league"
 """Keys in the Algorithm's state: what the next moves follow from, and the league."""
-
-
-def scheduled(schedule: float | Sequence[Sequence[float]], moves: int) -> float:
-    """Return RLlib's piecewise linear schedule after so many moves, or the one number.
-
-    Args:
-        schedule: A number, or pairs of moves and numbers.
-        moves: Moves sampled so far.
-    """
-    if isinstance(schedule, (int, float)):
-        return float(schedule)
-    points, values = zip(*schedule, strict=True)
-    return float(np.interp(moves, points, values))
 
 
 def shared_policy_mapping_fn(agent_id: str, episode: Any, **kwargs: Any) -> str:
@@ -148,6 +135,29 @@ class SelfPlayMixin(ExactEvaluationMixin):
             activation = self.config.model_config["activation"]
             self._league.set_state(state[LEAGUE], activation, self.config.env_config["inputs"])
         self._requests.set_state(state.get(SAMPLING, {}))
+
+
+class EpsilonGreedyMixin(SelfPlayMixin):
+    """Self-play of an algorithm that explores by random moves, a share of `config.epsilon`."""
+
+    def training_step(self) -> None:
+        """Do what every algorithm does, and note the share of random moves."""
+        epsilon = self.epsilon()
+        super().training_step()
+        self._figures[EPSILON] = epsilon
+
+    def epsilon(self) -> float:
+        """Return the share of random moves at the moves so far, in [0, 1]."""
+        return _scheduled(self.config.epsilon, self.moves())
+
+    def rng(self) -> np.random.Generator:
+        """Return a generator for what is learnt from in this iteration.
+
+        It depends on the seed and on the moves made, as in the env runners, so that a resumed run
+        needs no state of a generator.
+        """
+        seed = self.config.seed if self.config.seed is not None else self.moves()
+        return np.random.default_rng([seed, self.moves()])
 
 
 class SelfPlayConfig(EvaluatedConfig):
@@ -295,3 +305,16 @@ class SelfPlayConfig(EvaluatedConfig):
 
     def validate_train_batch_size_vs_rollout_fragment_length(self) -> None:
         """Check nothing: runners play whole games, so there are no fragments."""
+
+
+def _scheduled(schedule: float | Sequence[Sequence[float]], moves: int) -> float:
+    """Return RLlib's piecewise linear schedule after so many moves, or the one number.
+
+    Args:
+        schedule: A number, or pairs of moves and numbers.
+        moves: Moves sampled so far.
+    """
+    if isinstance(schedule, (int, float)):
+        return float(schedule)
+    points, values = zip(*schedule, strict=True)
+    return float(np.interp(moves, points, values))

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
-import numpy as np
 from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
 from ray.rllib.core.learner.learner import DEFAULT_OPTIMIZER, LR_KEY, VF_LOSS_KEY
@@ -21,8 +20,8 @@ from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 from ray.rllib.utils.from_config import NotProvided
 from ray.rllib.utils.metrics import LEARNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME
 
-from ttt_rllib.metrics import EPSILON, LR, TD_ERROR, VF_LOSS
-from ttt_rllib.rl.self_play import SelfPlayConfig, SelfPlayMixin, scheduled
+from ttt_rllib.metrics import LR, TD_ERROR, VF_LOSS
+from ttt_rllib.rl.self_play import EpsilonGreedyMixin, SelfPlayConfig
 from ttt_rllib.rl.td_learner import TD_ERROR_KEY, SelfPlayTDLearner
 from ttt_rllib.rl.value_network import BoardValueNetwork
 from ttt_rllib.sampling.columns import (
@@ -104,7 +103,7 @@ class SelfPlayTDConfig(SelfPlayConfig, AlgorithmConfig):
         return partial(td_columns, lambda_=self.lambda_, num_actions=num_actions)
 
 
-class SelfPlayTD(SelfPlayMixin, Algorithm):
+class SelfPlayTD(EpsilonGreedyMixin, Algorithm):
     """TD(lambda) self-play with exact evaluation."""
 
     ALGORITHM = "TD"
@@ -119,22 +118,17 @@ class SelfPlayTD(SelfPlayMixin, Algorithm):
         """Return a config for tic-tac-toe."""
         return SelfPlayTDConfig()
 
-    def training_step(self) -> None:
-        """Sample, learn, send the weights, evaluate."""
-        epsilon = self._epsilon()
-        super().training_step()
-        self._figures[EPSILON] = epsilon
-
     def moves_to_sample(self) -> tuple[int, float]:
         """Return the size of the training batch of all learners, and the share of random moves."""
         moves = self.config.train_batch_size_per_learner * max(1, self.config.num_learners)
-        return moves, self._epsilon()
+        return moves, self.epsilon()
 
     def learn(self, batch: MultiAgentBatch) -> None:
         """Make `num_epochs` passes over the positions and their mirrored copies."""
         columns = dict(batch.policy_batches[MODULE_ID])
         if self.config.mirrored_copies:
-            columns = self._with_mirrored_copies(columns)
+            env = self.config.env_config
+            columns = with_mirrored_copies(columns, env["game"], env["inputs"], self.rng())
         # Cut to equal shards: DDP hangs on unequal ones.
         num_shards = max(1, self.config.num_learners)
         shards = SampleBatch(columns)
@@ -146,15 +140,3 @@ class SelfPlayTD(SelfPlayMixin, Algorithm):
             minibatch_size=self.config.minibatch_size,
         )
         self.metrics.aggregate(results, key=LEARNER_RESULTS)
-
-    def _with_mirrored_copies(self, columns: Columns) -> Columns:
-        # The random numbers depend on the seed and on the moves made, so a resumed run needs no
-        # state of a generator.
-        seed = self.config.seed if self.config.seed is not None else self.moves()
-        env = self.config.env_config
-        rng = np.random.default_rng([seed, self.moves()])
-        return with_mirrored_copies(columns, env["game"], env["inputs"], rng)
-
-    def _epsilon(self) -> float:
-        """Return the share of random moves at the moves so far."""
-        return scheduled(self.config.epsilon, self.moves())

@@ -13,7 +13,7 @@ import numpy as np
 from ttt_envs.game import Game
 from ttt_rllib.agents.table_policy import TablePolicy
 from ttt_rllib.errors import InputError
-from ttt_rllib.exact.evaluation import solve_or_raise
+from ttt_rllib.exact.solved_game import solve_or_raise
 from ttt_rllib.exact.tables import check_table
 
 __all__ = ["TABLE_FILE", "read_table", "write_table"]

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from ttt_rllib.config.experiment import Experiment
-from ttt_rllib.exact.evaluation import solved_game
+from ttt_rllib.exact.solved_game import solved_game
 from ttt_rllib.metrics import MOVES, flatten
 from ttt_rllib.runs.outcome import TrialResult, best_trial
 from ttt_rllib.tracking.limits import format_duration, stop_sentence

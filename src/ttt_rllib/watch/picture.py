@@ -20,9 +20,9 @@ import numpy.typing as npt
 from ttt_envs.game import Game
 from ttt_rllib.analysis.openings import OPENING_PLIES, openings
 from ttt_rllib.evaluation.in_training import Evaluated
-from ttt_rllib.exact.evaluation import SolvedGame, solve_or_raise
 from ttt_rllib.exact.losing_games import find_losing_games
 from ttt_rllib.exact.reached import ReachedSet
+from ttt_rllib.exact.solved_game import SolvedGame, solve_or_raise
 from ttt_rllib.exact.tables import Table
 from ttt_rllib.exact.walks import Walks
 from ttt_rllib.runs.live_json import LosingGame, Opening, Picture, write_picture

@@ -17,7 +17,7 @@ from ttt_envs import TIC_TAC_TOE
 from ttt_rllib.agents.bundle import load_bundle, save_bundle
 from ttt_rllib.agents.policies import NetworkPolicy
 from ttt_rllib.evaluation.evaluate_agent import evaluate_agent
-from ttt_rllib.exact.evaluation import solve_or_raise
+from ttt_rllib.exact.solved_game import solve_or_raise
 from ttt_rllib.runs.certificate_json import CERTIFICATE_FILE, certificate_of, write_certificate
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e .[browser]")

@@ -22,7 +22,7 @@ from ttt_rllib.analysis.position import (
 )
 from ttt_rllib.analysis.squares import landing_squares, last_square, owners
 from ttt_rllib.analysis.turning_point import turning_point
-from ttt_rllib.exact.evaluation import solved_game
+from ttt_rllib.exact.solved_game import solved_game
 from ttt_rllib.play.agents import AgentList, choose_move
 from ttt_rllib.play.web.lru_cache import LruCache
 from ttt_rllib.play.web.replies import (
