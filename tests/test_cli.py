@@ -1,5 +1,6 @@
 """The program `ttt`: its help, its version, what a shell completes, and how light it starts."""
 
+import errno
 import inspect
 import os
 import pty
@@ -17,6 +18,7 @@ from tests import in_process
 from tests.commands import ROOT, run_command, run_module, run_program
 from ttt_rllib import __version__
 from ttt_rllib.cli import COMMANDS, OTHER_WORDS, subcommand
+from ttt_rllib.commands import WAITING
 from ttt_rllib.program import EXAMPLES
 
 HEAVY = {"ray", "torch", "optuna", "wandb", "fastapi", "pettingzoo"}
@@ -140,6 +142,19 @@ def test_it_starts_without_heavy_imports_and_within_a_second(words):
         assert float(cpu_s) < HELP_S
 
 
+@pytest.mark.parametrize("module", ["ttt_rllib", "ttt_rllib.train"])
+def test_a_terminal_shows_a_sign_of_life_before_the_imports_until_there_is_something_to_read(
+    module, tmp_path
+):
+    words = (*(["train"] if module == "ttt_rllib" else []), "ppo", "seed=banana")
+    seen = on_terminal("-X", "importtime", "-m", module, *words, cwd=tmp_path)
+    assert WAITING in seen.partition("| pydantic")[0], "importtime names a module after its import"
+    erased = f"\r{' ' * len(WAITING)}\r"
+    answer = on_terminal("-m", module, *words, cwd=tmp_path).removeprefix(WAITING + erased)
+    assert answer.startswith("error: seed=banana: ")
+    assert run_module(module, *words, cwd=tmp_path).stderr.startswith("error: seed=banana: ")
+
+
 @pytest.mark.parametrize("line", ["ttt tr", "ttt train p", "ttt train ppo st", "ttt evaluate r"])
 def test_completion_imports_nothing_heavy(line):
     words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1)}
@@ -196,7 +211,7 @@ def test_bash_puts_no_blank_after_the_key_of_a_setting(tmp_path):
         os.write(terminal, f". {script}; bind 'set enable-bracketed-paste off'\n".encode())
         read_until(terminal, b"$ ", after=b"\n")
         os.write(terminal, TYPED.encode() + b"\t")
-        read_until(terminal, b"=")
+        assert WAITING.encode() not in read_until(terminal, b"="), "the line stays as it was typed"
         # What is typed next comes behind it, and the line becomes a word of `echo`.
         os.write(terminal, b'1.5"\x01echo "\n')
         seen = read_until(terminal, b"$ ", after=b"\n")
@@ -206,6 +221,30 @@ def test_bash_puts_no_blank_after_the_key_of_a_setting(tmp_path):
         os.close(terminal)
         os.close(its_end)
     assert f"\nttt train ppo {COMPLETED}1.5\r".encode() in seen
+
+
+def on_terminal(*words, cwd):
+    """Return what Python writes to a terminal, from its start to its end."""
+    terminal, its_end = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, *words],
+        stdin=its_end,
+        stdout=its_end,
+        stderr=its_end,
+        cwd=cwd,
+        start_new_session=True,
+    )
+    os.close(its_end)
+    seen = b""
+    try:
+        while more := os.read(terminal, 65_536):
+            seen += more
+    except OSError as error:  # what Linux says at the end
+        assert error.errno == errno.EIO  # noqa: PT017
+    finally:
+        process.wait(60)
+        os.close(terminal)
+    return seen.decode()
 
 
 def read_until(terminal, expected, after=b""):

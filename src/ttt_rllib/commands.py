@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import typer
 
@@ -22,6 +22,7 @@ __all__ = [
     "EXIT_DONE",
     "EXIT_FAILED",
     "EXIT_INTERRUPTED",
+    "WAITING",
     "call",
     "check_games",
     "load_environment_file",
@@ -52,6 +53,9 @@ MACHINE_TROUBLE = {
 }
 """What is wrong with the machine, not with the input: the same command may succeed later."""
 
+WAITING = "one moment ..."
+"""Shown on a terminal until there is something else to read, as imports alone may take a second."""
+
 MAX_SKIPPED = 5
 """Warnings about things left out before the rest is only counted."""
 
@@ -71,7 +75,13 @@ def call(program: Any, name: str | None = None) -> int:
     """
     show_log()
     sys.stdout, sys.stderr = _Output("stdout"), _Output("stderr", is_optional=True)
-    return _run(program, name)
+    # While a shell completes a line, the terminal shows that line.
+    if sys.stderr.isatty() and "_TTT_COMPLETE" not in os.environ:
+        sys.stderr.write_for_now(WAITING)
+    try:
+        return _run(program, name)
+    finally:
+        _Output.erase()
 
 
 def output_is_optional() -> None:
@@ -181,6 +191,8 @@ class _Output:
         is_optional: Whether the command's results are complete without what is written here.
     """
 
+    _for_now: ClassVar[tuple[_Output, str] | None] = None
+
     def __init__(self, name: str, *, is_optional: bool = False) -> None:
         stream = getattr(sys, name)
         self._stream = stream if stream is not None else Path(os.devnull).open("w")  # noqa: SIM115
@@ -195,8 +207,23 @@ class _Output:
         Raises:
             OSError: If that is impossible, and the stream is not optional.
         """
+        _Output.erase()
         self._try(lambda: self._stream.write(text))
         return len(text)
+
+    def write_for_now(self, text: str) -> None:
+        """Write a text that stays until anything else is written, here or to another stream."""
+        self.write(text)
+        self.flush()
+        _Output._for_now = self, text
+
+    @classmethod
+    def erase(cls) -> None:
+        """Remove what was written for now."""
+        if cls._for_now is not None:
+            (stream, text), cls._for_now = cls._for_now, None
+            stream.write(f"\r{' ' * len(text)}\r")
+            stream.flush()
 
     def flush(self) -> None:
         """Flush what was written; raises as `write` does."""

@@ -1,6 +1,8 @@
 """`python -m ttt_rllib.train` is `ttt train`."""
 
-from ttt_rllib.commands import run_command
-from ttt_rllib.train.command import train
+import sys
 
-run_command(train)
+from ttt_rllib.cli import main
+
+sys.argv.insert(1, "train")
+main()
