@@ -23,6 +23,7 @@ from ttt_rllib.exact.exploitability import sweep
 from ttt_rllib.exact.reached import WalkLimits, not_walkable_reason, walk_reached
 from ttt_rllib.exact.refutations import find_refutations
 from ttt_rllib.exact.solved_game import solve_or_raise
+from ttt_rllib.exact.walks import REST_LEFT_OUT
 
 GAMES = (
     TIC_TAC_TOE,
@@ -233,6 +234,17 @@ def test_where_the_limit_ends_the_whole_walk_a_search_still_finds_a_refutation(m
         CONNECT_FOUR, agent, game_value=1, max_positions=limit, quick_positions=limit
     )
     assert walks.guaranteed_as_x == -1
+
+
+def test_a_limit_that_nobody_set_is_not_called_one():
+    def lowest(boards):
+        return boards.legal_mask().argmax(axis=1)
+
+    walks = walk_both_seats(CONNECT_FOUR, lowest, game_value=1, quick_positions=20_000)
+    assert {walks.as_x.incomplete_reason, walks.as_o.incomplete_reason} == {REST_LEFT_OUT}
+    assert walks.is_unexploitable is False
+    walks = walk_both_seats(CONNECT_FOUR, lowest, game_value=1, max_positions=20_000)
+    assert walks.as_x.incomplete_reason.startswith("the limit of positions was reached at ")
 
 
 def test_a_board_whose_positions_have_no_key_is_not_walked():

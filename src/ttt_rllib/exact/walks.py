@@ -7,7 +7,7 @@ are many, a narrow search for a refutation goes first, which answers weak agents
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Literal
 
@@ -21,6 +21,7 @@ __all__ = [
     "LEFT_OUT",
     "MAX_POSITIONS",
     "QUICK_POSITIONS",
+    "REST_LEFT_OUT",
     "SEATS",
     "OnPly",
     "Seat",
@@ -42,6 +43,8 @@ SEATS: tuple[Seat, Seat] = ("x", "o")
 
 LEFT_OUT = "this seat was left out"
 """The clause about a seat that is not walked, because the agent does not play it."""
+
+REST_LEFT_OUT = "it fell short of what the seat is worth, and the rest was left out"
 
 OnPly = Callable[[Seat, int, int], None]
 """Called after every ply of a walk with the agent's seat, the ply and the positions so far."""
@@ -213,7 +216,9 @@ def _walk(
     bound = max(target, 0)
     quick = walk(limits=WalkLimits(min(max_positions, quick_positions)))
     if _is_settled(quick, bound):
-        return quick
+        # The user's limit was not reached.
+        is_left_out = quick.incomplete_reason and quick_positions < max_positions
+        return replace(quick, incomplete_reason=REST_LEFT_OUT) if is_left_out else quick
     for width in WIDTHS:
         narrow = walk(limits=WalkLimits(max_positions, width=width, stop_below=bound))
         if _is_settled(narrow, bound):
