@@ -93,7 +93,7 @@ def main() -> None:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
-    sys.exit(call(_program(), "ttt"))
+    sys.exit(call(_program, "ttt"))
 
 
 def subcommand(name: str) -> Any:

@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,6 +30,7 @@ __all__ = [
     "one_line",
     "output_is_optional",
     "run_command",
+    "run_command_of",
     "shortened",
     "warn",
     "warn_of_skipped",
@@ -63,14 +65,19 @@ MAX_SKIPPED = 5
 def run_command(function: Callable[..., None]) -> None:
     """Run a function with Typer's annotations as a program."""
     command = click_command(function)
-    sys.exit(call(command, f"ttt {command.name}" if command.name in EXAMPLES else None))
+    sys.exit(call(lambda: command, f"ttt {command.name}" if command.name in EXAMPLES else None))
 
 
-def call(program: Any, name: str | None = None) -> int:
+def run_command_of(module: str, name: str) -> None:
+    """Do the same with a function of a module, imported when a terminal shows a sign of life."""
+    sys.exit(call(lambda: click_command(getattr(import_module(module), name)), f"ttt {name}"))
+
+
+def call(program: Callable[[], Any], name: str | None = None) -> int:
     """Run a command or a group and return its exit code; wrong usage gives one line on stderr.
 
     Args:
-        program: click's command.
+        program: Returns click's command.
         name: What its help calls it; None = as it was started.
     """
     show_log()
@@ -90,10 +97,10 @@ def output_is_optional() -> None:
         sys.stdout.is_optional = True
 
 
-def _run(program: Any, name: str | None) -> int:
+def _run(program: Callable[[], Any], name: str | None) -> int:
     try:
         load_environment_file()
-        code = int(program(prog_name=name, standalone_mode=False) or EXIT_DONE)
+        code = int(program()(prog_name=name, standalone_mode=False) or EXIT_DONE)
         sys.stdout.flush()
     except InputError as error:
         warn(f"error: {error}")

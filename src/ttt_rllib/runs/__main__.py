@@ -1,6 +1,5 @@
 """`python -m ttt_rllib.runs` is `ttt runs`."""
 
-from ttt_rllib.commands import run_command
-from ttt_rllib.runs.command import runs
+from ttt_rllib.commands import run_command_of
 
-run_command(runs)
+run_command_of("ttt_rllib.runs.command", "runs")

@@ -1,8 +1,5 @@
 """`python -m ttt_rllib.train` is `ttt train`."""
 
-import sys
+from ttt_rllib.commands import run_command_of
 
-from ttt_rllib.cli import main
-
-sys.argv.insert(1, "train")
-main()
+run_command_of("ttt_rllib.train.command", "train")
